@@ -1,0 +1,11 @@
+/* The compiler's extensions that have no standard form, each wrapped once. */
+#ifndef BASE_COMPILER_H
+#define BASE_COMPILER_H
+
+#define PRINTF_LIKE(nformat, nfirst) __attribute__((format(printf, nformat, nfirst)))
+#define MUST_CHECK __attribute__((warn_unused_result))
+#define FALLTHROUGH __attribute__((fallthrough))
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif
