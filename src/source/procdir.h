@@ -1,0 +1,42 @@
+/*
+ * The folder /proc/PID, live or captured.
+ *
+ * All files of a process are opened below one descriptor of its folder: if the process ends, and
+ * its number is given to another, reads fail instead of telling about the wrong one.
+ */
+#ifndef SOURCE_PROCDIR_H
+#define SOURCE_PROCDIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct procdir {
+	int root; /* /proc, or the captured tree */
+	int fd;	  /* the process's folder in it */
+	int pid;
+	bool live; /* a real procfs, here or mounted elsewhere */
+};
+
+#define PROCDIR_CLOSED ((struct procdir){.root = -1, .fd = -1})
+
+/* `root` NULL is /proc. 0; -ESRCH where there is no such process; -errno. */
+int procdir_open(const char *root, int pid, struct procdir *ret, struct error *err) MUST_CHECK;
+void procdir_close(struct procdir *dir);
+
+/*
+ * Reads a whole file of the process, at most `most` bytes, with a NUL behind them. The caller frees
+ * *ret. 0, or -errno: -ESRCH where the process is gone, -EFBIG where the file is larger.
+ */
+int procdir_read(const struct procdir *dir, const char *name, size_t most, char **ret,
+		 size_t *size) MUST_CHECK;
+
+/* The same below the root of the tree: "sys/vm/mmap_min_addr". */
+int procdir_read_root(const struct procdir *dir, const char *name, size_t most, char **ret,
+		      size_t *size) MUST_CHECK;
+
+/* Opens a file of the process for reading. A descriptor, or -errno. */
+int procdir_open_file(const struct procdir *dir, const char *name) MUST_CHECK;
+
+#endif

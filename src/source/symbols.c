@@ -1,0 +1,489 @@
+/*
+ * A child process looks, and writes what it found into a pipe, the surest first:
+ *
+ *     child    symbol -> demangled -> line of the source ->
+ *     parent   the last whole answer counts; what ended the child too early becomes line_why
+ *
+ * A module is opened by elfutils (libdwfl), which finds symbol tables, mini debug information and
+ * separate debug files. If its file cannot be reached, a file is made from memory: the ELF header
+ * and what each PT_LOAD holds, put where the file had it.
+ */
+#include "source/symbols.h"
+
+#include "base/compiler.h"
+#include "base/text.h"
+#include "source/files.h"
+#include "source/image.h"
+
+#include <dwarf.h>
+#include <elf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libiberty/demangle.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CHILD_SECONDS 10		/* of processor time */
+#define PATIENCE_MS 20000		/* until the child must have said something */
+#define PATIENCE_NETWORK_MS 120000	/* where the user asked for debuginfod */
+#define CHILD_BYTES (UINT64_C(8) << 30) /* addresses: debug files of browsers have 2 GiB */
+#define MANGLED_MOST 65536
+
+#if defined(__SANITIZE_ADDRESS__)
+#define LIMIT_MEMORY false /* the sanitizer takes terabytes of addresses */
+#else
+#define LIMIT_MEMORY true
+#endif
+
+/* What the child works with. */
+struct look {
+	const struct procdir *dir;
+	const struct space *space;
+	const struct region *region;
+	const struct module *module;
+	plat_addr addr;
+	struct symbol *answer;
+	int pipe;
+	char debug_path[128];
+};
+
+/*
+ * The child.
+ */
+
+static void say(const struct look *look)
+{
+	ssize_t n = write(look->pipe, look->answer, sizeof(*look->answer));
+
+	if (n != (ssize_t)sizeof(*look->answer))
+		_exit(1);
+}
+
+static void take_build_id(const struct look *look, Dwfl_Module *module)
+{
+	const unsigned char *bits;
+	GElf_Addr where;
+	int n = dwfl_module_build_id(module, &bits, &where), i;
+
+	for (i = 0; i < n && 2 * i + 3 <= BUILD_ID_SIZE; i++)
+		snprintf(look->answer->build_id + 2 * i, 3, "%02x", bits[i]);
+}
+
+static enum symbol_type type_of(const GElf_Sym *sym)
+{
+	switch (GELF_ST_TYPE(sym->st_info)) {
+	case STT_FUNC:
+	case STT_GNU_IFUNC:
+		return SYMBOL_FUNCTION;
+	case STT_OBJECT:
+	case STT_COMMON:
+		return SYMBOL_OBJECT;
+	case STT_TLS:
+		return SYMBOL_TLS;
+	default:
+		return SYMBOL_OTHER;
+	}
+}
+
+static void take_symbol(const struct look *look, const char *name, const GElf_Sym *sym,
+			plat_addr start)
+{
+	struct symbol *answer = look->answer;
+	size_t length = strnlen(name, MANGLED_MOST);
+	char *plain = NULL;
+
+	snprintf(answer->name, sizeof(answer->name), "%.*s", (int)sizeof(answer->name) - 1, name);
+	answer->cut = length >= sizeof(answer->name);
+	answer->known = true;
+	answer->start = start;
+	answer->size = sym->st_size;
+	answer->type = type_of(sym);
+	say(look); /* now, for the demangler is not known to end in time with every name */
+	if (length < MANGLED_MOST)
+		plain = cplus_demangle(name, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO);
+	if (!plain || !*plain)
+		return;
+	snprintf(answer->name, sizeof(answer->name), "%s", plain);
+	answer->cut = strlen(plain) >= sizeof(answer->name);
+	answer->demangled = true;
+	free(plain);
+	say(look);
+}
+
+static void take_line(const struct look *look, const char *directory, const char *file, int line)
+{
+	const char *between = "";
+
+	if (!file || line <= 0)
+		return;
+	if (file[0] == '/' || !directory)
+		directory = "";
+	else
+		between = "/";
+	snprintf(look->answer->source, sizeof(look->answer->source), "%s%s%s", directory, between,
+		 file);
+	look->answer->line = (unsigned)line;
+	say(look);
+}
+
+static void find_line_of_code(const struct look *look, Dwfl_Module *module)
+{
+	Dwfl_Line *line = dwfl_module_getsrc(module, look->addr);
+	const char *file;
+	int number = 0;
+
+	if (!line)
+		return;
+	file = dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
+	take_line(look, dwfl_line_comp_dir(line), file, number);
+}
+
+/* Whether a variable lies at a fixed address that is `at`. */
+static bool is_at(Dwarf_Die *variable, Dwarf_Addr at)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Op *ops;
+	size_t n;
+
+	return dwarf_attr(variable, DW_AT_location, &attribute) &&
+	       dwarf_getlocation(&attribute, &ops, &n) == 0 && n == 1 &&
+	       ops[0].atom == DW_OP_addr && ops[0].number == at;
+}
+
+/* Where a variable was declared: units are searched one by one, their outermost level only. */
+static void find_line_of_variable(const struct look *look, Dwfl_Module *module)
+{
+	Dwarf_Addr bias = 0;
+	Dwarf_Die *unit = NULL;
+
+	while ((unit = dwfl_module_nextcu(module, unit, &bias))) {
+		Dwarf_Die die;
+		int more = dwarf_child(unit, &die);
+
+		for (; more == 0; more = dwarf_siblingof(&die, &die)) {
+			Dwarf_Attribute attribute;
+			int line = 0;
+
+			if (dwarf_tag(&die) != DW_TAG_variable ||
+			    !is_at(&die, look->answer->start - bias))
+				continue;
+			dwarf_decl_line(&die, &line);
+			take_line(look,
+				  dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute)),
+				  dwarf_decl_file(&die), line);
+			return;
+		}
+	}
+}
+
+static bool is_x86(Dwfl_Module *module)
+{
+	Dwarf_Addr bias;
+	Elf *elf = dwfl_module_getelf(module, &bias);
+	GElf_Ehdr header;
+
+	return elf && gelf_getehdr(elf, &header) &&
+	       (header.e_machine == EM_X86_64 || header.e_machine == EM_386);
+}
+
+/*
+ * The program's own thread-local variables. On x86 they lie right below the thread's descriptor:
+ *
+ *     | libraries' ... | program's TLS segment | struct pthread |
+ */
+static bool find_thread_local(const struct look *look, Dwfl_Module *module)
+{
+	const struct thread *thread = region_thread(look->space, look->region);
+	uint64_t align = look->module->tls_align, size = look->module->tls_size;
+	plat_addr start;
+	int i, n;
+
+	if (align && (align & (align - 1)) == 0)
+		size = align_up(size, align);
+	if (!is_x86(module) || !thread || thread->descriptor == UNKNOWN ||
+	    size > thread->descriptor)
+		return false;
+	start = thread->descriptor - size;
+	if (look->addr < start || look->addr >= thread->descriptor)
+		return false;
+	n = dwfl_module_getsymtab(module);
+	for (i = 0; i < n; i++) {
+		GElf_Addr where;
+		GElf_Sym sym;
+		const char *name =
+			dwfl_module_getsym_info(module, i, &sym, &where, NULL, NULL, NULL);
+
+		if (!name || GELF_ST_TYPE(sym.st_info) != STT_TLS || sym.st_shndx == SHN_UNDEF ||
+		    look->addr - start < sym.st_value ||
+		    look->addr - start - sym.st_value >= sym.st_size)
+			continue;
+		take_symbol(look, name, &sym, start + sym.st_value);
+		return true;
+	}
+	return false;
+}
+
+static Dwfl_Module *report(const struct look *look, Dwfl *dwfl)
+{
+	const struct region *header = space_find(look->space, look->module->header);
+	int fd = header ? files_open(look->dir, look->space, header) : -ENOENT;
+	const struct file *file = header ? region_file(look->space, header) : NULL;
+	char path[4300] = "[image]";
+	Dwfl_Module *module;
+
+	if (fd < 0) {
+		look->answer->from_memory = true;
+		fd = image_open(look->dir, look->space, look->module);
+		if (fd < 0) {
+			snprintf(look->answer->why, sizeof(look->answer->why),
+				 "neither the file nor its image in memory can be read: %s",
+				 strerror(-fd));
+			return NULL;
+		}
+	} else if (file) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d/root%s", look->dir->fd, file->name);
+	}
+	dwfl_report_begin(dwfl);
+	module = dwfl_report_elf(dwfl, "module", path, fd, look->module->bias, true);
+	dwfl_report_end(dwfl, NULL, NULL);
+	if (!module) {
+		snprintf(look->answer->why, sizeof(look->answer->why),
+			 "the ELF file cannot be understood: %.100s", dwfl_errmsg(-1));
+		close(fd);
+	}
+	return module;
+}
+
+static void look_in(const struct look *look, Dwfl_Module *module)
+{
+	GElf_Off offset = 0;
+	GElf_Sym sym;
+	const char *name;
+
+	take_build_id(look, module);
+	snprintf(look->answer->why, sizeof(look->answer->why), "no symbol covers it");
+	say(look);
+	if (look->region->kind == KIND_TLS) {
+		find_thread_local(look, module);
+		return;
+	}
+	name = dwfl_module_addrinfo(module, look->addr, &offset, &sym, NULL, NULL, NULL);
+	if (!name && dwfl_module_getsymtab(module) <= 1) {
+		snprintf(look->answer->why, sizeof(look->answer->why),
+			 "the file has no symbol table, and no debug file is installed");
+		say(look);
+	}
+	if (name && *name)
+		take_symbol(look, name, &sym, look->addr - offset);
+	if (look->region->kind == KIND_TEXT || look->region->kind == KIND_VDSO)
+		find_line_of_code(look, module);
+	else if (name && look->answer->type == SYMBOL_OBJECT)
+		find_line_of_variable(look, module);
+}
+
+static void be_modest(void)
+{
+	struct rlimit time = {CHILD_SECONDS, CHILD_SECONDS + 1}, none = {0, 0};
+	struct rlimit bytes = {CHILD_BYTES, CHILD_BYTES};
+
+	setrlimit(RLIMIT_CPU, &time);
+	setrlimit(RLIMIT_CORE, &none);
+	if (LIMIT_MEMORY)
+		setrlimit(RLIMIT_AS, &bytes);
+	signal(SIGXCPU, SIG_DFL);
+}
+
+static _Noreturn void look_as_child(struct look *look)
+{
+	char *debug_path = look->debug_path;
+	const Dwfl_Callbacks callbacks = {
+		.find_elf = dwfl_build_id_find_elf,
+		.find_debuginfo = dwfl_standard_find_debuginfo,
+		.section_address = dwfl_offline_section_address,
+		.debuginfo_path = *debug_path ? &debug_path : NULL,
+	};
+	Dwfl *dwfl;
+	Dwfl_Module *module;
+
+	be_modest();
+	dwfl = dwfl_begin(&callbacks);
+	module = dwfl ? report(look, dwfl) : NULL;
+	if (module)
+		look_in(look, module);
+	else
+		say(look);
+	_exit(0); /* the kernel tidies up faster than dwfl_end() */
+}
+
+/*
+ * The parent.
+ */
+
+static int64_t milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits for bytes, but not for ever. */
+static ssize_t read_in_time(int fd, void *to, size_t size, int64_t until)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	int64_t left = until - milliseconds();
+	int r = left > 0 ? poll(&wait, 1, (int)left) : 0;
+
+	if (r < 0 && errno == EINTR)
+		return read_in_time(fd, to, size, until);
+	if (r <= 0)
+		return -1;
+	return read(fd, to, size);
+}
+
+static void check(struct symbol *symbol)
+{
+	symbol->name[sizeof(symbol->name) - 1] = '\0';
+	symbol->source[sizeof(symbol->source) - 1] = '\0';
+	symbol->build_id[sizeof(symbol->build_id) - 1] = '\0';
+	symbol->why[sizeof(symbol->why) - 1] = '\0';
+	symbol->line_why[sizeof(symbol->line_why) - 1] = '\0';
+}
+
+/* Takes whole answers, until the child has ended or time is up. False: time was up. */
+static bool listen_to(int fd, struct symbol *ret)
+{
+	const char *urls = getenv("DEBUGINFOD_URLS");
+	int64_t until = milliseconds() + (urls && *urls ? PATIENCE_NETWORK_MS : PATIENCE_MS);
+	struct symbol next;
+	size_t used = 0;
+	ssize_t n;
+
+	while ((n = read_in_time(fd, (char *)&next + used, sizeof(next) - used, until)) > 0) {
+		used += (size_t)n;
+		if (used == sizeof(next)) {
+			check(&next);
+			*ret = next;
+			used = 0;
+		}
+	}
+	return n == 0;
+}
+
+static void judge(struct symbol *symbol, bool in_time, int status)
+{
+	char *why = symbol->known ? symbol->line_why : symbol->why;
+	size_t size = symbol->known ? sizeof(symbol->line_why) : sizeof(symbol->why);
+
+	if (!in_time || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU))
+		snprintf(why, size, "reading symbols took too long and was given up");
+	else if (WIFSIGNALED(status))
+		snprintf(why, size, "reading symbols failed: the ELF or debug file is broken (%s)",
+			 strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) != 0)
+		snprintf(why, size, "reading symbols failed");
+}
+
+static void ask_child(struct look *look)
+{
+	int ends[2], status = 0;
+	bool in_time;
+	pid_t child;
+
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		snprintf(look->answer->why, sizeof(look->answer->why), "no pipe: %s",
+			 strerror(errno));
+		return;
+	}
+	look->pipe = ends[1];
+	child = fork();
+	if (child == 0)
+		look_as_child(look);
+	close(ends[1]);
+	if (child < 0) {
+		snprintf(look->answer->why, sizeof(look->answer->why), "no child process: %s",
+			 strerror(errno));
+		close(ends[0]);
+		return;
+	}
+	in_time = listen_to(ends[0], look->answer);
+	if (!in_time)
+		kill(child, SIGKILL);
+	close(ends[0]);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	judge(look->answer, in_time, status);
+}
+
+/* A container has debug files of its own; both places are searched, its own first. */
+static void set_debug_path(struct look *look)
+{
+	struct stat theirs, ours;
+
+	look->debug_path[0] = '\0';
+	if (!look->dir->live || fstatat(look->dir->fd, "root", &theirs, 0) < 0 ||
+	    stat("/", &ours) < 0 || (theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino))
+		return;
+	snprintf(look->debug_path, sizeof(look->debug_path),
+		 ":.debug:/proc/self/fd/%d/root/usr/lib/debug:/usr/lib/debug", look->dir->fd);
+}
+
+/* Linux arch/x86/entry/vsyscall/vsyscall_emu_64.S */
+static void name_vsyscall(const struct look *look)
+{
+	static const char *const names[] = {"gettimeofday", "time", "getcpu"};
+	uint64_t at = look->addr - look->region->start;
+
+	if (at % 1024 || at / 1024 >= ARRAY_SIZE(names)) {
+		snprintf(look->answer->why, sizeof(look->answer->why), "none of its three entries");
+		return;
+	}
+	look->answer->known = true;
+	look->answer->type = SYMBOL_FUNCTION;
+	look->answer->start = look->addr;
+	snprintf(look->answer->name, sizeof(look->answer->name), "%s", names[at / 1024]);
+}
+
+static const struct module *program_of(const struct space *space)
+{
+	size_t i;
+
+	for (i = 0; i < space->nmodules; i++)
+		if (space->modules[i].role == MODULE_PROGRAM)
+			return &space->modules[i];
+	return NULL;
+}
+
+void symbols_find(const struct procdir *dir, const struct space *space, plat_addr addr,
+		  struct symbol *ret)
+{
+	struct look look = {.dir = dir, .space = space, .addr = addr, .answer = ret};
+
+	*ret = (struct symbol){.known = false};
+	look.region = space_find(space, addr);
+	if (look.region && look.region->module != NO_MODULE)
+		look.module = &space->modules[look.region->module];
+	else if (look.region && look.region->kind == KIND_TLS)
+		look.module = program_of(space);
+	if (look.region && look.region->kind == KIND_VSYSCALL) {
+		name_vsyscall(&look);
+		return;
+	}
+	if (!look.module) {
+		snprintf(ret->why, sizeof(ret->why), "not part of a program or library");
+		return;
+	}
+	set_debug_path(&look);
+	ask_child(&look);
+}
