@@ -1,0 +1,13 @@
+/* The subcommands, each in the file of its name. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/options.h"
+
+extern const struct command map_command;
+extern const struct command explain_command;
+extern const struct command usage_command;
+extern const struct command resident_command;
+extern const struct command completion_command;
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * plat completion bash: a completion script made from the option tables. The build runs this once
+ * and installs what it prints.
+ */
+#include "cli/commands.h"
+#include "space/kinds.h"
+#include "view/columns.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int run(int argc, char **argv);
+
+static const struct option_row rows[] = {
+	{0, NULL, NULL, NULL, COMPLETE_NOTHING},
+};
+
+const struct command completion_command = {
+	.name = "completion",
+	.summary = "print a completion script for a shell",
+	.synopsis = "bash",
+	.options = rows,
+	.run = run,
+};
+
+static void print_commands(void)
+{
+	size_t i;
+
+	for (i = 0; commands[i]; i++)
+		printf("%s%s", i ? " " : "", commands[i]->name);
+}
+
+static void print_columns(void)
+{
+	size_t i;
+
+	for (i = 0; i < ncolumns; i++)
+		printf("%s%s", i ? " " : "", columns[i].name);
+}
+
+static void print_kinds(void)
+{
+	unsigned kind;
+
+	for (kind = KIND_NONE + 1; kind < NKINDS; kind++)
+		printf("%s%s", kind > KIND_NONE + 1 ? " " : "", kind_name(kind));
+}
+
+/* The options of a command whose arguments complete in one way, as a pattern: "-o|--output". */
+static bool print_pattern(const struct command *command, enum complete complete)
+{
+	const struct option_row *row;
+	bool any = false;
+
+	for (row = command->options; row->name; row++) {
+		if (!row->arg || row->arg[0] == '[' || row->complete != complete)
+			continue;
+		printf("%s", any ? "|" : "\t\t");
+		if (row->letter)
+			printf("-%c|", row->letter);
+		printf("--%s", row->name);
+		any = true;
+	}
+	return any;
+}
+
+static void print_arguments(const struct command *command)
+{
+	static const struct {
+		enum complete complete;
+		const char *action;
+	} ways[] = {
+		{COMPLETE_FILE, "_filedir; return"},
+		{COMPLETE_DIRECTORY, "_filedir -d; return"},
+		{COMPLETE_COLUMNS, "_plat_list \"$_plat_columns\"; return"},
+		{COMPLETE_KINDS, "_plat_list \"$_plat_kinds\"; return"},
+		{COMPLETE_WHEN,
+		 "COMPREPLY=($(compgen -W 'auto always never' -- \"$cur\")); return"},
+		{COMPLETE_NOTHING, "return"},
+	};
+	size_t i;
+
+	printf("\t\tcase $prev in\n");
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (print_pattern(command, ways[i].complete))
+			printf(") %s ;;\n", ways[i].action);
+	printf("\t\tesac\n");
+}
+
+static void print_command(const struct command *command)
+{
+	const struct option_row *row;
+
+	printf("\t%s)\n", command->name);
+	print_arguments(command);
+	printf("\t\twords='");
+	for (row = command->options; row->name; row++) {
+		if (row->letter)
+			printf("-%c ", row->letter);
+		printf("--%s ", row->name);
+	}
+	printf("-h --help'\n");
+	if (command->takes_pid)
+		printf("\t\tpids=1\n");
+	if (command == &completion_command)
+		printf("\t\twords=\"$words bash\"\n");
+	printf("\t\t;;\n");
+}
+
+static void print_bash(void)
+{
+	size_t i;
+
+	printf("# bash completion for plat; made by 'plat completion bash'\n\n_plat_columns='");
+	print_columns();
+	printf("'\n_plat_kinds='");
+	print_kinds();
+	printf("'\n\n"
+	       "# Completes the last word of a list with commas.\n"
+	       "_plat_list()\n{\n"
+	       "\tlocal before=\n"
+	       "\t[[ $cur == *,* ]] && before=${cur%%,*},\n"
+	       "\tCOMPREPLY=($(compgen -P \"$before\" -W \"$1\" -- \"${cur##*,}\"))\n"
+	       "\tcompopt -o nospace\n"
+	       "}\n\n"
+	       "_plat()\n{\n"
+	       "\tlocal cur prev words cword command pids=\n"
+	       "\t_init_completion -n =: || return\n"
+	       "\tcommand=${COMP_WORDS[1]}\n"
+	       "\tif ((cword == 1)); then\n"
+	       "\t\tCOMPREPLY=($(compgen -W '");
+	print_commands();
+	printf(" --help --version' -- \"$cur\"))\n\t\treturn\n\tfi\n\twords=\n\tcase $command "
+	       "in\n");
+	for (i = 0; commands[i]; i++)
+		print_command(commands[i]);
+	printf("\tesac\n"
+	       "\tif [[ $cur == -* || -z $pids ]]; then\n"
+	       "\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+	       "\telse\n"
+	       "\t\t_pids\n"
+	       "\t\tCOMPREPLY+=($(compgen -W self -- \"$cur\"))\n"
+	       "\tfi\n"
+	       "}\n"
+	       "complete -F _plat plat\n");
+}
+
+static int run(int argc, char **argv)
+{
+	struct options options;
+	const char *value;
+	int option;
+
+	options_init(&options, &completion_command, argc, argv);
+	option = options_next(&options, &value);
+	if (option == OPTION_HELP)
+		return EXIT_FINE;
+	if (option != OPTION_END)
+		return EXIT_USAGE;
+	if (options.first + 1 != argc)
+		return usage_error(&completion_command, "name one shell: bash");
+	if (strcmp(argv[options.first], "bash") != 0)
+		return usage_error(&completion_command, "%s: only bash is known",
+				   argv[options.first]);
+	print_bash();
+	return EXIT_FINE;
+}

@@ -1,0 +1,121 @@
+/*
+ * plat: what each byte of a process's memory is. The files, in the order in which they build on
+ * each other; a room only knows rooms above it.
+ *
+ * base/    addr.h        addresses, and sums that cannot wrap
+ *          assert        judgements of our own state
+ *          compiler.h    the compiler's extensions
+ *          error         the sentence behind a negative errno
+ *          list          lists that grow
+ *          reader.h      bytes of the process we look at
+ *          text          text on its way out; names made harmless
+ * space/   space         an address space as plain data: regions, files, threads, gaps
+ *          layout        which way the mmap zone grows
+ *          modules       ELF headers as memory holds them
+ *          stacks        thread stacks: the C library's descriptors
+ *          kinds         which kind each byte is
+ *          figures       page figures, given to regions
+ *          growth        how far heap and stack can grow
+ *          borders       why two neighbouring mappings are two
+ *          vmflags       the flags of smaps in words
+ *          symbol.h      what symbol tables say of an address
+ *          rollup        what a process shares, in sum
+ * source/  procdir       the folder /proc/PID, live or captured
+ *          maps          the text of maps and smaps
+ *          facts         the text of stat, status, limits, auxv, personality
+ *          memory        the process's memory, without changing it
+ *          files         the files behind mappings
+ *          pages         the state of pages
+ *          threads       threads and their stack pointers
+ *          rollup        smaps_rollup
+ *          cache         how much of a file the page cache holds
+ *          children      a process and its descendants
+ *          query         single addresses: PROCMAP_QUERY, smaps of one mapping
+ *          image         a module's ELF file made anew from memory
+ *          symbols       names of functions and variables, from ELF and DWARF
+ *          proc          all of these: a space from a process
+ *          spawn         a command, started in two steps
+ *          launch        the same, watched to its end
+ * view/    units         sizes for people
+ *          paint         colours, letters, lines that fit
+ *          rows          regions merged into rows
+ *          picture       the picture on a terminal; picture_head, _body, _foot, _pair its parts
+ *          svg           the picture as a drawing
+ *          columns       what can be said of a region
+ *          table         --list
+ *          document      pieces of JSON documents
+ *          json          --json
+ *          usage         plat usage
+ *          resident      plat resident
+ *          explain       plat explain; explain_json, explain_words its parts
+ * cli/     options       option tables: parsing, --help
+ *          target        what an operand means
+ *          terminal      what the terminal can show
+ *          map           plat map
+ *          map_command   plat map -- COMMAND
+ *          explain       plat explain
+ *          usage         plat usage
+ *          resident      plat resident
+ *          completion    plat completion
+ *          main          this file
+ */
+#include "cli/commands.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifndef PLAT_VERSION
+#define PLAT_VERSION "unknown"
+#endif
+
+const struct command *const commands[] = {
+	&map_command,	   &explain_command,	&usage_command,
+	&resident_command, &completion_command, NULL,
+};
+
+static void help(void)
+{
+	size_t i;
+
+	printf("Usage: plat COMMAND [options] [operands]\n\n"
+	       "Shows what each byte of a process's memory is.\n\nCommands:\n");
+	for (i = 0; commands[i]; i++)
+		printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	printf("\n'plat COMMAND --help' explains one. 'plat map $$' is a good beginning.\n");
+}
+
+/* What could not be written is lost: say so, unless the reader just went away. */
+static int finish(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	perror("plat: standard output");
+	return code == EXIT_FINE ? EXIT_NO_LOOK : code;
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	setlocale(LC_ALL, "");
+	setlocale(LC_NUMERIC, "C");
+	if (argc < 2) {
+		help();
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		help();
+		return finish(EXIT_FINE);
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("plat %s\n", PLAT_VERSION);
+		return finish(EXIT_FINE);
+	}
+	for (i = 0; commands[i]; i++)
+		if (strcmp(commands[i]->name, argv[1]) == 0)
+			return finish(commands[i]->run(argc - 1, argv + 1));
+	return usage_error(NULL, "%s: no such command", argv[1]);
+}

@@ -1,0 +1,46 @@
+/* What plat map and its commands behind "--" share. */
+#ifndef CLI_MAP_H
+#define CLI_MAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "space/space.h"
+#include "view/columns.h"
+#include "view/json.h"
+#include "view/paint.h"
+#include "view/table.h"
+
+enum form { FORM_PICTURE, FORM_LIST, FORM_JSON, FORM_SVG };
+
+/* --at: which look at a command. */
+enum at { AT_BOTH, AT_END, AT_PEAK };
+
+/* What was asked for. */
+struct request {
+	enum form form;
+	struct columns_choice choice;
+	struct table_style style;
+	struct filter filter;
+	struct paint paint;
+	const char *svg, *root;
+	bool details;
+	enum at at;
+	unsigned settings; /* of enum spawn_setting: how to start the command to compare */
+	uint64_t stack;
+	const char *stack_text;		    /* as it was asked for */
+	const struct json_command *command; /* said of a command in JSON, or NULL */
+};
+
+/* What must be read for this request: of enum proc_want. */
+unsigned map_wants(const struct request *request);
+
+/*
+ * Shows the space where the request says. An exit code, after a complaint unless it is EXIT_FINE.
+ */
+int map_show(const struct request *request, const struct space *space);
+
+/* Runs the command and shows it. The exit code of plat. */
+int map_command_run(const struct request *request, char **argv);
+
+#endif

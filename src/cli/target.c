@@ -1,0 +1,134 @@
+#include "cli/target.h"
+
+#include "space/kinds.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool all_digits(const char *s)
+{
+	if (!*s)
+		return false;
+	for (; *s; s++)
+		if (!isdigit((unsigned char)*s))
+			return false;
+	return true;
+}
+
+int target_pid(const struct command *command, const char *operand, int *ret)
+{
+	long pid;
+
+	if (strcmp(operand, "self") == 0) {
+		*ret = getpid();
+		return 0;
+	}
+	if (all_digits(operand)) {
+		errno = 0;
+		pid = strtol(operand, NULL, 10);
+		if (errno || pid <= 0 || pid > INT32_MAX)
+			return usage_error(command, "%s: not the number of a process", operand);
+		*ret = (int)pid;
+		return 0;
+	}
+	if (strncmp(operand, "0x", 2) == 0)
+		return usage_error(command, "%s: an address, where a process is wanted", operand);
+	if (strchr(operand, '/') || access(operand, F_OK) == 0)
+		return look_error(command,
+				  "%s: core files and snapshots cannot be read yet, only processes",
+				  operand);
+	return usage_error(command, "%s: neither a process nor a file", operand);
+}
+
+static const char *parse_address(const char *s, plat_addr *ret)
+{
+	char *end;
+
+	if (strncmp(s, "0x", 2) != 0 || !isxdigit((unsigned char)s[2]))
+		return NULL;
+	errno = 0;
+	*ret = strtoull(s, &end, 16);
+	return errno ? NULL : end;
+}
+
+int target_address(const struct command *command, const char *operand, plat_addr *ret)
+{
+	const char *end = parse_address(operand, ret);
+
+	if (!end || *end)
+		return usage_error(command, "%s: not an address; one begins with 0x", operand);
+	return 0;
+}
+
+static const char *parse_size(const char *s, uint64_t *ret)
+{
+	static const char units[] = "KMGTPE";
+	const char *unit;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return NULL;
+	errno = 0;
+	*ret = strtoull(s, &end, 0);
+	if (errno)
+		return NULL;
+	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+	if (unit) {
+		if (__builtin_mul_overflow(*ret, UINT64_C(1) << (10 * (unit - units + 1)), ret))
+			return NULL;
+		end++;
+		if (strcmp(end, "iB") == 0)
+			end += 2;
+	}
+	return *end ? NULL : end;
+}
+
+int target_size(const struct command *command, const char *operand, uint64_t *ret)
+{
+	if (!parse_size(operand, ret))
+		return usage_error(command, "%s: not a size", operand);
+	return 0;
+}
+
+int target_range(const struct command *command, const char *operand, plat_addr *start,
+		 plat_addr *end)
+{
+	const char *rest = parse_address(operand, start);
+	uint64_t size;
+
+	if (rest && *rest == '\0') {
+		*end = add_capped(*start, 1);
+		return 0;
+	}
+	if (rest && *rest == '-') {
+		rest = parse_address(rest + 1, end);
+		if (rest && *rest == '\0' && *start < *end)
+			return 0;
+	} else if (rest && *rest == '+' && parse_size(rest + 1, &size) && size) {
+		*end = add_capped(*start, size);
+		return 0;
+	}
+	return usage_error(command, "%s: not a range; write 0xSTART-0xEND or 0xSTART+SIZE",
+			   operand);
+}
+
+int target_kinds(const struct command *command, const char *list, uint32_t *kinds)
+{
+	while (*list) {
+		size_t length = strcspn(list, ",");
+		char name[32];
+		enum kind kind;
+
+		snprintf(name, sizeof(name), "%.*s", (int)length, list);
+		kind = kind_by_name(name);
+		if (kind == KIND_NONE)
+			return usage_error(command, "%.*s: no such kind", (int)length, list);
+		*kinds |= UINT32_C(1) << kind;
+		list += length + (list[length] == ',');
+	}
+	return 0;
+}

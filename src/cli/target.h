@@ -1,0 +1,28 @@
+/*
+ * What an operand means, everywhere in plat: digits are a PID, "self" is plat, 0x... is an address,
+ * something with a slash or the name of a file is a core or a snapshot.
+ */
+#ifndef CLI_TARGET_H
+#define CLI_TARGET_H
+
+#include "base/addr.h"
+#include "cli/options.h"
+#include "source/procdir.h"
+
+/* The PID that an operand names. 0, or an exit code after a complaint. */
+int target_pid(const struct command *command, const char *operand, int *ret);
+
+/* "0x7f00..." 0, or an exit code after a complaint. */
+int target_address(const struct command *command, const char *operand, plat_addr *ret);
+
+/* "0x1000-0x2000", "0x1000+4096", "0x1000+64K", or one address: that byte. As above. */
+int target_range(const struct command *command, const char *operand, plat_addr *start,
+		 plat_addr *end);
+
+/* "heap,stack": adds a bit for each enum kind to *kinds. As above. */
+int target_kinds(const struct command *command, const char *list, uint32_t *kinds);
+
+/* "64K", "8M", "1G", or plain bytes. As above. */
+int target_size(const struct command *command, const char *operand, uint64_t *ret);
+
+#endif

@@ -1,0 +1,615 @@
+/* plat usage: how much memory processes use, once or again and again. */
+#include "base/list.h"
+#include "cli/commands.h"
+#include "cli/target.h"
+#include "cli/terminal.h"
+#include "source/children.h"
+#include "source/proc.h"
+#include "source/rollup.h"
+#include "view/usage.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434 /* Linux 5.3 */
+#endif
+
+enum {
+	OPT_PSS,
+	OPT_TREE,
+	OPT_WATCH,
+	OPT_COUNT,
+	OPT_JSON,
+	OPT_BYTES,
+	OPT_NOHEADINGS,
+	OPT_ASCII,
+	OPT_COLOR,
+	OPT_ROOT,
+};
+
+static const struct option_row rows[] = {
+	[OPT_PSS] = {'p', "pss", NULL,
+		     "PSS and USS too; reads smaps_rollup, slow for big processes",
+		     COMPLETE_NOTHING},
+	[OPT_TREE] = {'t', "tree", NULL, "with all descendants; PSS counts shared pages once",
+		      COMPLETE_NOTHING},
+	[OPT_WATCH] = {'w', "watch", "[=SECONDS]", "again every 2 or SECONDS, until it ends",
+		       COMPLETE_NOTHING},
+	[OPT_COUNT] = {'c', "count", "N", "with --watch: look N times at most", COMPLETE_NOTHING},
+	[OPT_JSON] = {'J', "json", NULL, "one JSON document a process", COMPLETE_NOTHING},
+	[OPT_BYTES] = {'b', "bytes", NULL, "sizes in bytes", COMPLETE_NOTHING},
+	[OPT_NOHEADINGS] = {'n', "noheadings", NULL, "no line of headings", COMPLETE_NOTHING},
+	[OPT_ASCII] = {0, "ascii", NULL, "no characters beyond ASCII", COMPLETE_NOTHING},
+	[OPT_COLOR] = {0, "color", "WHEN", "auto, always or never", COMPLETE_WHEN},
+	[OPT_ROOT] = {0, "root", "DIR", "read a captured or another /proc", COMPLETE_DIRECTORY},
+	{0, NULL, NULL, NULL, COMPLETE_NOTHING},
+};
+
+static int run(int argc, char **argv);
+
+const struct command usage_command = {
+	.name = "usage",
+	.summary = "how much memory processes use, beside their limits",
+	.synopsis = "PID...",
+	.options = rows,
+	.takes_pid = true,
+	.more = "Reading smaps_rollup (--pss, --tree) takes the kernel about 20 ms for each GiB "
+		"in\n"
+		"memory, in which the process may have to wait. Without them only status is read.\n"
+		"-w wants SECONDS behind it; --watch takes them after '='.\n",
+	.run = run,
+};
+
+#define WATCH_SECONDS 2.0
+#define WATCH_LEAST 0.01
+#define WATCH_MOST 1e6
+
+/* What was asked for. */
+struct request {
+	struct usage_style style;
+	bool json, tree, watch;
+	bool screen; /* watch on a terminal: draw over the last look */
+	double seconds;
+	uint64_t count; /* 0: no end */
+	const char *root;
+};
+
+/* What was seen at one moment: one process, or a tree. */
+struct look {
+	struct usage *usages;
+	size_t n, room;
+};
+
+/* A process under watch. */
+struct watched {
+	struct procdir dir;
+	int pidfd; /* tells when it ends; or -1 */
+	bool ended;
+	bool complained; /* about what could not be read: once is enough */
+	struct look now, before;
+};
+
+static int take_seconds(struct request *request, const char *value)
+{
+	char *end;
+
+	request->watch = true;
+	if (!value)
+		return 0;
+	request->seconds = strtod(value, &end);
+	if (end == value || *end ||
+	    !(request->seconds >= WATCH_LEAST && request->seconds <= WATCH_MOST))
+		return usage_error(&usage_command, "%s: not a number of seconds", value);
+	return 0;
+}
+
+static int take_count(struct request *request, const char *value)
+{
+	char *end;
+
+	errno = 0;
+	request->count = strtoull(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || errno || request->count == 0)
+		return usage_error(&usage_command, "%s: not a count", value);
+	return 0;
+}
+
+/* Takes one option. 0, or an exit code after a complaint. */
+static int take_option(struct request *request, int option, const char *value,
+		       enum color_when *color, bool *ascii, bool *bytes)
+{
+	switch (option) {
+	case OPT_PSS:
+		request->style.shared = true;
+		break;
+	case OPT_TREE:
+		request->tree = true;
+		break;
+	case OPT_WATCH:
+		return take_seconds(request, value);
+	case OPT_COUNT:
+		return take_count(request, value);
+	case OPT_JSON:
+		request->json = true;
+		break;
+	case OPT_BYTES:
+		*bytes = true;
+		break;
+	case OPT_NOHEADINGS:
+		request->style.no_headings = true;
+		break;
+	case OPT_ASCII:
+		*ascii = true;
+		break;
+	case OPT_COLOR:
+		if (color_by_name(value, color) < 0)
+			return usage_error(&usage_command, "%s: colour is auto, always or never",
+					   value);
+		break;
+	case OPT_ROOT:
+		request->root = value;
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static bool is_dumb(void)
+{
+	const char *term = getenv("TERM");
+
+	return !term || !*term || strcmp(term, "dumb") == 0;
+}
+
+static int read_request(struct options *options, struct request *request)
+{
+	enum color_when color = COLOR_AUTO;
+	bool ascii = false, bytes = false;
+	const char *value;
+	int option, code;
+
+	request->seconds = WATCH_SECONDS;
+	while ((option = options_next(options, &value)) >= 0) {
+		code = take_option(request, option, value, &color, &ascii, &bytes);
+		if (code)
+			return code;
+	}
+	if (option == OPTION_WRONG)
+		return EXIT_USAGE;
+	if (option == OPTION_HELP)
+		return OPTION_HELP;
+	if (request->count && !request->watch)
+		return usage_error(&usage_command, "--count is for --watch");
+	request->style.paint = terminal_paint(color, ascii);
+	request->style.paint.bytes = bytes;
+	request->screen = request->watch && !request->json && isatty(STDOUT_FILENO) && !is_dumb();
+	return 0;
+}
+
+/*
+ * Looking.
+ */
+
+static void take_space(struct usage *usage, const struct space *space)
+{
+	const struct process *process = &space->process;
+
+	usage->ppid = process->ppid;
+	usage->uid = process->uid;
+	usage->state = process->state;
+	usage->start_time = process->start_time;
+	memcpy(usage->command, process->command, sizeof(usage->command));
+	memcpy(usage->figures, space->figures, sizeof(usage->figures));
+	memcpy(usage->limits, space->limits, sizeof(usage->limits));
+}
+
+/* 0, or as proc_load_figures(): -ENODATA leaves what is known in *ret. */
+static int look_at(const struct procdir *dir, bool shared, struct usage *ret, struct error *err)
+{
+	struct error why;
+	struct space space;
+	int r;
+
+	usage_init(ret);
+	ret->pid = dir->pid;
+	space_init(&space);
+	r = proc_load_figures(dir, &space, err);
+	if (r == 0 || r == -ENODATA)
+		take_space(ret, &space);
+	space_fini(&space);
+	if (r < 0)
+		return r;
+	snprintf(ret->rollup_why, sizeof(ret->rollup_why), "%s", shared ? "" : PROC_NOT_ASKED);
+	if (shared && (r = rollup_load(dir, &ret->rollup, &why)) < 0) {
+		if (r == -ESRCH)
+			return fail(err, r, "%d: the process is gone", dir->pid);
+		snprintf(ret->rollup_why, sizeof(ret->rollup_why), "%.120s", why.text);
+	}
+	return 0;
+}
+
+/* One of a tree. False where it has gone meanwhile. */
+static bool look_at_member(const char *root, const struct descendant *member, struct usage *ret)
+{
+	struct procdir dir;
+	struct error err;
+	int r = procdir_open(root, member->pid, &dir, &err);
+
+	if (r == -ESRCH)
+		return false;
+	usage_init(ret);
+	ret->pid = member->pid;
+	ret->ppid = member->ppid;
+	if (r == 0) {
+		r = look_at(&dir, true, ret, &err);
+		procdir_close(&dir);
+		if (r == -ESRCH || (ret->start_time != member->start_time && r != -EACCES))
+			return false;
+	}
+	if (r == -ENODATA) {
+		ret->no_memory = true;
+		snprintf(ret->why, sizeof(ret->why), "%s",
+			 ret->state == 'Z' || ret->state == 'X' ? "zombie" : "kernel thread");
+	} else if (r < 0) {
+		snprintf(ret->why, sizeof(ret->why), "%.120s", err.text);
+	}
+	ret->depth = member->depth;
+	return true;
+}
+
+static int look_at_tree(const struct request *request, const struct procdir *dir, struct look *look,
+			struct error *err)
+{
+	struct descendant *members;
+	size_t n, i;
+	int r = children_find(dir, &members, &n, err);
+
+	if (r < 0)
+		return r;
+	r = list_reserve(&look->usages, &look->room, 0, n);
+	if (r < 0)
+		r = fail(err, -r, "%d", dir->pid);
+	for (i = 0; r == 0 && i < n; i++) {
+		if (look_at_member(request->root, &members[i], &look->usages[look->n]))
+			look->n++;
+		else if (i == 0)
+			r = fail(err, -ESRCH, "%d: the process is gone", dir->pid);
+	}
+	free(members);
+	return r;
+}
+
+/* Takes a new look, and keeps the last one. 0 or -errno with a sentence. */
+static int look_again(const struct request *request, struct watched *watched, struct error *err)
+{
+	struct look spare = watched->before;
+	int r;
+
+	watched->before = watched->now;
+	watched->now = spare;
+	watched->now.n = 0;
+	/* The descriptor of its folder knows whether it is still the same process. */
+	if (request->tree)
+		return look_at_tree(request, &watched->dir, &watched->now, err);
+	r = list_reserve(&watched->now.usages, &watched->now.room, 0, 1);
+	if (r < 0)
+		return fail(err, -r, "%d", watched->dir.pid);
+	r = look_at(&watched->dir, request->style.shared, watched->now.usages, err);
+	if (r == 0)
+		watched->now.n = 1;
+	return r;
+}
+
+/*
+ * Showing.
+ */
+
+static int show(const struct request *request, const struct watched *watched, struct text *text)
+{
+	const struct usage_style *style = &request->style;
+	const struct look *now = &watched->now, *before = &watched->before;
+	bool changes = request->screen && before->n;
+
+	if (request->json && request->tree)
+		return usage_json_tree(now->usages, now->n, request->watch, style, text);
+	if (request->json)
+		return usage_json(now->usages, request->watch, style, text);
+	if (request->tree)
+		return usage_draw_tree(now->usages, now->n, changes ? before->usages : NULL,
+				       changes ? before->n : 0, style, text);
+	if (request->watch && !request->screen)
+		usage_draw_line(now->usages, style, text);
+	else
+		usage_draw(now->usages, changes ? before->usages : NULL, style, text);
+	return text->error;
+}
+
+/* Says on stderr what the answer lacks. Trees say it themselves. */
+static int report_unknown(const struct request *request, struct watched *watched)
+{
+	int code = EXIT_FINE;
+	size_t i;
+
+	for (i = 0; i < watched->now.n; i++) {
+		const struct usage *usage = &watched->now.usages[i];
+		const char *why = usage->why[0] ? usage->why : usage->rollup_why;
+
+		if (usage->no_memory || !why[0] || strcmp(why, PROC_NOT_ASKED) == 0)
+			continue;
+		code = EXIT_PARTIAL;
+		if (!watched->complained && !request->tree)
+			fprintf(stderr, "plat usage: %d: %s\n", usage->pid, why);
+	}
+	watched->complained |= code != EXIT_FINE;
+	return code;
+}
+
+/* How many lines a terminal shows. */
+static size_t terminal_rows(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row ? size.ws_row : 24;
+}
+
+static size_t count_lines(const struct text *text)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < text->size; i++)
+		n += text->data[i] == '\n';
+	return n;
+}
+
+/* Writes what one moment gave, on a terminal over what was there. 0 or -errno. */
+static int put_screen(const struct request *request, struct text *text, size_t *drawn)
+{
+	if (text->error)
+		return text->error;
+	if (request->screen && *drawn && *drawn < terminal_rows())
+		printf("\033[%zuA\033[J", *drawn);
+	fwrite(text->data, 1, text->size, stdout);
+	*drawn = count_lines(text);
+	errno = 0;
+	return fflush(stdout) != 0 || ferror(stdout) ? -(errno ? errno : EIO) : 0;
+}
+
+/*
+ * Again and again.
+ */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+/* Ctrl-C ends a watch as it is meant to end. Without SA_RESTART it ends the wait, too. */
+static void catch_interrupts(void)
+{
+	struct sigaction action = {.sa_handler = on_interrupt};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static struct timespec now_of(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now;
+}
+
+static struct timespec later(struct timespec time, double seconds)
+{
+	double whole = (double)(uint64_t)seconds;
+
+	time.tv_sec += (time_t)whole;
+	time.tv_nsec += (long)((seconds - whole) * 1e9);
+	if (time.tv_nsec >= 1000000000) {
+		time.tv_nsec -= 1000000000;
+		time.tv_sec++;
+	}
+	return time;
+}
+
+/* What is left until `end`; false where it is over. */
+static bool time_left(struct timespec end, struct timespec *ret)
+{
+	struct timespec now = now_of(CLOCK_MONOTONIC);
+
+	ret->tv_sec = end.tv_sec - now.tv_sec;
+	ret->tv_nsec = end.tv_nsec - now.tv_nsec;
+	if (ret->tv_nsec < 0) {
+		ret->tv_nsec += 1000000000;
+		ret->tv_sec--;
+	}
+	return ret->tv_sec >= 0;
+}
+
+/* Waits until `end`, or until all have ended, or for Ctrl-C. */
+static void wait_until(struct timespec end, const struct watched *all, size_t n)
+{
+	struct pollfd *polls = calloc(n + 1, sizeof(*polls));
+	size_t alive = 0, i;
+	struct timespec left;
+
+	for (i = 0; polls && i < n; i++) {
+		polls[i] =
+			(struct pollfd){.fd = all[i].ended ? -1 : all[i].pidfd, .events = POLLIN};
+		alive += !all[i].ended;
+	}
+	while (alive && !interrupted && time_left(end, &left)) {
+		if (ppoll(polls, polls ? n : 0, &left, NULL) <= 0)
+			continue;
+		for (i = 0; i < n; i++)
+			if (polls[i].fd >= 0 && polls[i].revents) {
+				polls[i].fd = -1;
+				alive--;
+			}
+	}
+	free(polls);
+}
+
+/* The moment, for people or for scripts. */
+static const char *time_text(bool json, char *to, size_t size)
+{
+	struct timespec now = now_of(CLOCK_REALTIME);
+	char seconds[32];
+	struct tm tm;
+
+	if (!json) {
+		localtime_r(&now.tv_sec, &tm);
+		strftime(to, size, "%H:%M:%S", &tm);
+		return to;
+	}
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(to, size, "%s.%03dZ", seconds, (int)(now.tv_nsec / 1000000));
+	return to;
+}
+
+static int open_watched(const struct request *request, const char *operand, struct watched *ret)
+{
+	struct error err;
+	int pid, code = target_pid(&usage_command, operand, &pid);
+
+	*ret = (struct watched){.dir = PROCDIR_CLOSED, .pidfd = -1, .ended = true};
+	if (code)
+		return code;
+	if (procdir_open(request->root, pid, &ret->dir, &err) < 0)
+		return look_error(&usage_command, "%s", err.text);
+	ret->ended = false;
+	/* Numbers in another /proc are not ours. */
+	if (request->watch && !request->root)
+		ret->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	return EXIT_FINE;
+}
+
+static void close_watched(struct watched *watched)
+{
+	if (watched->pidfd >= 0)
+		close(watched->pidfd);
+	procdir_close(&watched->dir);
+	free(watched->now.usages);
+	free(watched->before.usages);
+}
+
+/* Looks once at one of them. An exit code. */
+static int step(const struct request *request, struct watched *watched, bool first,
+		struct text *text)
+{
+	struct error err;
+	int r = look_again(request, watched, &err);
+
+	if (r < 0) {
+		watched->ended = true;
+		/* That it has ended is how a watch ends. */
+		if (!first && (r == -ESRCH || r == -ENODATA)) {
+			fprintf(stderr, "plat usage: %d: the process has ended\n",
+				watched->dir.pid);
+			return EXIT_FINE;
+		}
+		return look_error(&usage_command, "%s", err.text);
+	}
+	if (text->size && !request->json && (request->screen || !request->watch || request->tree))
+		text_char(text, '\n');
+	r = show(request, watched, text);
+	if (r < 0 && !text->error)
+		text->error = r;
+	return report_unknown(request, watched);
+}
+
+static bool any_left(const struct watched *all, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!all[i].ended)
+			return true;
+	return false;
+}
+
+static int watch(struct request *request, struct watched *all, size_t n, int worst)
+{
+	struct timespec next = now_of(CLOCK_MONOTONIC);
+	struct text text = TEXT_EMPTY;
+	char moment[48];
+	uint64_t looks;
+	size_t drawn = 0, i;
+	int r = 0;
+
+	for (looks = 0; r == 0 && any_left(all, n) && !interrupted; looks++) {
+		if (looks && looks == request->count)
+			break;
+		if (looks)
+			wait_until(next = later(next, request->seconds), all, n);
+		if (interrupted)
+			break;
+		text.size = 0;
+		if (request->watch)
+			request->style.time = time_text(request->json, moment, sizeof(moment));
+		if (looks == 0 && request->watch && !request->screen && !request->json &&
+		    !request->tree)
+			usage_draw_headings(&request->style, &text);
+		for (i = 0; i < n; i++)
+			if (!all[i].ended) {
+				int code = step(request, &all[i], looks == 0, &text);
+
+				worst = code > worst ? code : worst;
+			}
+		r = put_screen(request, &text, &drawn);
+		if (!request->watch)
+			break;
+	}
+	text_fini(&text);
+	if (r < 0)
+		return look_error(&usage_command, "standard output: %s", strerror(-r));
+	return worst;
+}
+
+static int run(int argc, char **argv)
+{
+	struct request request = {0};
+	struct watched *all;
+	struct options options;
+	int code, worst = EXIT_FINE;
+	size_t n, i;
+
+	options_init(&options, &usage_command, argc, argv);
+	code = read_request(&options, &request);
+	if (code)
+		return code == OPTION_HELP ? EXIT_FINE : code;
+	n = (size_t)(argc - options.first);
+	if (n == 0)
+		return usage_error(&usage_command, "name a process");
+	all = calloc(n, sizeof(*all));
+	if (!all)
+		return look_error(&usage_command, "%s", strerror(ENOMEM));
+	for (i = 0; i < n; i++) {
+		code = open_watched(&request, argv[options.first + (int)i], &all[i]);
+		worst = code > worst ? code : worst;
+	}
+	if (request.watch)
+		catch_interrupts();
+	if (worst != EXIT_USAGE)
+		worst = watch(&request, all, n, worst);
+	for (i = 0; i < n; i++)
+		close_watched(&all[i]);
+	free(all);
+	return worst;
+}
