@@ -1,0 +1,52 @@
+# A thin face over Meson: installs what the build needs, builds, shows, tests.
+#
+#   make demo    a release build, and the maps of your shell and of a small town
+#   make test    all tests, again under sanitizers, and the checks of form
+#   make install PREFIX=/usr/local DESTDIR=
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+RELEASE = build/release
+TESTED = build/test
+SANITIZED = build/sanitize
+
+export PATH := $(PATH):/usr/sbin:/sbin
+
+.PHONY: all deps deps-test release demo test test-programs fuzz bench install clean
+
+all: release
+
+deps:
+	@tools/install-packages build
+
+deps-test:
+	@tools/install-packages build test
+
+release: deps
+	@mkdir -p build
+	@[ -f $(RELEASE)/build.ninja ] || meson setup $(RELEASE) --buildtype=release \
+		-Db_lto=true --prefix=$(PREFIX) > build/setup.log || { cat build/setup.log; exit 1; }
+	@ninja -C $(RELEASE) --quiet
+
+demo: release
+	@demo/show $(RELEASE)
+
+test: deps-test
+	@tests/run $(TESTED) $(SANITIZED)
+
+test-programs: deps-test release
+	@tests/programs/run.sh --install $(RELEASE)/src/cli/plat $(RELEASE)/demo/town
+
+SECONDS_EACH ?= 600
+fuzz: deps-test
+	@tests/fuzz/run.sh $(SECONDS_EACH)
+
+bench: deps-test release
+	@bench/map $(RELEASE)
+
+install: release
+	@meson configure $(RELEASE) -Dprefix=$(PREFIX)
+	@DESTDIR="$(DESTDIR)" meson install -C $(RELEASE) --quiet
+
+clean:
+	rm -rf build
