@@ -114,6 +114,11 @@ int facts_stat(struct space *space, const char *text)
 		process->ppid = (int)stat.field[4];
 	/* Linux include/linux/sched.h PF_KTHREAD */
 	process->is_kernel_thread = stat.field[9] != UNKNOWN && (stat.field[9] & 0x200000);
+	/*
+	 * Linux fs/binfmt_elf.c load_elf_binary sets these last. Whoever may not read them sees 1
+	 * and 0.
+	 */
+	process->is_loading = stat.field[26] == 0 && stat.field[28] == 0;
 	process->start_time = stat.field[22];
 	process->start_code = address_of(&stat, 26);
 	process->end_code = address_of(&stat, 27);

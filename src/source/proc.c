@@ -9,7 +9,8 @@
  *     smaps                                 details, only when asked
  *
  * The process runs on meanwhile. If it executes another program between two of these reads, the
- * pieces do not belong together: stat is read again at the end, and all is read anew if it differs.
+ * pieces do not belong together: stat is read again at the end, and all is read anew if it differs,
+ * or if it says that the new program is still being loaded.
  */
 #include "source/proc.h"
 
@@ -31,10 +32,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SMALL_FILE (64 * 1024)
-#define TRIES 3
+#define TRIES 5
 #define HUGE_LEAST (64 * 1024) /* the smallest page of a pool: arm64 with pages of 4 KiB */
 
 static const char *reason(int r)
@@ -305,7 +307,7 @@ static int load_once(const struct procdir *dir, unsigned want, struct space *spa
 {
 	int r = proc_load_figures(dir, space, err);
 
-	if (r < 0)
+	if (r < 0 || space->process.is_loading)
 		return r;
 	load_auxv(dir, space);
 	load_optional(dir, "personality", space, facts_personality);
@@ -368,6 +370,14 @@ static int still_same(const struct procdir *dir, int anchor, const struct space 
 	return r;
 }
 
+/* On a busy machine a process can stand in the middle of exec for a while. */
+static void wait_for_exec(void)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+
+	nanosleep(&pause, NULL);
+}
+
 int proc_load(const struct procdir *dir, unsigned want, struct space *ret, struct error *err)
 {
 	struct space space;
@@ -376,12 +386,15 @@ int proc_load(const struct procdir *dir, unsigned want, struct space *ret, struc
 
 	space_init(&space);
 	for (i = 0; i < TRIES && r == 0 && !same; i++) {
-		int anchor = dir->live ? procdir_open_file(dir, "maps") : -1;
+		int anchor;
 
+		if (i > 0)
+			wait_for_exec();
+		anchor = dir->live ? procdir_open_file(dir, "maps") : -1;
 		space_fini(&space);
 		space_init(&space);
 		r = load_once(dir, want, &space, err);
-		if (r == 0)
+		if (r == 0 && !space.process.is_loading)
 			r = still_same(dir, anchor, &space, &same, err);
 		if (anchor >= 0)
 			close(anchor);

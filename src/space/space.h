@@ -218,6 +218,7 @@ struct process {
 	int ppid;
 	int inner_pid; /* as the process itself sees it */
 	bool is_kernel_thread;
+	bool is_loading;     /* within exec: its new memory is not whole yet */
 	uint64_t start_time; /* clock ticks since boot */
 	char state;
 	char command[THREAD_NAME_SIZE]; /* comm */

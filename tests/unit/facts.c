@@ -127,6 +127,24 @@ static void addresses_that_are_hidden_are_unknown(void **state)
 	assert_int_equal(space.start_brk, UNKNOWN);
 }
 
+/* Within exec they are not set yet: then the code's are 0 as well. */
+static void a_program_that_is_being_loaded_is_told_from_one_that_is_hidden(void **state)
+{
+	(void)state;
+	assert_int_equal(facts_stat(&space, "1 (a) R 1 1 1 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 5 9 9 "
+					    "18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 1 0 "
+					    "0 0 0 0 0 0 0 0 0 0 0 0\n"),
+			 0);
+	assert_true(space.process.is_loading);
+	assert_int_equal(facts_stat(&space, "1 (a) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 5 9 9 "
+					    "18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 "
+					    "0 0 0 0 0 0 0 0 0 0 0 0\n"),
+			 0);
+	assert_false(space.process.is_loading);
+	assert_int_equal(facts_stat(&space, "4711 (town)" FIELDS), 0);
+	assert_false(space.process.is_loading);
+}
+
 static void a_thread_has_a_name_and_a_state(void **state)
 {
 	struct thread thread = {0};
@@ -385,6 +403,7 @@ int main(void)
 		TEST(negative_and_giant_fields_are_unknown),
 		TEST(fields_that_are_missing_are_unknown),
 		TEST(addresses_that_are_hidden_are_unknown),
+		TEST(a_program_that_is_being_loaded_is_told_from_one_that_is_hidden),
 		TEST(a_thread_has_a_name_and_a_state),
 		TEST(the_stack_pointer_is_the_last_but_one),
 		TEST(a_running_thread_has_none),
