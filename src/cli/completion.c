@@ -3,16 +3,17 @@
  * and installs what it prints.
  */
 #include "cli/commands.h"
+#include "cli/report.h"
 #include "space/kinds.h"
 #include "view/columns.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static int run(int argc, char **argv);
+static int run(struct options *options);
 
 static const struct option_row rows[] = {
-	{0, NULL, NULL, NULL, COMPLETE_NOTHING},
+	ROWS_END,
 };
 
 const struct command completion_command = {
@@ -146,23 +147,17 @@ static void print_bash(void)
 	       "complete -F _plat plat\n");
 }
 
-static int run(int argc, char **argv)
+static int run(struct options *options)
 {
-	struct options options;
-	const char *value;
-	int option;
+	int code = options_read(options, NULL, NULL);
 
-	options_init(&options, &completion_command, argc, argv);
-	option = options_next(&options, &value);
-	if (option == OPTION_HELP)
-		return EXIT_FINE;
-	if (option != OPTION_END)
-		return EXIT_USAGE;
-	if (options.first + 1 != argc)
+	if (code)
+		return code;
+	if (options->noperands != 1)
 		return usage_error(&completion_command, "name one shell: bash");
-	if (strcmp(argv[options.first], "bash") != 0)
+	if (strcmp(options->operands[0], "bash") != 0)
 		return usage_error(&completion_command, "%s: only bash is known",
-				   argv[options.first]);
+				   options->operands[0]);
 	print_bash();
 	return EXIT_FINE;
 }

@@ -1,12 +1,10 @@
 /* plat explain: what an address is, and why two neighbouring mappings are two. */
 #include "cli/commands.h"
+#include "cli/report.h"
 #include "cli/target.h"
-#include "cli/terminal.h"
 #include "source/cache.h"
-#include "source/proc.h"
 #include "source/query.h"
 #include "source/symbols.h"
-#include "space/kinds.h"
 #include "view/explain.h"
 
 #include <errno.h>
@@ -14,20 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_JSON, OPT_BYTES, OPT_NO_SYMBOLS, OPT_ASCII, OPT_COLOR, OPT_ROOT };
+enum { OPT_NO_SYMBOLS };
 
 static const struct option_row rows[] = {
-	[OPT_JSON] = {'J', "json", NULL, "one JSON document", COMPLETE_NOTHING},
-	[OPT_BYTES] = {'b', "bytes", NULL, "sizes in bytes", COMPLETE_NOTHING},
-	[OPT_NO_SYMBOLS] = {0, "no-symbols", NULL, "do not look into programs and libraries",
-			    COMPLETE_NOTHING},
-	[OPT_ASCII] = {0, "ascii", NULL, "no characters beyond ASCII", COMPLETE_NOTHING},
-	[OPT_COLOR] = {0, "color", "WHEN", "auto, always or never", COMPLETE_WHEN},
-	[OPT_ROOT] = {0, "root", "DIR", "read a captured or another /proc", COMPLETE_DIRECTORY},
-	{0, NULL, NULL, NULL, COMPLETE_NOTHING},
+	ROW_JSON("one JSON document"),
+	ROW_BYTES,
+	FLAG(OPT_NO_SYMBOLS, 0, "no-symbols", "do not look into programs and libraries"),
+	ROW_ASCII,
+	ROW_COLOR,
+	ROW_ROOT,
+	ROWS_END,
 };
 
-static int run(int argc, char **argv);
+static int run(struct options *options);
 
 const struct command explain_command = {
 	.name = "explain",
@@ -40,70 +37,35 @@ const struct command explain_command = {
 
 /* What was asked for. */
 struct request {
-	struct paint paint;
-	const char *root;
-	bool json, symbols;
-	int pid;
+	struct options *options;
+	bool symbols;
 	size_t n;
 	plat_addr addrs[2];
 };
 
-static int read_options(struct options *options, struct request *request)
+static int take_option(void *context, int option, const char *value)
 {
-	enum color_when color = COLOR_AUTO;
-	bool ascii = false, bytes = false;
-	const char *value;
-	int option;
+	struct request *request = context;
 
-	request->symbols = true;
-	while ((option = options_next(options, &value)) >= 0) {
-		switch (option) {
-		case OPT_JSON:
-			request->json = true;
-			break;
-		case OPT_BYTES:
-			bytes = true;
-			break;
-		case OPT_NO_SYMBOLS:
-			request->symbols = false;
-			break;
-		case OPT_ASCII:
-			ascii = true;
-			break;
-		case OPT_COLOR:
-			if (color_by_name(value, &color) < 0)
-				return usage_error(&explain_command,
-						   "%s: colour is auto, always or never", value);
-			break;
-		case OPT_ROOT:
-			request->root = value;
-			break;
-		default:
-			break;
-		}
-	}
-	if (option == OPTION_WRONG)
-		return EXIT_USAGE;
-	if (option == OPTION_HELP)
-		return OPTION_HELP;
-	request->paint = terminal_paint(color, ascii);
-	request->paint.bytes = bytes;
+	(void)value;
+	if (option == OPT_NO_SYMBOLS)
+		request->symbols = false;
 	return 0;
 }
 
-static int read_operands(const struct options *options, struct request *request)
+static int read_operands(struct request *request)
 {
-	int n = options->argc - options->first, code, i;
+	char **operands = request->options->operands;
+	int n = request->options->noperands, pid, code, i;
 
 	if (n < 2)
 		return usage_error(&explain_command, "name a process and an address");
 	if (n > 3)
-		return usage_error(&explain_command, "%s: two addresses are the most",
-				   options->argv[options->first + 3]);
-	code = target_pid(&explain_command, options->argv[options->first], &request->pid);
+		return usage_error(&explain_command, "%s: two addresses are the most", operands[3]);
+	/* The process is opened last, but complaints come in the order of the operands. */
+	code = target_pid(&explain_command, operands[0], &pid);
 	for (i = 1; code == 0 && i < n; i++)
-		code = target_address(&explain_command, options->argv[options->first + i],
-				      &request->addrs[request->n++]);
+		code = target_address(&explain_command, operands[i], &request->addrs[request->n++]);
 	return code;
 }
 
@@ -140,9 +102,12 @@ static size_t ranges_of(const struct request *request, const struct space *space
 		ranges[i] = range_around(space, request->addrs[i]);
 	if (request->n < 2)
 		return request->n;
-	if (ranges[1].start < ranges[0].start)
-		swap = ranges[0], ranges[0] = ranges[1], ranges[1] = swap;
-	ranges[0].end = min_u64(ranges[0].end, max_u64(ranges[1].start, ranges[0].start));
+	if (ranges[1].start < ranges[0].start) {
+		swap = ranges[0];
+		ranges[0] = ranges[1];
+		ranges[1] = swap;
+	}
+	ranges[0].end = min_u64(ranges[0].end, ranges[1].start);
 	return request->n;
 }
 
@@ -257,80 +222,49 @@ static int gather(const struct request *request, const struct procdir *dir, stru
 	return 0;
 }
 
-/* Says on stderr why the answer is partial. */
-static int report_unknown(const struct space *space)
-{
-	const char *const all[] = {space->why.maps,    space->why.pages,   space->why.memory,
-				   space->why.threads, space->why.details, space->why.process};
-	int code = EXIT_FINE;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(all); i++)
-		if (all[i]) {
-			code = EXIT_PARTIAL;
-			fprintf(stderr, "plat explain: %d: %s\n", space->process.pid, all[i]);
-		}
-	return code;
-}
-
 static int show(const struct request *request, const struct explanation *explanation)
 {
 	struct text text = text_to_stream(stdout);
-	int r = 0;
+	int code, r = 0;
 
-	if (request->json)
+	if (request->options->json)
 		r = explain_json(explanation, &text);
 	else
-		explain_write(explanation, &request->paint, &text);
-	if (text_finish(&text) < 0 && r == 0)
-		r = text.error;
-	text_fini(&text);
-	if (r < 0)
-		return look_error(&explain_command, "standard output: %s", strerror(-r));
-	return report_unknown(explanation->space);
+		explain_write(explanation, &request->options->paint, &text);
+	code = finish_output(&explain_command, &text, r);
+	return code ? code : report_space(&explain_command, explanation->space, false);
 }
 
-static int explain(const struct request *request, const struct procdir *dir, struct space *space)
+static int explain(const struct request *request, struct target *target)
 {
-	struct explanation *explanation = calloc(1, sizeof(*explanation));
-	int r = explanation ? gather(request, dir, space, explanation) : -ENOMEM;
-	int code;
+	struct explanation *explanation;
+	const char *why = target->space.why.maps;
+	int r, code;
 
-	if (r < 0)
-		code = look_error(&explain_command, "%d: %s", request->pid, strerror(-r));
-	else
-		code = show(request, explanation);
+	/* Without maps every address would look as if nothing was there. */
+	if (target->space.nregions == 0 && why)
+		return look_error(&explain_command, "%d: %s", target->dir.pid, why);
+	explanation = calloc(1, sizeof(*explanation));
+	r = explanation ? gather(request, &target->dir, &target->space, explanation) : -ENOMEM;
+	code = r < 0 ? look_error(&explain_command, "%d: %s", target->dir.pid, strerror(-r))
+		     : show(request, explanation);
 	free(explanation);
 	return code;
 }
 
-static int run(int argc, char **argv)
+static int run(struct options *options)
 {
-	struct procdir dir = PROCDIR_CLOSED;
-	struct request request = {0};
-	struct options options;
-	struct space space;
-	struct error err;
-	int code;
+	struct request request = {.options = options, .symbols = true};
+	struct target target;
+	int code = options_read(options, take_option, &request);
 
-	options_init(&options, &explain_command, argc, argv);
-	code = read_options(&options, &request);
 	if (code == 0)
-		code = read_operands(&options, &request);
+		code = read_operands(&request);
+	if (code == 0)
+		code = target_open(options, options->operands[0], 0, &target);
 	if (code)
-		return code == OPTION_HELP ? EXIT_FINE : code;
-	if (procdir_open(request.root, request.pid, &dir, &err) < 0)
-		return look_error(&explain_command, "%s", err.text);
-	if (proc_load(&dir, 0, &space, &err) < 0) {
-		code = look_error(&explain_command, "%s", err.text);
-	} else {
-		/* Without maps every address would look as if nothing was there. */
-		if (space.nregions == 0 && space.why.maps)
-			code = look_error(&explain_command, "%d: %s", request.pid, space.why.maps);
-		else
-			code = explain(&request, &dir, &space);
-		space_fini(&space);
-	}
-	procdir_close(&dir);
+		return code;
+	code = explain(&request, &target);
+	target_close(&target);
 	return code;
 }

@@ -48,9 +48,10 @@
  *          usage         plat usage
  *          resident      plat resident
  *          explain       plat explain; explain_json, explain_words its parts
- * cli/     options       option tables: parsing, --help
- *          target        what an operand means
- *          terminal      what the terminal can show
+ * cli/     terminal      what the terminal can show
+ *          report        complaints and exit codes
+ *          options       option tables: parsing, --help; options of several commands
+ *          target        what an operand means, and opening it
  *          map           plat map
  *          map_command   plat map -- COMMAND
  *          explain       plat explain
@@ -60,9 +61,9 @@
  *          main          this file
  */
 #include "cli/commands.h"
+#include "cli/report.h"
 
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -95,6 +96,14 @@ static int finish(int code)
 	return code == EXIT_FINE ? EXIT_NO_LOOK : code;
 }
 
+static int run(const struct command *command, int argc, char **argv)
+{
+	struct options options = {.command = command, .argc = argc, .argv = argv};
+	int code = command->run(&options);
+
+	return finish(code == OPTION_HELP ? EXIT_FINE : code);
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
@@ -116,6 +125,6 @@ int main(int argc, char **argv)
 	}
 	for (i = 0; commands[i]; i++)
 		if (strcmp(commands[i]->name, argv[1]) == 0)
-			return finish(commands[i]->run(argc - 1, argv + 1));
+			return run(commands[i], argc - 1, argv + 1);
 	return usage_error(NULL, "%s: no such command", argv[1]);
 }

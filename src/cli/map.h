@@ -5,10 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/options.h"
 #include "space/space.h"
 #include "view/columns.h"
 #include "view/json.h"
-#include "view/paint.h"
 #include "view/table.h"
 
 enum form { FORM_PICTURE, FORM_LIST, FORM_JSON, FORM_SVG };
@@ -18,12 +18,13 @@ enum at { AT_BOTH, AT_END, AT_PEAK };
 
 /* What was asked for. */
 struct request {
+	struct options *options;
 	enum form form;
 	struct columns_choice choice;
+	bool columns_chosen; /* by -o: --flags adds none */
 	struct table_style style;
 	struct filter filter;
-	struct paint paint;
-	const char *svg, *root;
+	const char *svg;
 	bool details;
 	enum at at;
 	unsigned settings; /* of enum spawn_setting: how to start the command to compare */

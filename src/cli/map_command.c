@@ -7,11 +7,11 @@
 #include "cli/map.h"
 
 #include "cli/commands.h"
+#include "cli/report.h"
 #include "source/launch.h"
 #include "view/picture.h"
 #include "view/units.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -74,20 +74,19 @@ static void describe_capture(const struct request *request, const struct launche
 	char seen[UNITS_SIZE], most[UNITS_SIZE];
 
 	snprintf(to, size, "captured at %s, VmHWM %s%s",
-		 units_size(space->figures[VM_RSS], request->paint.bytes, seen),
-		 units_size(highest(launched), request->paint.bytes, most),
+		 units_size(space->figures[VM_RSS], request->options->paint.bytes, seen),
+		 units_size(highest(launched), request->options->paint.bytes, most),
 		 is_missed(launched, best) ? ": its peak was too short to be seen" : "");
 }
 
 static void put_heading(const struct request *request, const char *sentence)
 {
 	struct text text = text_to_stream(stdout);
-	struct line line = line_begin(&text, &request->paint);
+	struct line line = line_begin(&text, &request->options->paint);
 
 	line_wrap(&line, STYLE_BOLD, sentence, 2);
 	line_end(&line);
-	text_finish(&text); /* the picture behind it meets the same error, and says so */
-	text_fini(&text);
+	finish_text(&text, 0); /* the picture behind it meets the same error, and says so */
 }
 
 static int show_peak(const struct request *request, const struct launched *launched)
@@ -117,7 +116,7 @@ static int show_end(const struct request *request, const struct launched *launch
 
 static int show_pictures(const struct request *request, const struct launched *launched)
 {
-	int code = EXIT_FINE, worse;
+	int code = EXIT_FINE;
 
 	if (launched->has_peak && request->at != AT_END)
 		code = show_peak(request, launched);
@@ -125,8 +124,7 @@ static int show_pictures(const struct request *request, const struct launched *l
 		return code;
 	if (launched->has_peak && request->at == AT_BOTH)
 		putchar('\n');
-	worse = show_end(request, launched);
-	return worse > code ? worse : code;
+	return worse_of(code, show_end(request, launched));
 }
 
 /* The one that tables, documents and drawings show. */
@@ -228,40 +226,36 @@ static int show_pair_picture(const struct request *request, const struct space *
 {
 	struct text text = text_to_stream(stdout);
 	char title[SENTENCE];
-	int r;
 
 	name_settings(request, title, sizeof(title));
-	picture_draw_pair(without, "as it is", with, title, &request->paint, &text);
-	r = text_finish(&text);
-	text_fini(&text);
-	return r < 0 ? look_error(&map_command, "standard output: %s", strerror(-r)) : EXIT_FINE;
+	picture_draw_pair(without, "as it is", with, title, &request->options->paint, &text);
+	return finish_output(&map_command, &text, 0);
 }
 
 static int show_pair_lists(const struct request *request, const struct launched *without,
 			   const struct launched *with)
 {
 	char title[SENTENCE];
-	int code, worse;
+	int code;
 
 	name_settings(request, title, sizeof(title));
 	printf("as it is:\n");
 	code = show_chosen(request, without);
 	printf("\n%s:\n", title);
-	worse = show_chosen(request, with);
-	return worse > code ? worse : code;
+	return worse_of(code, show_chosen(request, with));
 }
 
 static int show_pair_json(const struct request *request, const struct launched *without,
 			  const struct launched *with)
 {
-	int code, worse;
+	int code;
 
 	printf("{\"schema\": 1,\n\"without\": ");
 	code = show_chosen(request, without);
 	printf(",\n\"with\": ");
-	worse = show_chosen(request, with);
+	code = worse_of(code, show_chosen(request, with));
 	printf("}\n");
-	return worse > code ? worse : code;
+	return code;
 }
 
 static int show_pair(const struct request *request, const struct launched *without,

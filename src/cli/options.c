@@ -1,24 +1,18 @@
 #include "cli/options.h"
 
+#include "cli/report.h"
+#include "cli/target.h"
 #include "space/kinds.h"
 #include "view/columns.h"
 
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define OPTIONS_MOST 40
-#define HELP_ID 1000
+/* What getopt calls options with a long form. */
 #define FIRST_LONG 256
-
-void options_init(struct options *options, const struct command *command, int argc, char **argv)
-{
-	*options = (struct options){.command = command, .argc = argc, .argv = argv};
-	optind = 0; /* glibc and musl: begin anew */
-	opterr = 0;
-}
+#define LONG_HELP 1000
 
 /* getopt's has_arg. */
 static int takes_argument(const struct option_row *row)
@@ -26,61 +20,6 @@ static int takes_argument(const struct option_row *row)
 	if (!row->arg)
 		return no_argument;
 	return row->arg[0] == '[' ? optional_argument : required_argument;
-}
-
-static void complain(const struct command *command, int missing, char **argv)
-{
-	if (optopt && optopt < FIRST_LONG)
-		usage_error(command,
-			    missing ? "option -%c needs an argument" : "there is no option -%c",
-			    optopt);
-	else
-		usage_error(command, missing ? "option %s needs an argument" : "%s: no such option",
-			    argv[optind - 1]);
-}
-
-int options_next(struct options *options, const char **value)
-{
-	struct option longs[OPTIONS_MOST + 2] = {0};
-	char shorts[2 * OPTIONS_MOST + 3] = "+:";
-	const struct option_row *rows = options->command->options;
-	size_t n = 2;
-	int i, r;
-
-	for (i = 0; i < OPTIONS_MOST && rows[i].name; i++) {
-		longs[i] = (struct option){rows[i].name, takes_argument(&rows[i]), NULL,
-					   FIRST_LONG + i};
-		if (rows[i].letter) {
-			shorts[n++] = rows[i].letter;
-			if (rows[i].arg)
-				shorts[n++] = ':';
-		}
-	}
-	longs[i] = (struct option){"help", 0, NULL, HELP_ID};
-	shorts[n++] = 'h';
-	shorts[n] = '\0';
-
-	r = getopt_long(options->argc, options->argv, shorts, longs, NULL);
-	*value = optarg;
-	options->first = optind;
-	if (r == -1) {
-		options->has_separator = optind > 0 && strcmp(options->argv[optind - 1], "--") == 0;
-		return OPTION_END;
-	}
-	if (r == 'h' || r == HELP_ID) {
-		options_help(options->command);
-		return OPTION_HELP;
-	}
-	if (r == '?' || r == ':') {
-		complain(options->command, r == ':', options->argv);
-		return OPTION_WRONG;
-	}
-	if (r >= FIRST_LONG)
-		return r - FIRST_LONG;
-	for (i = 0; rows[i].name; i++)
-		if (rows[i].letter == r)
-			return i;
-	return OPTION_WRONG;
 }
 
 static void help_columns(void)
@@ -102,7 +41,7 @@ static void help_kinds(void)
 		printf("  %-14s %s\n", kind_name(kind), kind_help(kind));
 }
 
-void options_help(const struct command *command)
+static void help(const struct command *command)
 {
 	const struct option_row *row;
 	bool columns_wanted = false, kinds_wanted = false;
@@ -134,32 +73,106 @@ void options_help(const struct command *command)
 	       command->name);
 }
 
-static void say(const struct command *command, const char *format, va_list args)
+static int complain(const struct command *command, bool missing, char **argv)
 {
-	fflush(stdout);
-	fprintf(stderr, "plat%s%s: ", command ? " " : "", command ? command->name : "");
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	if (optopt && optopt < FIRST_LONG)
+		return usage_error(command,
+				   missing ? "option -%c needs an argument"
+					   : "there is no option -%c",
+				   optopt);
+	return usage_error(command, missing ? "option %s needs an argument" : "%s: no such option",
+			   argv[optind - 1]);
 }
 
-int usage_error(const struct command *command, const char *format, ...)
+static int take_common(struct options *options, enum common_option option, const char *value)
 {
-	va_list args;
-
-	va_start(args, format);
-	say(command, format, args);
-	va_end(args);
-	fprintf(stderr, "Try 'plat%s%s --help'.\n", command ? " " : "",
-		command ? command->name : "");
-	return EXIT_USAGE;
+	switch (option) {
+	case COMMON_JSON:
+		options->json = true;
+		break;
+	case COMMON_BYTES:
+		options->paint.bytes = true;
+		break;
+	case COMMON_NOHEADINGS:
+		options->no_headings = true;
+		break;
+	case COMMON_KIND:
+		return target_kinds(options->command, value, &options->kinds);
+	case COMMON_VERBOSE:
+		options->paint.verbose = true;
+		break;
+	case COMMON_ASCII:
+		options->ascii = true;
+		break;
+	case COMMON_COLOR:
+		if (color_by_name(value, &options->color) < 0)
+			return usage_error(options->command, "%s: colour is auto, always or never",
+					   value);
+		break;
+	case COMMON_ROOT:
+		options->root = value;
+		break;
+	}
+	return 0;
 }
 
-int look_error(const struct command *command, const char *format, ...)
+/* The table as getopt wants it: for long and for short forms. */
+static void translate(const struct option_row *rows, struct option *longs, char *shorts)
 {
-	va_list args;
+	int i;
 
-	va_start(args, format);
-	say(command, format, args);
-	va_end(args);
-	return EXIT_NO_LOOK;
+	*shorts++ = '+'; /* operands end the options */
+	*shorts++ = ':'; /* a missing argument is told from a wrong option */
+	*shorts++ = 'h';
+	for (i = 0; i < OPTIONS_MOST && rows[i].name; i++) {
+		longs[i] = (struct option){rows[i].name, takes_argument(&rows[i]), NULL,
+					   FIRST_LONG + i};
+		if (!rows[i].letter)
+			continue;
+		*shorts++ = rows[i].letter;
+		if (rows[i].arg)
+			*shorts++ = ':';
+	}
+	longs[i] = (struct option){"help", no_argument, NULL, LONG_HELP};
+}
+
+/* The row of an option that getopt has found. */
+static const struct option_row *find_row(const struct option_row *rows, int found)
+{
+	if (found >= FIRST_LONG)
+		return &rows[found - FIRST_LONG];
+	while (rows->letter != found)
+		rows++;
+	return rows;
+}
+
+int options_read(struct options *options, int (*take)(void *request, int option, const char *value),
+		 void *request)
+{
+	struct option longs[OPTIONS_MOST + 2] = {0};
+	char shorts[2 * OPTIONS_MOST + 4] = "";
+	const struct option_row *row;
+	int found, code;
+
+	translate(options->command->options, longs, shorts);
+	optind = 0; /* glibc and musl: begin anew */
+	opterr = 0;
+	while ((found = getopt_long(options->argc, options->argv, shorts, longs, NULL)) != -1) {
+		if (found == '?' || found == ':')
+			return complain(options->command, found == ':', options->argv);
+		if (found == 'h' || found == LONG_HELP) {
+			help(options->command);
+			return OPTION_HELP;
+		}
+		row = find_row(options->command->options, found);
+		code = row->option >= COMMON_JSON ? take_common(options, row->option, optarg)
+						  : take(request, row->option, optarg);
+		if (code)
+			return code;
+	}
+	terminal_fit(&options->paint, options->color, options->ascii);
+	options->operands = options->argv + optind;
+	options->noperands = options->argc - optind;
+	options->has_separator = strcmp(options->argv[optind - 1], "--") == 0;
+	return 0;
 }

@@ -6,6 +6,10 @@
 #define CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/terminal.h"
+#include "view/paint.h"
 
 /* What completes an option's argument in a shell. */
 enum complete {
@@ -18,6 +22,7 @@ enum complete {
 };
 
 struct option_row {
+	int option;	  /* the command's own number for it, from 0; or of enum common_option */
 	char letter;	  /* 'o', or 0: only the long form */
 	const char *name; /* "output" */
 	const char *arg;  /* "COLUMNS"; "[=SECONDS]": the long form may go without; NULL: it takes
@@ -26,54 +31,76 @@ struct option_row {
 	enum complete complete;
 };
 
+#define ROW(...)                                                                                   \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+#define FLAG(option, letter, name, help) ROW(option, letter, name, NULL, help, COMPLETE_NOTHING)
+#define ROWS_END FLAG(0, 0, NULL, NULL)
+
+/* Options that several commands have. options_read() keeps them; commands never see them. */
+enum common_option {
+	COMMON_JSON = 1000,
+	COMMON_BYTES,
+	COMMON_NOHEADINGS,
+	COMMON_KIND,
+	COMMON_VERBOSE,
+	COMMON_ASCII,
+	COMMON_COLOR,
+	COMMON_ROOT,
+};
+
+#define ROW_JSON(help) FLAG(COMMON_JSON, 'J', "json", help)
+#define ROW_BYTES FLAG(COMMON_BYTES, 'b', "bytes", "sizes in bytes")
+#define ROW_NOHEADINGS(help) FLAG(COMMON_NOHEADINGS, 'n', "noheadings", help)
+#define ROW_KIND                                                                                   \
+	ROW(COMMON_KIND, 'k', "kind", "KINDS", "only these kinds, separated by commas",            \
+	    COMPLETE_KINDS)
+#define ROW_VERBOSE(help) FLAG(COMMON_VERBOSE, 'v', "verbose", help)
+#define ROW_ASCII FLAG(COMMON_ASCII, 0, "ascii", "no characters beyond ASCII")
+#define ROW_COLOR ROW(COMMON_COLOR, 0, "color", "WHEN", "auto, always or never", COMPLETE_WHEN)
+#define ROW_ROOT                                                                                   \
+	ROW(COMMON_ROOT, 0, "root", "DIR", "read a captured or another /proc", COMPLETE_DIRECTORY)
+
+struct options;
+
 struct command {
 	const char *name;
-	const char *summary;		  /* one line, lower case, no full stop */
-	const char *synopsis;		  /* what stands behind "plat NAME [options]" */
-	const struct option_row *options; /* ends with name NULL */
-	bool takes_pid;			  /* for completion */
-	const char *more;		  /* said at the end of --help, or NULL */
-	int (*run)(int argc, char **argv);
+	const char *summary;		     /* one line, lower case, no full stop */
+	const char *synopsis;		     /* what stands behind "plat NAME [options]" */
+	const struct option_row *options;    /* ends with ROWS_END */
+	bool takes_pid;			     /* for completion */
+	const char *more;		     /* said at the end of --help, or NULL */
+	int (*run)(struct options *options); /* an exit code, or OPTION_HELP */
 };
 
 extern const struct command *const commands[]; /* in main.c; ends with NULL */
 
-enum exit_code {
-	EXIT_FINE = 0,
-	EXIT_FOUND = 1,
-	EXIT_PARTIAL = 2,
-	EXIT_NO_LOOK = 3,
-	EXIT_USAGE = 64,
-};
-
-/* Options being read. Storage of the caller. */
+/* What the user typed: the command, its options and its operands. */
 struct options {
 	const struct command *command;
 	int argc;
-	char **argv;
-	int first;	    /* after the last option: index in argv of the first operand */
-	bool has_separator; /* a "--" stood right before it */
+	char **argv; /* from the command's name on */
+	/* The common options. */
+	bool json, no_headings, ascii;
+	enum color_when color;
+	uint32_t kinds;	    /* a bit for each enum kind; 0: all */
+	const char *root;   /* NULL: /proc */
+	struct paint paint; /* --bytes, --verbose, and what the terminal can show of the rest */
+	/* What stands behind all options. */
+	char **operands;
+	int noperands;
+	bool has_separator; /* a "--" stood right before them */
 };
 
-#define OPTION_END (-1)
-#define OPTION_HELP (-2)  /* --help was given, and has been answered: exit with EXIT_FINE */
-#define OPTION_WRONG (-3) /* and was complained about: exit with EXIT_USAGE */
-
-void options_init(struct options *options, const struct command *command, int argc, char **argv);
+#define OPTION_HELP (-1) /* --help was given, and has been answered: exit with EXIT_FINE */
 
 /*
- * The index of the next option in the table, with *value its argument or NULL; or one of the above.
+ * Reads all options, in their order, and finds the operands. The command's own go to `take` with
+ * their argument or NULL; it returns 0, or an exit code after a complaint. So does this function,
+ * or OPTION_HELP.
  */
-int options_next(struct options *options, const char **value);
-
-void options_help(const struct command *command);
-
-/* Says "plat NAME: ..." on stderr. Returns EXIT_USAGE, with a word on where help is. */
-int usage_error(const struct command *command, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-/* The same for what cannot be looked at: returns EXIT_NO_LOOK. */
-int look_error(const struct command *command, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+int options_read(struct options *options, int (*take)(void *request, int option, const char *value),
+		 void *request);
 
 #endif

@@ -1,5 +1,6 @@
 #include "cli/target.h"
 
+#include "cli/report.h"
 #include "space/kinds.h"
 
 #include <ctype.h>
@@ -42,6 +43,37 @@ int target_pid(const struct command *command, const char *operand, int *ret)
 				  "%s: core files and snapshots cannot be read yet, only processes",
 				  operand);
 	return usage_error(command, "%s: neither a process nor a file", operand);
+}
+
+int target_open_dir(const struct options *options, const char *operand, struct procdir *ret)
+{
+	struct error err;
+	int pid, code = target_pid(options->command, operand, &pid);
+
+	if (code == 0 && procdir_open(options->root, pid, ret, &err) < 0)
+		code = look_error(options->command, "%s", err.text);
+	return code;
+}
+
+int target_open(const struct options *options, const char *operand, unsigned want,
+		struct target *ret)
+{
+	struct error err;
+	int code = target_open_dir(options, operand, &ret->dir);
+
+	if (code)
+		return code;
+	if (proc_load(&ret->dir, want, &ret->space, &err) < 0) {
+		procdir_close(&ret->dir);
+		return look_error(options->command, "%s", err.text);
+	}
+	return 0;
+}
+
+void target_close(struct target *target)
+{
+	space_fini(&target->space);
+	procdir_close(&target->dir);
 }
 
 static const char *parse_address(const char *s, plat_addr *ret)

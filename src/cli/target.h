@@ -7,10 +7,27 @@
 
 #include "base/addr.h"
 #include "cli/options.h"
-#include "source/procdir.h"
+#include "source/proc.h"
 
 /* The PID that an operand names. 0, or an exit code after a complaint. */
 int target_pid(const struct command *command, const char *operand, int *ret);
+
+/* The folder of that process. 0, or an exit code after a complaint. */
+int target_open_dir(const struct options *options, const char *operand, struct procdir *ret);
+
+/* What an operand names, and its space. */
+struct target {
+	struct procdir dir;
+	struct space space;
+};
+
+/*
+ * Opens it and loads what `want` says, of enum proc_want. 0, and *ret is the caller's to close; or
+ * an exit code after a complaint.
+ */
+int target_open(const struct options *options, const char *operand, unsigned want,
+		struct target *ret);
+void target_close(struct target *target);
 
 /* "0x7f00..." 0, or an exit code after a complaint. */
 int target_address(const struct command *command, const char *operand, plat_addr *ret);

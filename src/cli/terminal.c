@@ -59,15 +59,27 @@ unsigned terminal_width(void)
 	return width_from_environment() ? width_from_environment() : 80;
 }
 
-struct paint terminal_paint(enum color_when color, bool ascii)
+size_t terminal_rows(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row ? size.ws_row : 24;
+}
+
+bool terminal_redraws(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && is_set("TERM") && strcmp(term, "dumb") != 0;
+}
+
+void terminal_fit(struct paint *paint, enum color_when color, bool ascii)
 {
 	unsigned width = terminal_width();
 
 	if (width == 0)
 		width = width_from_environment();
-	return (struct paint){
-		.columns = width ? width : 80,
-		.color = has_color(color),
-		.unicode = !ascii && strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-	};
+	paint->columns = width ? width : 80;
+	paint->color = has_color(color);
+	paint->unicode = !ascii && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }

@@ -1,6 +1,7 @@
 /* plat usage: how much memory processes use, once or again and again. */
 #include "base/list.h"
 #include "cli/commands.h"
+#include "cli/report.h"
 #include "cli/target.h"
 #include "cli/terminal.h"
 #include "source/children.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,38 +23,24 @@
 #define SYS_pidfd_open 434 /* Linux 5.3 */
 #endif
 
-enum {
-	OPT_PSS,
-	OPT_TREE,
-	OPT_WATCH,
-	OPT_COUNT,
-	OPT_JSON,
-	OPT_BYTES,
-	OPT_NOHEADINGS,
-	OPT_ASCII,
-	OPT_COLOR,
-	OPT_ROOT,
-};
+enum { OPT_PSS, OPT_TREE, OPT_WATCH, OPT_COUNT };
 
 static const struct option_row rows[] = {
-	[OPT_PSS] = {'p', "pss", NULL,
-		     "PSS and USS too; reads smaps_rollup, slow for big processes",
-		     COMPLETE_NOTHING},
-	[OPT_TREE] = {'t', "tree", NULL, "with all descendants; PSS counts shared pages once",
-		      COMPLETE_NOTHING},
-	[OPT_WATCH] = {'w', "watch", "[=SECONDS]", "again every 2 or SECONDS, until it ends",
-		       COMPLETE_NOTHING},
-	[OPT_COUNT] = {'c', "count", "N", "with --watch: look N times at most", COMPLETE_NOTHING},
-	[OPT_JSON] = {'J', "json", NULL, "one JSON document a process", COMPLETE_NOTHING},
-	[OPT_BYTES] = {'b', "bytes", NULL, "sizes in bytes", COMPLETE_NOTHING},
-	[OPT_NOHEADINGS] = {'n', "noheadings", NULL, "no line of headings", COMPLETE_NOTHING},
-	[OPT_ASCII] = {0, "ascii", NULL, "no characters beyond ASCII", COMPLETE_NOTHING},
-	[OPT_COLOR] = {0, "color", "WHEN", "auto, always or never", COMPLETE_WHEN},
-	[OPT_ROOT] = {0, "root", "DIR", "read a captured or another /proc", COMPLETE_DIRECTORY},
-	{0, NULL, NULL, NULL, COMPLETE_NOTHING},
+	FLAG(OPT_PSS, 'p', "pss", "PSS and USS too; reads smaps_rollup, slow for big processes"),
+	FLAG(OPT_TREE, 't', "tree", "with all descendants; PSS counts shared pages once"),
+	{OPT_WATCH, 'w', "watch", "[=SECONDS]", "again every 2 or SECONDS, until it ends",
+	 COMPLETE_NOTHING},
+	{OPT_COUNT, 'c', "count", "N", "with --watch: look N times at most", COMPLETE_NOTHING},
+	ROW_JSON("one JSON document a process"),
+	ROW_BYTES,
+	ROW_NOHEADINGS("no line of headings"),
+	ROW_ASCII,
+	ROW_COLOR,
+	ROW_ROOT,
+	ROWS_END,
 };
 
-static int run(int argc, char **argv);
+static int run(struct options *options);
 
 const struct command usage_command = {
 	.name = "usage",
@@ -75,12 +61,12 @@ const struct command usage_command = {
 
 /* What was asked for. */
 struct request {
+	struct options *options;
 	struct usage_style style;
-	bool json, tree, watch;
+	bool tree, watch;
 	bool screen; /* watch on a terminal: draw over the last look */
 	double seconds;
-	uint64_t count; /* 0: no end */
-	const char *root;
+	uint64_t count; /* of looks; 0: no end */
 };
 
 /* What was seen at one moment: one process, or a tree. */
@@ -123,10 +109,10 @@ static int take_count(struct request *request, const char *value)
 	return 0;
 }
 
-/* Takes one option. 0, or an exit code after a complaint. */
-static int take_option(struct request *request, int option, const char *value,
-		       enum color_when *color, bool *ascii, bool *bytes)
+static int take_option(void *context, int option, const char *value)
 {
+	struct request *request = context;
+
 	switch (option) {
 	case OPT_PSS:
 		request->style.shared = true;
@@ -138,61 +124,25 @@ static int take_option(struct request *request, int option, const char *value,
 		return take_seconds(request, value);
 	case OPT_COUNT:
 		return take_count(request, value);
-	case OPT_JSON:
-		request->json = true;
-		break;
-	case OPT_BYTES:
-		*bytes = true;
-		break;
-	case OPT_NOHEADINGS:
-		request->style.no_headings = true;
-		break;
-	case OPT_ASCII:
-		*ascii = true;
-		break;
-	case OPT_COLOR:
-		if (color_by_name(value, color) < 0)
-			return usage_error(&usage_command, "%s: colour is auto, always or never",
-					   value);
-		break;
-	case OPT_ROOT:
-		request->root = value;
-		break;
-	default:
-		break;
 	}
 	return 0;
 }
 
-static bool is_dumb(void)
+static int read_request(struct request *request)
 {
-	const char *term = getenv("TERM");
+	int code = options_read(request->options, take_option, request);
 
-	return !term || !*term || strcmp(term, "dumb") == 0;
-}
-
-static int read_request(struct options *options, struct request *request)
-{
-	enum color_when color = COLOR_AUTO;
-	bool ascii = false, bytes = false;
-	const char *value;
-	int option, code;
-
-	request->seconds = WATCH_SECONDS;
-	while ((option = options_next(options, &value)) >= 0) {
-		code = take_option(request, option, value, &color, &ascii, &bytes);
-		if (code)
-			return code;
-	}
-	if (option == OPTION_WRONG)
-		return EXIT_USAGE;
-	if (option == OPTION_HELP)
-		return OPTION_HELP;
+	if (code)
+		return code;
 	if (request->count && !request->watch)
 		return usage_error(&usage_command, "--count is for --watch");
-	request->style.paint = terminal_paint(color, ascii);
-	request->style.paint.bytes = bytes;
-	request->screen = request->watch && !request->json && isatty(STDOUT_FILENO) && !is_dumb();
+	if (request->options->noperands == 0)
+		return usage_error(&usage_command, "name a process");
+	if (!request->watch)
+		request->count = 1;
+	request->style.paint = request->options->paint;
+	request->style.no_headings = request->options->no_headings;
+	request->screen = request->watch && !request->options->json && terminal_redraws();
 	return 0;
 }
 
@@ -280,7 +230,7 @@ static int look_at_tree(const struct request *request, const struct procdir *dir
 	if (r < 0)
 		r = fail(err, -r, "%d", dir->pid);
 	for (i = 0; r == 0 && i < n; i++) {
-		if (look_at_member(request->root, &members[i], &look->usages[look->n]))
+		if (look_at_member(request->options->root, &members[i], &look->usages[look->n]))
 			look->n++;
 		else if (i == 0)
 			r = fail(err, -ESRCH, "%d: the process is gone", dir->pid);
@@ -314,20 +264,26 @@ static int look_again(const struct request *request, struct watched *watched, st
  * Showing.
  */
 
+/* A watch that is not drawn over the last look: one line a look. */
+static bool is_scrolling(const struct request *request)
+{
+	return request->watch && !request->screen && !request->options->json && !request->tree;
+}
+
 static int show(const struct request *request, const struct watched *watched, struct text *text)
 {
 	const struct usage_style *style = &request->style;
 	const struct look *now = &watched->now, *before = &watched->before;
 	bool changes = request->screen && before->n;
 
-	if (request->json && request->tree)
+	if (request->options->json && request->tree)
 		return usage_json_tree(now->usages, now->n, request->watch, style, text);
-	if (request->json)
+	if (request->options->json)
 		return usage_json(now->usages, request->watch, style, text);
 	if (request->tree)
 		return usage_draw_tree(now->usages, now->n, changes ? before->usages : NULL,
 				       changes ? before->n : 0, style, text);
-	if (request->watch && !request->screen)
+	if (is_scrolling(request))
 		usage_draw_line(now->usages, style, text);
 	else
 		usage_draw(now->usages, changes ? before->usages : NULL, style, text);
@@ -335,8 +291,9 @@ static int show(const struct request *request, const struct watched *watched, st
 }
 
 /* Says on stderr what the answer lacks. Trees say it themselves. */
-static int report_unknown(const struct request *request, struct watched *watched)
+static int report(const struct request *request, struct watched *watched)
 {
+	bool silent = watched->complained || request->tree;
 	int code = EXIT_FINE;
 	size_t i;
 
@@ -344,22 +301,12 @@ static int report_unknown(const struct request *request, struct watched *watched
 		const struct usage *usage = &watched->now.usages[i];
 		const char *why = usage->why[0] ? usage->why : usage->rollup_why;
 
-		if (usage->no_memory || !why[0] || strcmp(why, PROC_NOT_ASKED) == 0)
-			continue;
-		code = EXIT_PARTIAL;
-		if (!watched->complained && !request->tree)
-			fprintf(stderr, "plat usage: %d: %s\n", usage->pid, why);
+		if (!usage->no_memory)
+			code = worse_of(
+				code, report_unknown(&usage_command, usage->pid, &why, 1, silent));
 	}
 	watched->complained |= code != EXIT_FINE;
 	return code;
-}
-
-/* How many lines a terminal shows. */
-static size_t terminal_rows(void)
-{
-	struct winsize size;
-
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row ? size.ws_row : 24;
 }
 
 static size_t count_lines(const struct text *text)
@@ -378,7 +325,8 @@ static int put_screen(const struct request *request, struct text *text, size_t *
 		return text->error;
 	if (request->screen && *drawn && *drawn < terminal_rows())
 		printf("\033[%zuA\033[J", *drawn);
-	fwrite(text->data, 1, text->size, stdout);
+	if (text->size)
+		fwrite(text->data, 1, text->size, stdout);
 	*drawn = count_lines(text);
 	errno = 0;
 	return fflush(stdout) != 0 || ferror(stdout) ? -(errno ? errno : EIO) : 0;
@@ -448,9 +396,10 @@ static void wait_until(struct timespec end, const struct watched *all, size_t n)
 	size_t alive = 0, i;
 	struct timespec left;
 
-	for (i = 0; polls && i < n; i++) {
-		polls[i] =
-			(struct pollfd){.fd = all[i].ended ? -1 : all[i].pidfd, .events = POLLIN};
+	for (i = 0; i < n; i++) {
+		if (polls)
+			polls[i] = (struct pollfd){.fd = all[i].ended ? -1 : all[i].pidfd,
+						   .events = POLLIN};
 		alive += !all[i].ended;
 	}
 	while (alive && !interrupted && time_left(end, &left)) {
@@ -485,18 +434,16 @@ static const char *time_text(bool json, char *to, size_t size)
 
 static int open_watched(const struct request *request, const char *operand, struct watched *ret)
 {
-	struct error err;
-	int pid, code = target_pid(&usage_command, operand, &pid);
+	int code;
 
 	*ret = (struct watched){.dir = PROCDIR_CLOSED, .pidfd = -1, .ended = true};
+	code = target_open_dir(request->options, operand, &ret->dir);
 	if (code)
 		return code;
-	if (procdir_open(request->root, pid, &ret->dir, &err) < 0)
-		return look_error(&usage_command, "%s", err.text);
 	ret->ended = false;
 	/* Numbers in another /proc are not ours. */
-	if (request->watch && !request->root)
-		ret->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (request->watch && !request->options->root)
+		ret->pidfd = (int)syscall(SYS_pidfd_open, ret->dir.pid, 0);
 	return EXIT_FINE;
 }
 
@@ -526,12 +473,28 @@ static int step(const struct request *request, struct watched *watched, bool fir
 		}
 		return look_error(&usage_command, "%s", err.text);
 	}
-	if (text->size && !request->json && (request->screen || !request->watch || request->tree))
+	if (text->size && !request->options->json && !is_scrolling(request))
 		text_char(text, '\n');
 	r = show(request, watched, text);
 	if (r < 0 && !text->error)
 		text->error = r;
-	return report_unknown(request, watched);
+	return report(request, watched);
+}
+
+/* Looks once at all of them. An exit code. */
+static int step_all(const struct request *request, struct watched *all, size_t n, bool first,
+		    struct text *text)
+{
+	int code = EXIT_FINE;
+	size_t i;
+
+	text->size = 0;
+	if (first && is_scrolling(request))
+		usage_draw_headings(&request->style, text);
+	for (i = 0; i < n; i++)
+		if (!all[i].ended)
+			code = worse_of(code, step(request, &all[i], first, text));
+	return code;
 }
 
 static bool any_left(const struct watched *all, size_t n)
@@ -544,72 +507,52 @@ static bool any_left(const struct watched *all, size_t n)
 	return false;
 }
 
-static int watch(struct request *request, struct watched *all, size_t n, int worst)
+/* Looks as often as was asked for, or until all have ended. An exit code. */
+static int look_on(struct request *request, struct watched *all, size_t n)
 {
 	struct timespec next = now_of(CLOCK_MONOTONIC);
 	struct text text = TEXT_EMPTY;
+	int code = EXIT_FINE, r = 0;
+	size_t drawn = 0;
 	char moment[48];
 	uint64_t looks;
-	size_t drawn = 0, i;
-	int r = 0;
 
-	for (looks = 0; r == 0 && any_left(all, n) && !interrupted; looks++) {
+	for (looks = 0; r == 0 && any_left(all, n); looks++) {
 		if (looks && looks == request->count)
 			break;
 		if (looks)
 			wait_until(next = later(next, request->seconds), all, n);
 		if (interrupted)
 			break;
-		text.size = 0;
 		if (request->watch)
-			request->style.time = time_text(request->json, moment, sizeof(moment));
-		if (looks == 0 && request->watch && !request->screen && !request->json &&
-		    !request->tree)
-			usage_draw_headings(&request->style, &text);
-		for (i = 0; i < n; i++)
-			if (!all[i].ended) {
-				int code = step(request, &all[i], looks == 0, &text);
-
-				worst = code > worst ? code : worst;
-			}
+			request->style.time =
+				time_text(request->options->json, moment, sizeof(moment));
+		code = worse_of(code, step_all(request, all, n, looks == 0, &text));
 		r = put_screen(request, &text, &drawn);
-		if (!request->watch)
-			break;
 	}
-	text_fini(&text);
-	if (r < 0)
-		return look_error(&usage_command, "standard output: %s", strerror(-r));
-	return worst;
+	return worse_of(code, finish_output(&usage_command, &text, r));
 }
 
-static int run(int argc, char **argv)
+static int run(struct options *options)
 {
-	struct request request = {0};
+	struct request request = {.options = options, .seconds = WATCH_SECONDS};
 	struct watched *all;
-	struct options options;
-	int code, worst = EXIT_FINE;
-	size_t n, i;
+	int code = read_request(&request);
+	size_t i, n = (size_t)options->noperands;
 
-	options_init(&options, &usage_command, argc, argv);
-	code = read_request(&options, &request);
 	if (code)
-		return code == OPTION_HELP ? EXIT_FINE : code;
-	n = (size_t)(argc - options.first);
-	if (n == 0)
-		return usage_error(&usage_command, "name a process");
+		return code;
 	all = calloc(n, sizeof(*all));
 	if (!all)
 		return look_error(&usage_command, "%s", strerror(ENOMEM));
-	for (i = 0; i < n; i++) {
-		code = open_watched(&request, argv[options.first + (int)i], &all[i]);
-		worst = code > worst ? code : worst;
-	}
+	for (i = 0; i < n; i++)
+		code = worse_of(code, open_watched(&request, options->operands[i], &all[i]));
 	if (request.watch)
 		catch_interrupts();
-	if (worst != EXIT_USAGE)
-		worst = watch(&request, all, n, worst);
+	if (code != EXIT_USAGE)
+		code = worse_of(code, look_on(&request, all, n));
 	for (i = 0; i < n; i++)
 		close_watched(&all[i]);
 	free(all);
-	return worst;
+	return code;
 }
