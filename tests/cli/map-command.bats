@@ -1,22 +1,20 @@
 #!/usr/bin/env bats
-# plat map -- COMMAND. $PLAT is the command, $ENDINGS the program of endings.c.
+# plat map -- COMMAND. $ENDINGS is the program of endings.c.
 
-bats_require_minimum_version 1.5.0
+# shellcheck disable=SC2016 # variables of the shell that is watched
+load common
 
 setup() {
-	PLAT=${PLAT:-plat}
-	export COLUMNS=200 ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS-}
-	cd "$BATS_TEST_TMPDIR" || exit 1
+	set_up 200
+	forget_leaks # plat traces the command, which may be built as plat is
 }
 
-# The timeout is for a plat that hangs; --foreground leaves it in our process group.
+teardown() {
+	clean_up
+}
+
 map() {
-	timeout --foreground 120 "$PLAT" map "$@"
-}
-
-# json EXPRESSION: of the document d on standard input.
-json() {
-	python3 -c 'import json, sys; d = json.load(sys.stdin); print(('"$1"'))'
+	plat map "$@"
 }
 
 @test "the command's exit status is passed on" {

@@ -1,55 +1,28 @@
 #!/usr/bin/env bats
-# plat resident. $PLAT is the command, $TOWN the demo program, which makes every kind of memory.
+# plat resident, on towns that are stopped: their pages stay as they are.
+
+# shellcheck disable=SC2154 # as_nobody is of common.bash
+load common
 
 setup() {
-	PLAT=${PLAT:-plat}
-	TOWN=${TOWN:-town}
-	export COLUMNS=80 LC_ALL=C.UTF-8 ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS-}
-	cd "$BATS_TEST_TMPDIR" || exit 1
+	set_up 80
 }
 
 teardown() {
-	[ -e pids ] || return 0
-	# shellcheck disable=SC2046
-	kill $(cat pids) 2>/dev/null || true
-	# shellcheck disable=SC2046
-	kill -CONT $(cat pids) 2>/dev/null || true
+	clean_up
 }
 
-# Starts the town and stops it: its pages stay as they are. Sets PID.
-start_town() {
-	mkfifo hold
-	sleep 600 >hold 3>&- &
-	echo $! >>pids
-	"$TOWN" --list <hold >town.out 2>/dev/null 3>&- &
-	echo $! >>pids
-	until grep -q ready town.out; do sleep 0.02; done
-	PID=$(sed -n 's/^ready //p' town.out)
-	kill -STOP "$PID"
-	until grep -q '^State:.T' "/proc/$PID/status"; do sleep 0.02; done
+start_stopped_town() {
+	start_town
+	stop "$PID"
 }
 
 resident() {
-	timeout --foreground 60 "$PLAT" resident "$@"
-}
-
-# json EXPRESSION: of the document d on standard input.
-json() {
-	python3 -c 'import json, sys; d = json.load(sys.stdin); print('"$1"')'
-}
-
-# kib FILE NAME: a figure of /proc in bytes, summed over its lines.
-kib() {
-	awk -v name="$2:" '$1 == name { sum += $2 } END { print sum * 1024 }' "/proc/$PID/$1"
-}
-
-# place KIND: the range that town gave to a thing of this kind.
-place() {
-	awk -v kind="$1" '$1 == kind { print $2 "-" $3; exit }' town.out
+	plat resident "$@"
 }
 
 @test "regions add up to what the kernel counts" {
-	start_town
+	start_stopped_town
 	resident --json --exclusive "$PID" >out
 	resident --json --exclusive --pages "$PID" >pages
 	[ "$(json "d['totals']['rss']" <out)" = "$(kib smaps Rss)" ]
@@ -64,7 +37,7 @@ place() {
 }
 
 @test "each mapping has the RSS that smaps says" {
-	start_town
+	start_stopped_town
 	resident --json "$PID" >out
 	python3 - "$PID" <<'END'
 import json, re, sys
@@ -82,7 +55,7 @@ END
 }
 
 @test "--pages lists the same bytes, run by run" {
-	start_town
+	start_stopped_town
 	resident --pages --json "$PID" >out
 	[ "$(json "sum(p['size'] for p in d['pages'] if p['state'][0] == 'resident')" <out)" = \
 		"$(kib smaps Rss)" ]
@@ -92,58 +65,56 @@ END
 }
 
 @test "the page of zeros, huge pages and guards are seen" {
-	start_town
+	start_stopped_town
 	resident --json "$PID" >out
 	if [ "$(json "d['totals']['zero']" <out)" = None ]; then
 		skip "the kernel does not tell (before Linux 6.7)"
 	fi
-	run resident --color=never "$PID" "$(place zero)"
+	run resident --color=never "$PID" "$(range zero)"
 	[[ "$output" == *"zero 64K"*0000000000000000* ]]
-	if grep -q '^huge ' town.out && [ "$(kib smaps AnonHugePages)" -gt 0 ]; then
-		run resident --color=never "$PID" "$(place huge)"
+	if grep -q '^huge ' "$LIST" && [ "$(kib smaps AnonHugePages)" -gt 0 ]; then
+		run resident --color=never "$PID" "$(range huge)"
 		[[ "$output" == *"huge "*"■■■■■■■■"* ]]
 	fi
-	if grep -q '^guard-madvise ' town.out && [ "$(json "d['totals']['guard']" <out)" != None ]; then
-		run resident --color=never "$PID" "$(place guard-madvise)"
+	if grep -q '^guard-madvise ' "$LIST" && [ "$(json "d['totals']['guard']" <out)" != None ]; then
+		run resident --color=never "$PID" "$(range guard-madvise)"
 		[[ "$output" == *"guard 8K"*GG* ]]
-		resident --pages -n "$PID" "$(place guard-madvise)" >lines
+		resident --pages -n "$PID" "$(range guard-madvise)" >lines
 		[[ "$(cat lines)" == *"8K guard" ]]
 	fi
 }
 
 @test "a range in one region is drawn page by page" {
-	start_town
-	range=$(place memfd)
+	start_stopped_town
+	range=$(range memfd)
 	run resident --color=never "$PID" "$range"
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"RSS 64K, anon 0, file 64K, exclusive 64K"*"████████████████"*"one cell is 4K, 1 page"* ]]
 	run resident --ascii --color=never "$PID" "${range%-*}"
 	[[ "$output" == *"RSS 4K"*"  #"* ]]
-	! printf %s "$output" | LC_ALL=C grep -q '[^ -~]'
+	is_ascii <<<"$output"
 	resident --json "$PID" "$range" >out
 	[ "$(json "[d['regions'][0]['strip'], d['regions'][0]['cell_size']]" <out)" = \
 		"['################', 4096]" ]
 }
 
 @test "a large range has cells of many pages" {
-	start_town
-	resident --json "$PID" "$(place reserved)" >out
+	start_stopped_town
+	resident --json "$PID" "$(range reserved)" >out
 	[ "$(json "len(d['regions'][0]['strip']) <= 1024" <out)" = True ]
 	[ "$(json "set(d['regions'][0]['strip'])" <out)" = "{'.'}" ]
 	[ "$(json "d['regions'][0]['rss']" <out)" = 0 ]
 }
 
 @test "a range of several regions is a table of them" {
-	start_town
-	start=$(place text)
-	start=${start%-*}
-	run resident --color=never "$PID" "$start+64K"
+	start_stopped_town
+	run resident --color=never "$PID" "$(place text)+64K"
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"START"*"EXCL"*"STRIP"*"text"*"town"* ]]
 }
 
 @test "where nothing is mapped is said, with exit 3" {
-	start_town
+	start_stopped_town
 	run resident "$PID" 0x1000-0x2000
 	[ "$status" -eq 3 ]
 	[[ "$output" == "plat resident: $PID: nothing is mapped in 0x1000-0x2000" ]]
@@ -153,17 +124,15 @@ END
 
 @test "the page cache is asked about files, and only about files" {
 	dd if=/dev/zero of=file bs=1M count=4 status=none
-	python3 -c 'import mmap, os, signal, sys
+	start py.out python3 -c 'import mmap, os, signal, sys
 f = open("file", "r+b")
 m = mmap.mmap(f.fileno(), 0)
 f.seek(0)
 while f.read(1 << 20): pass
 m[0]
 print("ready", flush=True)
-signal.pause()' >py.out 3>&- &
-	PID=$!
-	echo $PID >>pids
-	until grep -q ready py.out; do sleep 0.02; done
+signal.pause()'
+	await py.out ready
 	resident --cache --json "$PID" >out || [ $? -eq 2 ]
 	file="next(r for r in d['regions'] if r['name'].endswith('/file'))"
 	if [ "$(json "${file}['cached']" <out)" = None ]; then
@@ -179,7 +148,7 @@ signal.pause()' >py.out 3>&- &
 }
 
 @test "kinds, order and headings can be chosen" {
-	start_town
+	start_stopped_town
 	run resident --color=never -n -k vdso "$PID"
 	[ "${#lines[@]}" -eq 1 ]
 	[[ "$output" == *"vdso"* ]]
@@ -192,20 +161,16 @@ signal.pause()' >py.out 3>&- &
 }
 
 @test "no line of the table is wider than 80 columns of a terminal" {
-	start_town
+	start_stopped_town
 	command -v script >/dev/null || skip "no script"
 	script -qec "stty cols 80; '$PLAT' resident --color=never --cache '$PID'" /dev/null >out </dev/null || [ $? -eq 2 ]
-	tr -d '\r' <out | while read -r line; do
-		[ "${#line}" -le 80 ] || case $line in plat\ resident:*) ;; *) false ;; esac
-	done
+	tr -d '\r' <out | grep -v '^plat resident:' | fits 80
 }
 
 @test "another user's process is not permitted, exit 3" {
-	start_town
-	[ "$(id -u)" -eq 0 ] || skip "not root: no other user to be"
-	setpriv --reuid=65534 --regid=65534 --clear-groups "$PLAT" resident --help >/dev/null ||
-		skip "another user cannot run $PLAT"
-	run setpriv --reuid=65534 --regid=65534 --clear-groups "$PLAT" resident "$PID"
+	start_stopped_town
+	need_nobody
+	run "${as_nobody[@]}" "$OPEN/plat" resident "$PID"
 	[ "$status" -eq 3 ]
 	[[ "$output" == *"$PID: maps: not permitted"* ]]
 }

@@ -1,17 +1,20 @@
 #!/usr/bin/env bats
-# plat map --root: captured processes, of several kernels and of strangers. $PLAT is the command.
+# plat map --root: captured processes, of several kernels and of strangers.
 #
 # glibc, static, musl, i386 and python were made by capture.sh; `list` says what the town made where.
 # The others are made by hand: linux-* in the formats of older kernels, hostile by somebody who wants
 # to harm whoever looks, bare, missing and so on with most files not there.
 
 # shellcheck disable=SC2030,SC2031 # a test is a subshell of its own
-bats_require_minimum_version 1.5.0
+load common
 
 setup() {
-	PLAT=${PLAT:-plat}
+	set_up 100
 	DATA=$BATS_TEST_DIRNAME/../data
-	export COLUMNS=100 LC_ALL=C.UTF-8
+}
+
+teardown() {
+	clean_up
 }
 
 # The one process of a capture.
@@ -23,11 +26,11 @@ pid_of() {
 map() {
 	local capture=$1
 	shift
-	timeout --foreground 60 "$PLAT" map --root "$DATA/$capture" "$@" "$(pid_of "$capture")"
+	plat map --root "$DATA/$capture" "$@" "$(pid_of "$capture")"
 }
 
-# The document of a capture in $json; its exit code and complaints as with run.
-load() {
+# look CAPTURE: its document is in $json; the exit code and complaints are as with run.
+look() {
 	run --separate-stderr map "$1" --json
 	json=$output
 }
@@ -112,7 +115,7 @@ for c in text:
 }
 
 check_capture() {
-	load "$1"
+	look "$1"
 	[ "$status" -eq 0 ]
 	[ -z "$stderr" ]
 	is_whole
@@ -161,7 +164,7 @@ check_capture() {
 
 @test "all threads of the town are known with name, stack and TLS" {
 	for capture in glibc static musl i386; do
-		load "$capture"
+		look "$capture"
 		for name in town baker miller smith night-watch; do
 			# shellcheck disable=SC2016 # variables of jq
 			holds --arg name "$name" '[.threads[] | select(.name == $name and .stack_end and .tls_end)] | length == 1'
@@ -170,19 +173,19 @@ check_capture() {
 }
 
 @test "the stacks that the C library keeps for later threads are shown" {
-	load glibc
+	look glibc
 	holds '[.threads[] | select(.tid == null and .stack_end)] | length == 1'
 }
 
 @test "a guard that only the page table knows cuts its mapping" {
-	load glibc
+	look glibc
 	start=$(awk '$1 == "guard-madvise" { print $2 }' "$DATA/glibc/list")
 	# shellcheck disable=SC2016 # variables of jq
 	holds --arg start "$start" '.regions[] | select(.start == $start) | .kind == "guard" and .size == 8192'
 }
 
 @test "the guard gap lies below the main stack" {
-	load glibc
+	look glibc
 	# shellcheck disable=SC2016 # variables of jq
 	holds '. as $d | [.gaps[] | select(.kind == "stack-guard-gap")] | length == 1 and .[0].size == 1048576
 		and (.[0].end as $top | any($d.regions[]; .start == $top and .kind == "stack"))'
@@ -229,7 +232,7 @@ check_capture() {
 
 @test "old kernels: segments, relro and a .bss cut to the byte" {
 	for capture in linux-3.10 linux-4.4 linux-5.10 linux-6.1; do
-		load "$capture"
+		look "$capture"
 		holds '[.regions[] | select(.name == "/usr/sbin/old daemon") | .kind] ==
 			["text", "relro", "data", "bss", "bss"]'
 		holds 'any(.regions[]; .start == "0x60c480" and .kind == "bss")'
@@ -246,7 +249,7 @@ check_capture() {
 }
 
 @test "with only maps, stat and status the rest is unknown with its reason" {
-	load bare
+	look bare
 	[ "$status" -eq 2 ]
 	is_whole
 	fills_maps bare
@@ -257,21 +260,21 @@ check_capture() {
 }
 
 @test "without maps there is nothing to show" {
-	load missing
+	look missing
 	[ "$status" -eq 3 ]
 	[ -z "$output" ]
 	[[ "$stderr" == *map* ]]
 }
 
 @test "a folder with nothing in it, and one that is not there" {
-	mkdir "$BATS_TEST_TMPDIR/5"
-	run --separate-stderr "$PLAT" map --root "$BATS_TEST_TMPDIR" 5
+	mkdir 5
+	run --separate-stderr "$PLAT" map --root . 5
 	[ "$status" -eq 3 ]
 	[ -n "$stderr" ]
-	run --separate-stderr "$PLAT" map --root "$BATS_TEST_TMPDIR" 6
+	run --separate-stderr "$PLAT" map --root . 6
 	[ "$status" -eq 3 ]
 	[[ "$stderr" == *6* ]]
-	run --separate-stderr "$PLAT" map --root "$BATS_TEST_TMPDIR/none" 6
+	run --separate-stderr "$PLAT" map --root none 6
 	[ "$status" -eq 3 ]
 }
 
@@ -289,26 +292,26 @@ check_capture() {
 }
 
 @test "a stat that is not there or makes no sense" {
-	load no-stat
+	look no-stat
 	[ "$status" -eq 3 ]
-	load broken-stat
+	look broken-stat
 	[ "$status" -eq 3 ]
 	[[ "$stderr" == *stat* ]]
 }
 
 @test "a zombie and a kernel thread are called so, and cannot move the cursor" {
-	load zombie
+	look zombie
 	[ "$status" -eq 3 ]
 	[[ "$stderr" == *zombie* ]]
 	is_harmless <<<"$stderr"
-	load kthread
+	look kthread
 	[ "$status" -eq 3 ]
 	[[ "$stderr" == *"kernel thread"* ]]
 	is_harmless <<<"$stderr"
 }
 
 @test "a hostile capture makes a whole and valid document" {
-	load hostile
+	look hostile
 	[ "$status" -eq 2 ]
 	is_whole
 	is_harmless <<<"$json"
@@ -334,7 +337,7 @@ check_capture() {
 @test "names with newlines and blanks stay one name on one line" {
 	run --separate-stderr map hostile --raw -o START,NAME
 	[[ "$output" == *'\\012'* ]] || [[ "$output" == *'\012'* ]]
-	load hostile
+	look hostile
 	holds '[.regions[] | select(.start == "0x500000")] | length == 1'
 }
 
@@ -371,24 +374,13 @@ make_huge() {
 }
 
 @test "a capture of a process that is alive shows what the process shows" {
-	[ -n "${TOWN-}" ] || skip "TOWN is not set"
 	[ -r /proc/self/pagemap ] || skip "pagemap cannot be read"
-	local pid live tree=$BATS_TEST_TMPDIR/tree
-	mkfifo "$BATS_TEST_TMPDIR/input" # open for writing too: it never ends
-	"$TOWN" --list <>"$BATS_TEST_TMPDIR/input" >"$BATS_TEST_TMPDIR/list" 2>/dev/null 3>&- &
-	for _ in $(seq 100); do
-		pid=$(awk '$1 == "ready" { print $2 }' "$BATS_TEST_TMPDIR/list")
-		[ -n "$pid" ] && break
-		sleep 0.1
-	done
-	if ! true 2>/dev/null <"/proc/$pid/mem"; then
-		kill "$pid"
-		skip "the memory of another process may not be read"
-	fi
-	"$BATS_TEST_DIRNAME/../capture.sh" "$pid" "$tree"
-	live=$("$PLAT" map --json "$pid" | jq -c '.regions[] | [.start, .end, .kind, .tid, .rss]')
-	json=$("$PLAT" map --json --root "$tree" "$pid" | jq -c '.regions[] | [.start, .end, .kind, .tid, .rss]')
-	kill "$pid"
-	[ -n "$live" ]
-	diff <(echo "$live") <(echo "$json")
+	start_town
+	true 2>/dev/null <"/proc/$PID/mem" || skip "the memory of another process may not be read"
+	"$BATS_TEST_DIRNAME/../capture.sh" "$PID" tree
+	local regions='.regions[] | [.start, .end, .kind, .tid, .rss]'
+	plat map --json "$PID" | jq -c "$regions" >live
+	plat map --json --root tree "$PID" | jq -c "$regions" >captured
+	[ -s live ]
+	diff live captured
 }

@@ -1,50 +1,30 @@
 #!/usr/bin/env bats
-# plat usage. $PLAT is the command, $TOWN the demo program, which makes every kind of memory.
+# plat usage, mostly of a town.
+
+# shellcheck disable=SC2154 # as_nobody is of common.bash
+load common
 
 setup() {
-	PLAT=${PLAT:-plat}
-	TOWN=${TOWN:-town}
-	export COLUMNS=80 LC_ALL=C.UTF-8 ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS-}
-	cd "$BATS_TEST_TMPDIR" || exit 1
+	set_up 80
 }
 
 teardown() {
-	[ -e pids ] || return 0
-	# shellcheck disable=SC2046
-	kill $(cat pids) 2>/dev/null || true
-	# shellcheck disable=SC2046
-	kill -CONT $(cat pids) 2>/dev/null || true
-}
-
-# Starts the town; it ends when its standard input does. Sets PID.
-start_town() {
-	mkfifo hold
-	sleep 600 >hold 3>&- &
-	echo $! >>pids
-	"$TOWN" <hold >town.out 2>/dev/null 3>&- &
-	echo $! >>pids
-	until grep -q ready town.out; do sleep 0.02; done
-	PID=$(sed -n 's/^ready //p' town.out)
-}
-
-# A process whose figures stand still.
-stop() {
-	kill -STOP "$1"
-	until grep -q '^State:.T' "/proc/$1/status"; do sleep 0.02; done
+	clean_up
 }
 
 usage() {
-	timeout --foreground 60 "$PLAT" usage "$@"
+	plat usage "$@"
 }
 
-# json EXPRESSION: of the document d on standard input.
-json() {
-	python3 -c 'import json, sys; d = json.load(sys.stdin); print('"$1"')'
-}
-
-# kib FILE NAME: a figure of /proc in bytes.
-kib() {
-	echo $(($(sed -n "s/^$2:[[:blank:]]*\([0-9]*\) kB/\1/p" "/proc/$PID/$1") * 1024))
+# await_lines FILE N: until it has as many lines.
+await_lines() {
+	local i
+	for ((i = 0; i < 1200; i++)); do
+		[ "$(wc -l <"$1")" -lt "$2" ] || return 0
+		sleep 0.05
+	done
+	echo "$1 has less than $2 lines"
+	return 1
 }
 
 @test "each figure is that of status" {
@@ -69,9 +49,9 @@ kib() {
 		[ "$(kib smaps_rollup "${name%:*}")" = "$(json "d['rollup']['${name#*:}']" <out)" ]
 	done
 	r="d['rollup']"
-	[ "$(json "$r['rss'] == $r['uss'] + $r['shared']" <out)" = True ]
-	[ "$(json "$r['uss'] == $r['private_clean'] + $r['private_dirty']" <out)" = True ]
-	[ "$(json "$r['uss'] < $r['pss'] < $r['rss']" <out)" = True ]
+	[ "$(json "${r}['rss'] == ${r}['uss'] + ${r}['shared']" <out)" = True ]
+	[ "$(json "${r}['uss'] == ${r}['private_clean'] + ${r}['private_dirty']" <out)" = True ]
+	[ "$(json "${r}['uss'] < ${r}['pss'] < ${r}['rss']" <out)" = True ]
 }
 
 @test "the text names the figures in order, with limits" {
@@ -84,68 +64,61 @@ kib() {
 	run usage --color=never --pss --bytes --ascii "$PID"
 	[[ "$output" == *"> VmSize"*" USS "*"PSS"*"SwapPss"* ]]
 	[[ "$output" == *" $(kib status VmSize) "* ]]
-	! printf %s "$output" | LC_ALL=C grep -q '[^ -~]'
+	is_ascii <<<"$output"
 }
 
 @test "no line is wider than 80 columns" {
 	start_town
 	run usage --pss "$PID"
-	while read -r line; do
-		[ "${#line}" -le 80 ]
-	done <<<"$output"
+	fits 80 <<<"$output"
 }
 
 @test "smaps_rollup is only read when asked for" {
 	start_town
 	command -v strace >/dev/null || skip "no strace"
+	forget_leaks
 	strace -f -o trace "$PLAT" usage "$PID" >/dev/null || skip "strace may not trace"
-	! grep -q smaps trace
+	run ! grep -q smaps trace
 }
 
 @test "a watch ends when the process does, with exit 0" {
-	sleep 600 3>&- &
-	pid=$!
-	echo $pid >>pids
-	usage --watch=0.01 "$pid" >out 2>err 3>&- &
-	watch=$!
-	until [ "$(wc -l <out)" -ge 4 ]; do sleep 0.02; done
-	kill "$pid"
-	wait "$watch"
+	start /dev/null sleep 600
+	looked_at=$PID
+	start out usage --watch=0.01 "$looked_at" 2>err
+	await_lines out 4
+	kill "$looked_at"
+	wait "$PID"
 	[[ "$(head -n 1 out)" == "TIME "*"PID"*"VmSize"*"VmRSS"* ]]
-	grep -q "$pid: the process has ended" err
+	grep -q "$looked_at: the process has ended" err
 }
 
 @test "a watch waits no longer than the process lives" {
-	sleep 600 3>&- &
-	pid=$!
-	echo $pid >>pids
-	usage -w 500 "$pid" >out 2>/dev/null 3>&- &
-	watch=$!
-	until [ "$(wc -l <out)" -ge 2 ]; do sleep 0.02; done
-	kill "$pid"
-	wait "$watch"
+	start /dev/null sleep 600
+	looked_at=$PID
+	start out usage -w 500 "$looked_at" 2>/dev/null
+	await_lines out 2
+	kill "$looked_at"
+	wait "$PID"
 	[ "$(wc -l <out)" -eq 2 ]
 }
 
 @test "a watch of a process that is not there is exit 3" {
-	sleep 0 3>&- &
-	pid=$!
-	wait $pid
-	run usage --watch "$pid"
+	start /dev/null sleep 0
+	wait "$PID"
+	run usage --watch "$PID"
 	[ "$status" -eq 3 ]
-	[[ "$output" == *"$pid: there is no such process"* ]]
+	[[ "$output" == *"$PID: there is no such process"* ]]
 }
 
 @test "Ctrl-C ends a watch with exit 0" {
 	start_town
 	# A shell's background jobs ignore SIGINT.
-	python3 -c 'import os, signal, sys
+	start out python3 -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])' "$PLAT" usage --watch=0.01 "$PID" >out 3>&- &
-	watch=$!
-	until [ "$(wc -l <out)" -ge 3 ]; do sleep 0.02; done
-	kill -INT "$watch"
-	wait "$watch"
+os.execv(sys.argv[1], sys.argv[1:])' "$PLAT" usage --watch=0.01 "$PID"
+	await_lines out 3
+	kill -INT "$PID"
+	wait "$PID"
 }
 
 @test "--count ends a watch, and each look is a compact document" {
@@ -161,11 +134,9 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PLAT" usage --watch=0.01 "$PID" >out 3>&-
 }
 
 @test "a tree holds all descendants, and its sums are those of its rows" {
-	sh -c 'sleep 600 & sh -c "sleep 600 & echo ready; wait" & wait' >tree.out 3>&- &
-	pid=$!
-	echo $pid >>pids
-	until grep -q ready tree.out; do sleep 0.02; done
-	usage --tree --json "$pid" >out
+	start tree.out sh -c 'sleep 600 & sh -c "sleep 600 & echo ready; wait" & wait'
+	await tree.out ready
+	usage --tree --json "$PID" >out
 	json "' '.join(str(p['pid']) for p in d['tree'][1:])" <out >>pids
 	[ "$(json "[p['depth'] for p in d['tree']]" <out)" = "[0, 1, 1, 2]" ]
 	[ "$(json "sorted(p['command'] for p in d['tree'])" <out)" = "['sh', 'sh', 'sleep', 'sleep']" ]
@@ -173,39 +144,35 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PLAT" usage --watch=0.01 "$PID" >out 3>&-
 	[ "$(json "d['sums']['vm_rss'] == sum(p['totals']['vm_rss'] for p in d['tree'])" <out)" = True ]
 	[ "$(json "d['sums']['pss'] == sum(p['rollup']['pss'] for p in d['tree'])" <out)" = True ]
 	[ "$(json "d['sums']['pss'] < d['sums']['vm_rss']" <out)" = True ]
-	run usage --tree --color=never "$pid"
+	run usage --tree --color=never "$PID"
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"├─sleep"*"└─sh"*"  └─sleep"*"total"*"4 processes"* ]]
-	run usage --tree --ascii "$pid"
+	run usage --tree --ascii "$PID"
 	[[ "$output" == *"|-sleep"*'`-sh'* ]]
 }
 
 @test "memory that a fork shares counts once" {
-	python3 -c 'import os, signal
+	start fork.out python3 -c 'import os, signal
 held = bytearray(os.urandom(1 << 20) * 64)
 child = os.fork()
 if child: print("ready", child, flush=True)
-signal.pause()' >fork.out 3>&- &
-	pid=$!
-	echo $pid >>pids
-	until grep -q ready fork.out; do sleep 0.02; done
+signal.pause()'
+	await fork.out ready
 	sed 's/ready //' fork.out >>pids
-	usage --tree --json "$pid" >out
+	usage --tree --json "$PID" >out
 	[ "$(json "d['sums']['vm_rss'] > 128 << 20" <out)" = True ]
 	[ "$(json "64 << 20 < d['sums']['pss'] < 100 << 20" <out)" = True ]
 }
 
 @test "what may not be read is a dash with its reason, and exit 2" {
 	start_town
-	[ "$(id -u)" -eq 0 ] || skip "not root: no other user to be"
-	setpriv --reuid=65534 --regid=65534 --clear-groups "$PLAT" map --help >/dev/null ||
-		skip "another user cannot run $PLAT"
-	run setpriv --reuid=65534 --regid=65534 --clear-groups "$PLAT" usage "$PID"
+	need_nobody
+	run "${as_nobody[@]}" "$OPEN/plat" usage "$PID"
 	[ "$status" -eq 0 ]
-	run setpriv --reuid=65534 --regid=65534 --clear-groups "$PLAT" usage --pss "$PID"
+	run "${as_nobody[@]}" "$OPEN/plat" usage --pss "$PID"
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"PSS, USS"*" - smaps_rollup: not permitted"* ]]
-	run setpriv --reuid=65534 --regid=65534 --clear-groups "$PLAT" usage --tree "$PID"
+	run "${as_nobody[@]}" "$OPEN/plat" usage --tree "$PID"
 	[ "$status" -eq 2 ]
 	[[ "$output" == *" - "*"town"*"not permitted"*"lower bound"* ]]
 }
@@ -268,19 +235,17 @@ signal.pause()' >fork.out 3>&- &
 		[ "$status" -eq 3 ]
 		[[ "$output" == *"is a kernel thread"* ]]
 	fi
-	python3 -c 'import os, signal
+	start zombie.out python3 -c 'import os, signal
 child = os.fork()
 if not child: os._exit(0)
 os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
 print("ready", child, flush=True)
-signal.pause()' >zombie.out 3>&- &
-	pid=$!
-	echo $pid >>pids
-	until grep -q ready zombie.out; do sleep 0.02; done
+signal.pause()'
+	await zombie.out ready
 	run usage "$(sed 's/ready //' zombie.out)"
 	[ "$status" -eq 3 ]
 	[[ "$output" == *"is a zombie"* ]]
-	run usage --tree "$pid"
+	run usage --tree "$PID"
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"└─python3  zombie"* ]]
 }

@@ -5,9 +5,9 @@
 
 Stops the process PID, lets PLAT look at it, and works out the same facts by other means: the text of
 maps, smaps, stat, status and auxv; `readelf -lW` of each mapped image; the registers of each thread
-by ptrace, and with --gdb also by gdb; the words of pagemap. Prints one line for each difference, and
-exits 1 if there is one, 2 if the process could not be looked at. The process continues at the end,
-whatever happens, unless somebody had stopped it before.
+by ptrace, and with --gdb also by gdb; the words of pagemap. Prints one line for each difference, at
+most 40, and one that sums up; exits 1 if there is one, 2 if the process could not be looked at. The
+process continues at the end, whatever happens, unless somebody had stopped it before.
 
 --list FILE       lines "KIND START END NAME" that the program printed about itself (see town --list)
 --elsewhere TID   this thread is known to run on memory that is not its own stack
@@ -990,6 +990,7 @@ def main():
     parser.add_argument("pid", type=int)
     args = parser.parse_args()
     try:
+        name = read(args.pid, "comm").rstrip("\n")
         process = Process(args.pid)
     except (FileNotFoundError, ProcessLookupError):
         print(f"{args.pid}: there is no such process")
@@ -1008,8 +1009,8 @@ def main():
         process.go_on()
     for line in differences[:40]:
         print(line)
-    if len(differences) > 40:
-        print(f"... and {len(differences) - 40} more")
+    if differences:
+        print(f"FAILED  {args.pid} {ascii(name)}: {len(differences)} differences, first {differences[0]}")
     return 1 if differences else 0
 
 

@@ -112,10 +112,10 @@ def run_vanish(plat, strange, rounds, wrapper, _):
             _, document, _ = look(plat, process.pid)
             fine += document is not None
         finally:
+            if killer:
+                killer.wait()  # first: the number is nobody else's until we have waited for it
             process.kill()
             process.wait()
-            if killer:
-                killer.wait()
     return max(fine, 1)  # that each died in time is fine too
 
 

@@ -6,8 +6,8 @@
 # --quick    what a minute is enough for, without programs that are seldom installed
 # --install  first gets with apt-get what is missing
 #
-# One line for each case: ok, FAIL with what differs, or skip with the reason. The last line is
-# "N passed, N failed, N skipped". Nothing of the system is used or left: each program has a folder
+# One line for each case: ok, FAIL with what differs, or skip with the reason. At the end the cases
+# that failed are named again with their reasons; the last line is "N passed, N failed, N skipped". Nothing of the system is used or left: each program has a folder
 # of its own, listens on sockets in it, and is ended with its children, also when this is interrupted.
 set -u
 
@@ -67,6 +67,7 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/plat-programs.XXXXXX") || exit 1
 chmod 755 "$tmp"
 mkdir "$tmp/bin"
 mkfifo "$tmp/never"
+: >"$tmp/failures"
 exec 9<>"$tmp/never" # a standard input that never ends
 
 # Each program runs in a session of its own. A process that is not there any more is no reason for
@@ -110,12 +111,23 @@ ok()
 	printf 'ok    %s\n' "$*"
 }
 
+# fail NAME REASON...: check.py sums up in its last line, and a traceback ends in its reason.
 fail()
 {
+	local name=$1
 	failed=$((failed + 1))
-	printf 'FAIL  %s\n' "$1"
 	shift
+	printf 'FAIL  %s\n' "$name"
 	printf '%s\n' "$@" | head -n 25 | sed 's/^/      /'
+	{
+		printf 'FAILED  %s\n' "$name"
+		printf '%s\n' "$@" | awk '{ line[NR] = $0 }
+			END {
+				for (i = 1; i <= 2 && i < NR && !/^FAILED/; i++)
+					print "        " line[i]
+				print "        " $0
+			}'
+	} >>"$tmp/failures"
 }
 
 skip()
@@ -779,5 +791,6 @@ if ! $quick; then
 	swapped
 	chromium_all
 fi
+[ ! -s "$tmp/failures" ] || cat "$tmp/failures"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

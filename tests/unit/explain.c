@@ -1,23 +1,18 @@
 /* The pure parts of plat explain: flags in words, borders between mappings, what an access does. */
 #include "view/explain.h"
 
+#include "hand.h"
+#include "unit.h"
+
 #include "base/text.h"
 #include "space/borders.h"
 #include "space/growth.h"
 #include "space/vmflags.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#define PAGE UINT64_C(0x1000)
-#define READ RIGHT_READ
-#define RW (RIGHT_READ | RIGHT_WRITE)
 #define LOW UINT64_C(0x10000)
 #define HIGH UINT64_C(0x20000)
 
@@ -30,29 +25,19 @@ struct pair {
 	struct border border;
 };
 
-static void add(struct space *space, plat_addr start, plat_addr end, unsigned rights, uint32_t file,
-		uint64_t offset, enum kind kind)
+static struct region *add_low(struct pair *pair, enum kind kind, unsigned rights)
 {
-	assert_int_equal(space_add_mapping(space, start, end, rights, offset, file), 0);
-	space->regions[space->nregions - 1].kind = (uint8_t)kind;
+	return add_region(&pair->space, LOW, HIGH, kind, rights);
 }
 
-static uint32_t add_file(struct space *space, const char *name, uint64_t inode)
+static struct region *add_high(struct pair *pair, enum kind kind, unsigned rights)
 {
-	uint32_t file;
-
-	assert_int_equal(space_add_file(space, name, 8, 1, inode, &file), 0);
-	return file;
+	return add_region(&pair->space, HIGH, HIGH + PAGE, kind, rights);
 }
 
 static void begin(struct pair *pair)
 {
-	space_init(&pair->space);
-	pair->space.process.pid = 4711;
-	pair->space.process.bits = 64;
-	pair->space.user_end = 0x7ffffffff000;
-	pair->space.machine.mmap_min_addr = LOW;
-	snprintf(pair->space.process.command, sizeof(pair->space.process.command), "town");
+	begin_town(&pair->space);
 }
 
 static void set_flags(struct pair *pair, const char *low, const char *high)
@@ -72,8 +57,8 @@ static void set_flags(struct pair *pair, const char *low, const char *high)
 static void begin_alike(struct pair *pair)
 {
 	begin(pair);
-	add(&pair->space, LOW, HIGH, RW, NO_FILE, 0, KIND_ANON);
-	add(&pair->space, HIGH, HIGH + PAGE, RW, NO_FILE, 0, KIND_ANON);
+	add_low(pair, KIND_ANON, RW);
+	add_high(pair, KIND_ANON, RW);
 	set_flags(pair, "rd wr mr mw me ac sd", "rd wr mr mw me ac");
 }
 
@@ -182,8 +167,8 @@ static void different_permissions_are_a_reason(void **state)
 
 	(void)state;
 	begin(&pair);
-	add(&pair.space, LOW, HIGH, READ, NO_FILE, 0, KIND_ANON);
-	add(&pair.space, HIGH, HIGH + PAGE, RW, NO_FILE, 0, KIND_ANON);
+	add_low(&pair, KIND_ANON, READ);
+	add_high(&pair, KIND_ANON, RW);
 	set_flags(&pair, "rd mr mw me", "rd wr mr mw me");
 	look(&pair);
 	assert_one_reason(&pair, CAUSE_RIGHTS, "r-- below, rw- above");
@@ -192,14 +177,17 @@ static void different_permissions_are_a_reason(void **state)
 
 static void a_file_mapped_twice_that_goes_on_was_opened_twice(void **state)
 {
+	struct region *region;
 	struct pair pair;
 	uint32_t file;
 
 	(void)state;
 	begin(&pair);
 	file = add_file(&pair.space, "/tmp/a", 7);
-	add(&pair.space, LOW, HIGH, READ | RIGHT_SHARED, file, 0, KIND_FILE);
-	add(&pair.space, HIGH, HIGH + PAGE, READ | RIGHT_SHARED, file, HIGH - LOW, KIND_FILE);
+	add_low(&pair, KIND_FILE, READ | RIGHT_SHARED)->file = file;
+	region = add_high(&pair, KIND_FILE, READ | RIGHT_SHARED);
+	region->file = file;
+	region->offset = HIGH - LOW;
 	set_flags(&pair, "rd sh mr mw me ms", "rd sh mr mw me ms");
 	look(&pair);
 	assert_one_reason(&pair, CAUSE_DESCRIPTION, "opened twice");
@@ -214,8 +202,8 @@ static void a_file_that_does_not_go_on_has_its_offsets_named(void **state)
 	(void)state;
 	begin(&pair);
 	file = add_file(&pair.space, "/tmp/a", 7);
-	add(&pair.space, LOW, HIGH, READ, file, 0, KIND_FILE);
-	add(&pair.space, HIGH, HIGH + PAGE, READ, file, 0, KIND_FILE);
+	add_low(&pair, KIND_FILE, READ)->file = file;
+	add_high(&pair, KIND_FILE, READ)->file = file;
 	set_flags(&pair, "rd", "rd");
 	look(&pair);
 	assert_one_reason(&pair, CAUSE_OFFSET,
@@ -229,8 +217,8 @@ static void file_and_anonymous_memory_are_never_one(void **state)
 
 	(void)state;
 	begin(&pair);
-	add(&pair.space, LOW, HIGH, RW, add_file(&pair.space, "/bin/a", 7), 0, KIND_DATA);
-	add(&pair.space, HIGH, HIGH + PAGE, RW, NO_FILE, 0, KIND_BSS);
+	add_low(&pair, KIND_DATA, RW)->file = add_file(&pair.space, "/bin/a", 7);
+	add_high(&pair, KIND_BSS, RW);
 	set_flags(&pair, "rd wr", "rd wr");
 	look(&pair);
 	assert_one_reason(&pair, CAUSE_FILE, "the lower one is of a file");
@@ -243,10 +231,10 @@ static void each_shared_anonymous_mapping_is_an_object(void **state)
 
 	(void)state;
 	begin(&pair);
-	add(&pair.space, LOW, HIGH, RW | RIGHT_SHARED,
-	    add_file(&pair.space, "/dev/zero (deleted)", 7), 0, KIND_SHM);
-	add(&pair.space, HIGH, HIGH + PAGE, RW | RIGHT_SHARED,
-	    add_file(&pair.space, "/dev/zero (deleted)", 8), 0, KIND_SHM);
+	add_low(&pair, KIND_SHM, RW | RIGHT_SHARED)->file =
+		add_file(&pair.space, "/dev/zero (deleted)", 7);
+	add_high(&pair, KIND_SHM, RW | RIGHT_SHARED)->file =
+		add_file(&pair.space, "/dev/zero (deleted)", 8);
 	set_flags(&pair, "rd wr sh", "rd wr sh");
 	look(&pair);
 	assert_one_reason(&pair, CAUSE_OBJECT, "each mmap()");
@@ -259,8 +247,8 @@ static void names_of_anonymous_memory_are_compared(void **state)
 
 	(void)state;
 	begin(&pair);
-	add(&pair.space, LOW, HIGH, RW, add_file(&pair.space, "[anon:a]", 0), 0, KIND_ANON);
-	add(&pair.space, HIGH, HIGH + PAGE, RW, NO_FILE, 0, KIND_ANON);
+	add_low(&pair, KIND_ANON, RW)->file = add_file(&pair.space, "[anon:a]", 0);
+	add_high(&pair, KIND_ANON, RW);
 	set_flags(&pair, "rd wr", "rd wr");
 	look(&pair);
 	assert_one_reason(&pair, CAUSE_NAME, "prctl");
@@ -273,8 +261,8 @@ static void bss_that_ends_at_start_brk_never_joins_the_heap(void **state)
 
 	(void)state;
 	begin(&pair);
-	add(&pair.space, LOW, HIGH, RW, NO_FILE, 0, KIND_BSS);
-	add(&pair.space, HIGH, HIGH + PAGE, RW, add_file(&pair.space, "[heap]", 0), 0, KIND_HEAP);
+	add_low(&pair, KIND_BSS, RW);
+	add_high(&pair, KIND_HEAP, RW)->file = add_file(&pair.space, "[heap]", 0);
 	set_flags(&pair, "rd wr", "rd wr");
 	pair.space.start_brk = HIGH;
 	pair.space.brk = HIGH + PAGE;
@@ -317,7 +305,7 @@ static void what_lies_between_is_counted(void **state)
 
 	(void)state;
 	begin_alike(&pair);
-	add(&pair.space, HIGH + 3 * PAGE, HIGH + 4 * PAGE, RW, NO_FILE, 0, KIND_ANON);
+	add_region(&pair.space, HIGH + 3 * PAGE, HIGH + 4 * PAGE, KIND_ANON, RW);
 	border_explain(&pair.space, HIGH, HIGH + 3 * PAGE, &pair.border);
 	assert_int_equal(pair.border.type, BORDER_GAP);
 	assert_int_equal(pair.border.gap, 2 * PAGE);
@@ -348,7 +336,7 @@ static void a_stack_grows_as_far_as_its_limit(void **state)
 
 	(void)state;
 	begin(&pair);
-	add(&pair.space, stack, stack + 2 * PAGE, RW, NO_FILE, 0, KIND_STACK);
+	add_region(&pair.space, stack, stack + 2 * PAGE, KIND_STACK, RW);
 	pair.space.limits[LIMIT_STACK] = (struct limit){16 * PAGE, 16 * PAGE, true};
 	assert_int_equal(access_at(&pair, stack - 1, why), ACCESS_GROWS);
 	assert_int_equal(access_at(&pair, stack - 14 * PAGE, why), ACCESS_GROWS);
@@ -365,7 +353,7 @@ static void a_mapping_that_grows_down_grows_too(void **state)
 
 	(void)state;
 	begin(&pair);
-	add(&pair.space, start, start + PAGE, RW, NO_FILE, 0, KIND_ANON);
+	add_region(&pair.space, start, start + PAGE, KIND_ANON, RW);
 	assert_int_equal(access_at(&pair, start - 1, why), ACCESS_SEGV);
 	set_flags(&pair, "rd wr gd", "");
 	assert_int_equal(access_at(&pair, start - 1, why), ACCESS_GROWS);
@@ -398,7 +386,7 @@ static void a_page_behind_the_end_of_its_file_is_a_bus_error(void **state)
 
 	(void)state;
 	begin(&pair);
-	add(&pair.space, LOW, HIGH, READ, add_file(&pair.space, "/tmp/a", 7), 0, KIND_FILE);
+	add_low(&pair, KIND_FILE, READ)->file = add_file(&pair.space, "/tmp/a", 7);
 	assert_int_equal(explain_access(&pair.space, &finding, why, sizeof(why)), ACCESS_BUS);
 	finding.addr = LOW + PAGE + 0xfff;
 	assert_int_equal(explain_access(&pair.space, &finding, why, sizeof(why)), ACCESS_ALLOWED);
@@ -412,14 +400,12 @@ static void names_of_strangers_come_out_escaped_and_cut(void **state)
 	struct text text = TEXT_EMPTY;
 	struct symbol *symbol;
 	struct pair pair;
-	const char *s;
 
 	(void)state;
 	assert_non_null(all);
 	begin(&pair);
 	snprintf(pair.space.process.command, sizeof(pair.space.process.command), "\033[2Jx\ny");
-	add(&pair.space, LOW, HIGH, READ, add_file(&pair.space, "/tmp/\033]0;x\a", 7), 0,
-	    KIND_FILE);
+	add_low(&pair, KIND_FILE, READ)->file = add_file(&pair.space, "/tmp/\033]0;x\a", 7);
 	assert_int_equal(space_find_gaps(&pair.space), 0);
 	all->space = &pair.space;
 	all->n = 1;
@@ -430,8 +416,7 @@ static void names_of_strangers_come_out_escaped_and_cut(void **state)
 	memset(symbol->name, 'n', sizeof(symbol->name) - 1);
 	memcpy(symbol->name, "\033[31m", 5);
 	explain_write(all, &paint, &text);
-	for (s = text_string(&text); *s; s++)
-		assert_true(*s == '\n' || (*s >= ' ' && *s < 0x7f));
+	assert_ascii(text_string(&text));
 	assert_non_null(strstr(text_string(&text), "\\x1b[2Jx\\x0ay"));
 	assert_int_equal(explain_json(all, &text), 0);
 	text_fini(&text);

@@ -1,28 +1,13 @@
 /* The small files of /proc/PID, from any kernel or from a stranger. */
 #include "source/facts.h"
 
+#include "fixture.h"
 #include "unit.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct space space;
-
-static int set_up(void **state)
-{
-	(void)state;
-	space_init(&space);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	space_fini(&space);
-	return 0;
-}
 
 /* The fields behind the command, numbered from 3. */
 #define FIELDS                                                                                     \
@@ -390,7 +375,7 @@ static void a_number_alone_is_decimal(void **state)
 	assert_int_equal(facts_number("18446744073709551616"), UNKNOWN);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_space, end_space)
 
 int main(void)
 {

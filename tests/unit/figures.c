@@ -1,43 +1,26 @@
 /* Page figures, given to regions. */
 #include "space/figures.h"
 
+#include "fixture.h"
+#include "hand.h"
 #include "unit.h"
-
-#include "base/list.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MIB (UINT64_C(1) << 20)
-
-static struct space space;
 static struct figures walk;
 
 static int set_up(void **state)
 {
-	(void)state;
-	space_init(&space);
 	walk = (struct figures){0};
-	return 0;
+	return begin_space(state);
 }
 
 static int tear_down(void **state)
 {
-	(void)state;
 	figures_fini(&walk);
-	space_fini(&space);
-	return 0;
-}
-
-static struct region *add(plat_addr start, plat_addr end, enum kind kind, unsigned rights)
-{
-	struct region *region;
-
-	assert_int_equal(space_add_mapping(&space, start, end, rights, 0, NO_FILE), 0);
-	region = &space.regions[space.nregions - 1];
-	region->kind = (uint8_t)kind;
-	return region;
+	return end_space(state);
 }
 
 static void begin(void)
@@ -61,7 +44,7 @@ static void end(void)
 static void present_pages_are_counted(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW);
 	begin();
 	run(0x11000, 0x13000, PAGE_PRESENT);
 	run(0x15000, 0x16000, PAGE_PRESENT | PAGE_FILE);
@@ -73,7 +56,7 @@ static void present_pages_are_counted(void **state)
 static void swapped_pages_are_not_resident(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW);
 	begin();
 	run(0x11000, 0x13000, PAGE_SWAPPED);
 	end();
@@ -84,7 +67,7 @@ static void swapped_pages_are_not_resident(void **state)
 static void the_page_of_zeros_is_not_resident(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW);
 	begin();
 	run(0x11000, 0x13000, PAGE_PRESENT | PAGE_ZERO);
 	end();
@@ -96,7 +79,7 @@ static void the_page_of_zeros_is_not_resident(void **state)
 static void huge_pages_are_resident_and_huge(void **state)
 {
 	(void)state;
-	add(4 * MIB, 8 * MIB, KIND_ANON, RW);
+	add_region(&space, 4 * MIB, 8 * MIB, KIND_ANON, RW);
 	begin();
 	run(4 * MIB, 6 * MIB, PAGE_PRESENT | PAGE_HUGE);
 	end();
@@ -109,10 +92,10 @@ static void huge_pages_are_resident_and_huge(void **state)
 static void what_the_kernel_does_not_count_is_not_resident(void **state)
 {
 	(void)state;
-	add(0x10000, 0x11000, KIND_VVAR, READ);
-	add(0x20000, 0x21000, KIND_DEVICE, RW | RIGHT_SHARED);
-	add(0x30000, 0x31000, KIND_HUGETLB, RW);
-	add(0xffffffffff600000, 0xffffffffff601000, KIND_VSYSCALL, RX);
+	add_region(&space, 0x10000, 0x11000, KIND_VVAR, READ);
+	add_region(&space, 0x20000, 0x21000, KIND_DEVICE, RW | RIGHT_SHARED);
+	add_region(&space, 0x30000, 0x31000, KIND_HUGETLB, RW);
+	add_region(&space, 0xffffffffff600000, 0xffffffffff601000, KIND_VSYSCALL, RX);
 	begin();
 	run(0x10000, 0x40000, PAGE_PRESENT);
 	end();
@@ -124,9 +107,9 @@ static void what_the_kernel_does_not_count_is_not_resident(void **state)
 static void a_run_may_reach_over_several_regions(void **state)
 {
 	(void)state;
-	add(0x10000, 0x12000, KIND_ANON, RW);
-	add(0x12000, 0x13000, KIND_ANON, RW);
-	add(0x15000, 0x18000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x12000, KIND_ANON, RW);
+	add_region(&space, 0x12000, 0x13000, KIND_ANON, RW);
+	add_region(&space, 0x15000, 0x18000, KIND_ANON, RW);
 	begin();
 	run(0x11000, 0x16000, PAGE_PRESENT);
 	end();
@@ -138,7 +121,7 @@ static void a_run_may_reach_over_several_regions(void **state)
 static void a_page_cut_by_a_border_counts_by_its_bytes(void **state)
 {
 	(void)state;
-	add(0x10000, 0x12000, KIND_DATA, RW);
+	add_region(&space, 0x10000, 0x12000, KIND_DATA, RW);
 	assert_int_equal(space_split(&space, 0, 0x11234), 0);
 	begin();
 	run(0x11000, 0x12000, PAGE_PRESENT);
@@ -150,7 +133,7 @@ static void a_page_cut_by_a_border_counts_by_its_bytes(void **state)
 static void runs_where_nothing_is_mapped_are_ignored(void **state)
 {
 	(void)state;
-	add(0x10000, 0x12000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x12000, KIND_ANON, RW);
 	begin();
 	run(0x1000, 0x2000, PAGE_PRESENT);
 	run(0x20000, 0x30000, PAGE_PRESENT);
@@ -161,7 +144,7 @@ static void runs_where_nothing_is_mapped_are_ignored(void **state)
 static void pages_that_come_twice_count_once(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW);
 	begin();
 	run(0x11000, 0x13000, PAGE_PRESENT);
 	run(0x11000, 0x13000, PAGE_PRESENT);
@@ -173,7 +156,7 @@ static void pages_that_come_twice_count_once(void **state)
 static void a_new_walk_begins_at_zero(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW);
 	begin();
 	run(0x11000, 0x13000, PAGE_PRESENT);
 	end();
@@ -189,7 +172,7 @@ static void a_new_walk_begins_at_zero(void **state)
 static void a_strip_shows_where_pages_are(void **state)
 {
 	(void)state;
-	add(0x100000, 0x200000, KIND_ANON, RW);
+	add_region(&space, 0x100000, 0x200000, KIND_ANON, RW);
 	begin();
 	run(0x100000, 0x110000, PAGE_PRESENT);
 	run(0x1f8000, 0x200000, PAGE_SWAPPED);
@@ -202,7 +185,7 @@ static void a_strip_shows_where_pages_are(void **state)
 static void a_single_page_is_never_rounded_to_nothing(void **state)
 {
 	(void)state;
-	add(0x100000000, 0x200000000, KIND_ANON, RW);
+	add_region(&space, 0x100000000, 0x200000000, KIND_ANON, RW);
 	begin();
 	run(0x1ff000000, 0x1ff001000, PAGE_PRESENT);
 	end();
@@ -214,7 +197,7 @@ static void a_region_of_one_page_fills_its_strip(void **state)
 	size_t i;
 
 	(void)state;
-	add(0x10000, 0x11000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x11000, KIND_ANON, RW);
 	begin();
 	run(0x10000, 0x11000, PAGE_PRESENT);
 	end();
@@ -225,7 +208,7 @@ static void a_region_of_one_page_fills_its_strip(void **state)
 static void a_region_of_a_few_bytes_has_a_strip(void **state)
 {
 	(void)state;
-	add(0x10000, 0x11000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x11000, KIND_ANON, RW);
 	assert_int_equal(space_split(&space, 0, 0x10003), 0);
 	begin();
 	run(0x10000, 0x11000, PAGE_PRESENT);
@@ -237,8 +220,8 @@ static void a_region_of_a_few_bytes_has_a_strip(void **state)
 static void each_region_has_a_strip_of_its_own(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW);
-	add(0x20000, 0x30000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW);
+	add_region(&space, 0x20000, 0x30000, KIND_ANON, RW);
 	begin();
 	run(0x10000, 0x11000, PAGE_PRESENT);
 	run(0x2f000, 0x30000, PAGE_PRESENT);
@@ -252,7 +235,7 @@ static void each_region_has_a_strip_of_its_own(void **state)
 static void strips_may_be_left_out(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW);
 	assert_int_equal(figures_init(&walk, &space, false), 0);
 	run(0x10000, 0x11000, PAGE_PRESENT);
 	end();
@@ -264,7 +247,7 @@ static void strips_may_be_left_out(void **state)
 static void a_guard_cuts_its_region_in_three(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW)->offset = 0x5000;
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW)->offset = 0x5000;
 	begin();
 	run(0x18000, 0x1a000, PAGE_GUARD);
 	end();
@@ -282,7 +265,7 @@ static void a_guard_cuts_its_region_in_three(void **state)
 static void each_part_beside_a_guard_has_its_own_figures(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW);
 	begin();
 	run(0x10000, 0x12000, PAGE_PRESENT);
 	run(0x17000, 0x18000, PAGE_SWAPPED);
@@ -303,7 +286,7 @@ static void each_part_beside_a_guard_has_its_own_figures(void **state)
 static void each_part_beside_a_guard_has_its_own_strip(void **state)
 {
 	(void)state;
-	add(0x10000, 0x30000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x30000, KIND_ANON, RW);
 	begin();
 	run(0x10000, 0x20000, PAGE_PRESENT);
 	run(0x20000, 0x22000, PAGE_GUARD);
@@ -317,8 +300,8 @@ static void each_part_beside_a_guard_has_its_own_strip(void **state)
 static void several_guards_cut_several_times(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW);
-	add(0x20000, 0x30000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW);
+	add_region(&space, 0x20000, 0x30000, KIND_ANON, RW);
 	begin();
 	run(0x11000, 0x12000, PAGE_GUARD);
 	run(0x14000, 0x15000, PAGE_GUARD);
@@ -336,7 +319,7 @@ static void several_guards_cut_several_times(void **state)
 static void a_guard_may_be_all_of_a_region(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW);
 	begin();
 	run(0x10000, 0x20000, PAGE_GUARD);
 	end();
@@ -347,7 +330,7 @@ static void a_guard_may_be_all_of_a_region(void **state)
 static void guards_that_come_twice_or_backwards_do_no_harm(void **state)
 {
 	(void)state;
-	add(0x10000, 0x20000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x20000, KIND_ANON, RW);
 	begin();
 	run(0x14000, 0x16000, PAGE_GUARD);
 	run(0x14000, 0x16000, PAGE_GUARD);
@@ -358,29 +341,20 @@ static void guards_that_come_twice_or_backwards_do_no_harm(void **state)
 	assert_int_equal(space.regions[space.nregions - 1].start, 0x17000);
 }
 
-static void add_thread(uint32_t *index, plat_addr start, plat_addr stop)
+static void add_stack(plat_addr start, plat_addr stop)
 {
-	assert_int_equal(list_reserve(&space.threads, &space.threads_room, space.nthreads, 1), 0);
-	*index = (uint32_t)space.nthreads;
-	space.threads[space.nthreads++] = (struct thread){
-		.tid = 7,
-		.sp = UNKNOWN,
-		.descriptor = UNKNOWN,
-		.guard_start = start,
-		.stack_start = start,
-		.stack_end = stop,
-		.deepest = UNKNOWN,
-	};
+	struct thread *thread = add_thread(&space, 7, "smith");
+
+	thread->guard_start = thread->stack_start = start;
+	thread->stack_end = stop;
 }
 
 /* glibc 2.42 on Linux 6.13 guards stacks this way: the mapping shows no guard. */
 static void a_guard_at_the_foot_of_a_stack_becomes_its_threads(void **state)
 {
-	uint32_t thread;
-
 	(void)state;
-	add_thread(&thread, 0x10000, 0x20000);
-	add(0x10000, 0x20000, KIND_THREAD_STACK, RW)->thread = thread;
+	add_stack(0x10000, 0x20000);
+	add_region(&space, 0x10000, 0x20000, KIND_THREAD_STACK, RW)->thread = 0;
 	begin();
 	run(0x10000, 0x11000, PAGE_GUARD);
 	run(0x1e000, 0x20000, PAGE_PRESENT);
@@ -392,12 +366,10 @@ static void a_guard_at_the_foot_of_a_stack_becomes_its_threads(void **state)
 
 static void the_deepest_page_ever_touched_is_noted(void **state)
 {
-	uint32_t thread;
-
 	(void)state;
-	add_thread(&thread, 0x10000, 0x20000);
-	add(0x10000, 0x1f000, KIND_THREAD_STACK, RW)->thread = thread;
-	add(0x1f000, 0x20000, KIND_TLS, RW)->thread = thread;
+	add_stack(0x10000, 0x20000);
+	add_region(&space, 0x10000, 0x1f000, KIND_THREAD_STACK, RW)->thread = 0;
+	add_region(&space, 0x1f000, 0x20000, KIND_TLS, RW)->thread = 0;
 	begin();
 	run(0x13000, 0x14000, PAGE_SWAPPED);
 	run(0x1e000, 0x20000, PAGE_PRESENT);
@@ -412,9 +384,9 @@ static void totals_add_up_over_kinds(void **state)
 	struct totals totals;
 
 	(void)state;
-	add(0x10000, 0x12000, KIND_ANON, RW);
-	add(0x12000, 0x15000, KIND_HEAP, RW);
-	add(0x20000, 0x21000, KIND_ANON, RW);
+	add_region(&space, 0x10000, 0x12000, KIND_ANON, RW);
+	add_region(&space, 0x12000, 0x15000, KIND_HEAP, RW);
+	add_region(&space, 0x20000, 0x21000, KIND_ANON, RW);
 	begin();
 	run(0x10000, 0x13000, PAGE_PRESENT);
 	end();
@@ -431,8 +403,8 @@ static void the_vsyscall_page_is_in_no_sum(void **state)
 	struct totals totals;
 
 	(void)state;
-	add(0x10000, 0x12000, KIND_ANON, RW);
-	add(0xffffffffff600000, 0xffffffffff601000, KIND_VSYSCALL, RX);
+	add_region(&space, 0x10000, 0x12000, KIND_ANON, RW);
+	add_region(&space, 0xffffffffff600000, 0xffffffffff601000, KIND_VSYSCALL, RX);
 	totals_of(&space, &totals);
 	assert_int_equal(totals.kinds[KIND_VSYSCALL].size, 0x1000);
 	assert_int_equal(totals.all.size, 0x2000);

@@ -1,9 +1,9 @@
 /* Which kind each byte is: spaces made by hand. */
 #include "space/kinds.h"
 
+#include "fixture.h"
+#include "hand.h"
 #include "unit.h"
-
-#include "base/list.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,35 +11,9 @@
 
 #define PROGRAM UINT64_C(0x400000)
 
-static struct space space;
-
-static int set_up(void **state)
-{
-	(void)state;
-	space_init(&space);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	space_fini(&space);
-	return 0;
-}
-
-static uint32_t file(const char *name)
-{
-	uint32_t index;
-
-	assert_int_equal(space_add_file(&space, name, 8, 1, 77, &index), 0);
-	return index;
-}
-
 static void add(plat_addr start, uint64_t size, unsigned rights, const char *name)
 {
-	uint32_t index = name ? file(name) : NO_FILE;
-
-	assert_int_equal(space_add_mapping(&space, start, start + size, rights, 0, index), 0);
+	add_mapping(&space, start, start + size, rights, name);
 }
 
 static void assign(void)
@@ -73,16 +47,6 @@ static enum kind kind_alone(unsigned rights, const char *name)
 	return space.regions[0].kind;
 }
 
-static struct module *add_module(plat_addr header, enum module_role role, uint32_t index)
-{
-	struct module *module;
-
-	assert_int_equal(list_reserve(&space.modules, &space.modules_room, space.nmodules, 1), 0);
-	module = &space.modules[space.nmodules++];
-	*module = (struct module){.file = index, .role = role, .header = header};
-	return module;
-}
-
 static void add_segment(struct module *module, plat_addr start, uint64_t file_size, uint64_t size,
 			unsigned rights)
 {
@@ -109,7 +73,7 @@ static struct module *add_program(void)
 	add(PROGRAM + 0x4000, PAGE, READ, "/bin/a");
 	add(PROGRAM + 0x5000, PAGE, RW, "/bin/a");
 	add(PROGRAM + 0x6000, 2 * PAGE, RW, NULL);
-	module = add_module(PROGRAM, MODULE_PROGRAM, file("/bin/a"));
+	module = add_module(&space, PROGRAM, MODULE_PROGRAM, add_file(&space, "/bin/a", INODE));
 	add_segment(module, PROGRAM, 0x800, 0x800, READ);
 	add_segment(module, PROGRAM + 0x1000, 0x1234, 0x1234, RX);
 	add_segment(module, PROGRAM + 0x3000, 0x100, 0x100, READ);
@@ -269,7 +233,7 @@ static void a_segment_that_is_all_bss_begins_at_its_page(void **state)
 	(void)state;
 	add(PROGRAM, PAGE, RX, "/bin/a");
 	add(PROGRAM + 0x1000, PAGE, RW, NULL);
-	module = add_module(PROGRAM, MODULE_PROGRAM, file("/bin/a"));
+	module = add_module(&space, PROGRAM, MODULE_PROGRAM, add_file(&space, "/bin/a", INODE));
 	add_segment(module, PROGRAM, PAGE, PAGE, RX);
 	add_segment(module, PROGRAM + 0x1040, 0, 0x100, RW);
 	assign();
@@ -284,7 +248,7 @@ static void a_hole_between_segments_is_reserved_and_the_librarys(void **state)
 	add(PROGRAM, PAGE, RX, "/lib/a");
 	add(PROGRAM + 0x1000, 0x1ff000, 0, "/lib/a");
 	add(PROGRAM + 0x200000, PAGE, RW, "/lib/a");
-	module = add_module(PROGRAM, MODULE_LIBRARY, file("/lib/a"));
+	module = add_module(&space, PROGRAM, MODULE_LIBRARY, add_file(&space, "/lib/a", INODE));
 	add_segment(module, PROGRAM, PAGE, PAGE, RX);
 	add_segment(module, PROGRAM + 0x200000, PAGE, PAGE, RW);
 	assign();
@@ -299,7 +263,7 @@ static void somebody_elses_file_inside_a_module_keeps_its_kind(void **state)
 	(void)state;
 	add(PROGRAM, PAGE, RX, "/bin/a");
 	add(PROGRAM + 0x1000, PAGE, RW, "/var/data");
-	module = add_module(PROGRAM, MODULE_PROGRAM, file("/bin/a"));
+	module = add_module(&space, PROGRAM, MODULE_PROGRAM, add_file(&space, "/bin/a", INODE));
 	add_segment(module, PROGRAM, PAGE, 2 * PAGE, RW);
 	assign();
 	assert_int_equal(kind_at(PROGRAM + 0x1000), KIND_FILE);
@@ -321,7 +285,7 @@ static void the_vdso_keeps_its_kind(void **state)
 
 	(void)state;
 	add(PROGRAM, 2 * PAGE, RX, "[vdso]");
-	module = add_module(PROGRAM, MODULE_VDSO, file("[vdso]"));
+	module = add_module(&space, PROGRAM, MODULE_VDSO, add_file(&space, "[vdso]", INODE));
 	add_segment(module, PROGRAM, 0x1800, 0x1800, RX);
 	assign();
 	assert_region(0, PROGRAM, PROGRAM + 0x2000, KIND_VDSO);
@@ -335,7 +299,7 @@ static void modules_that_overlap_leave_a_valid_space(void **state)
 	(void)state;
 	add_program();
 	for (i = 0; i < 20; i++) {
-		struct module *module = add_module(PROGRAM + i * 0x300, i % 4, 0);
+		struct module *module = add_module(&space, PROGRAM + i * 0x300, i % 4, 0);
 
 		add_segment(module, PROGRAM + i * 0x123, 0x1111, UINT64_MAX / 2, i % 8);
 		add_segment(module, 0, UINT64_MAX, UINT64_MAX, 7 - i % 8);
@@ -347,22 +311,10 @@ static void modules_that_overlap_leave_a_valid_space(void **state)
 
 /* Threads. */
 
-static struct thread *add_thread(int tid, const char *name)
-{
-	struct thread *thread;
-
-	assert_int_equal(list_reserve(&space.threads, &space.threads_room, space.nthreads, 1), 0);
-	thread = &space.threads[space.nthreads++];
-	*thread = (struct thread){
-		.tid = tid, .sp = UNKNOWN, .descriptor = UNKNOWN, .deepest = UNKNOWN};
-	strcpy(thread->name, name);
-	return thread;
-}
-
 /* A guard, a stack of 16 pages, and static TLS in the last 0x740 bytes of it. */
 static void add_stack_of(int tid, plat_addr start)
 {
-	struct thread *thread = add_thread(tid, "baker");
+	struct thread *thread = add_thread(&space, tid, "baker");
 
 	thread->guard_start = start;
 	thread->stack_start = start + PAGE;
@@ -421,7 +373,7 @@ static void a_file_inside_a_stack_keeps_its_kind(void **state)
 
 static void tls_in_the_heap_keeps_the_kind_and_says_whose_it_is(void **state)
 {
-	struct thread *thread = add_thread(1, "main");
+	struct thread *thread = add_thread(&space, 1, "main");
 
 	(void)state;
 	add(0x10000, 2 * PAGE, RW, "[heap]");
@@ -436,7 +388,7 @@ static void tls_in_the_heap_keeps_the_kind_and_says_whose_it_is(void **state)
 
 static void tls_of_the_main_thread_lies_anywhere(void **state)
 {
-	struct thread *thread = add_thread(1, "main");
+	struct thread *thread = add_thread(&space, 1, "main");
 
 	(void)state;
 	add(0x10000, 2 * PAGE, RW, NULL);
@@ -452,7 +404,7 @@ static void tls_of_the_main_thread_lies_anywhere(void **state)
 static void arguments_environment_and_auxv_are_parts_of_the_stack(void **state)
 {
 	(void)state;
-	add_thread(1, "main")->is_main = true;
+	add_thread(&space, 1, "main")->is_main = true;
 	add(0x10000, 16 * PAGE, RW, "[stack]");
 	space.process.auxv_start = 0x1e100;
 	space.process.auxv_end = 0x1e250;
@@ -644,7 +596,7 @@ static void each_allocation_may_fail(void **state)
 	free(regions);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_space, end_space)
 
 int main(void)
 {

@@ -1,37 +1,18 @@
 /* Which way the mmap zone grows, and where user space ends. */
 #include "space/layout.h"
 
+#include "fixture.h"
+#include "hand.h"
 #include "unit.h"
 
 #include <string.h>
 
 #define COMPAT_LAYOUT 0x0200000
 #define LIMIT_3GB 0x8000000
-#define USER_END UINT64_C(0x7ffffffff000)
-
-static struct space space;
-
-static int set_up(void **state)
-{
-	(void)state;
-	space_init(&space);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	space_fini(&space);
-	return 0;
-}
 
 static void add(plat_addr start, uint64_t size, const char *name)
 {
-	uint32_t file = NO_FILE;
-
-	if (name)
-		assert_int_equal(space_add_file(&space, name, 8, 1, 5, &file), 0);
-	assert_int_equal(space_add_mapping(&space, start, start + size, RW, 0, file), 0);
+	add_mapping(&space, start, start + size, RW, name);
 }
 
 static void ordinary(void)
@@ -213,7 +194,7 @@ static void without_an_mmap_zone_there_is_no_base(void **state)
 	assert_int_equal(space.mmap_base, UNKNOWN);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_space, end_space)
 
 int main(void)
 {

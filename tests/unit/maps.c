@@ -1,6 +1,7 @@
 /* The text of maps and smaps: every odd line, cut into pieces anywhere. */
 #include "source/maps.h"
 
+#include "fixture.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -8,22 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct space space;
 static struct maps_reader reader;
 
 static int set_up(void **state)
 {
-	(void)state;
-	space_init(&space);
 	reader = (struct maps_reader){.space = &space};
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	space_fini(&space);
-	return 0;
+	return begin_space(state);
 }
 
 static void feed(const char *text)
@@ -198,7 +189,7 @@ static void lines_may_be_cut_at_any_byte(void **state)
 
 	(void)state;
 	for (cut = 0; cut <= strlen(three); cut++) {
-		tear_down(NULL);
+		end_space(NULL);
 		set_up(NULL);
 		assert_int_equal(maps_feed(&reader, three, cut), 0);
 		assert_int_equal(maps_feed(&reader, three + cut, strlen(three) - cut), 0);
@@ -479,7 +470,7 @@ static void each_allocation_may_fail(void **state)
 	assert_true(n > 40);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, end_space)
 
 int main(void)
 {

@@ -1,6 +1,8 @@
 /* ELF headers as a process holds them in memory: good ones, broken ones, of both classes. */
 #include "space/modules.h"
 
+#include "fixture.h"
+#include "hand.h"
 #include "unit.h"
 
 #include <elf.h>
@@ -11,24 +13,14 @@
 #define BASE UINT64_C(0x10000)
 #define PAGES 8
 
-static struct space space;
 static struct array array;
 static unsigned char memory[PAGES * 4096];
 
 static int set_up(void **state)
 {
-	(void)state;
-	space_init(&space);
 	memset(memory, 0, sizeof(memory));
 	array = array_at(BASE, memory, sizeof(memory));
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	space_fini(&space);
-	return 0;
+	return begin_space(state);
 }
 
 /* The program headers of a small library, in the form that both classes have in common. */
@@ -314,27 +306,17 @@ static void a_header_at_the_very_top_does_not_wrap(void **state)
 
 /* All modules of a space. */
 
-static uint32_t file(const char *name)
+static void add(plat_addr start, uint64_t size, unsigned rights, uint64_t offset, const char *name)
 {
-	uint32_t index;
-
-	assert_int_equal(space_add_file(&space, name, 8, 1, 5, &index), 0);
-	return index;
-}
-
-static void add(plat_addr start, uint64_t size, unsigned rights, uint64_t offset, uint32_t index)
-{
-	assert_int_equal(space_add_mapping(&space, start, start + size, rights, offset, index), 0);
+	add_mapping(&space, start, start + size, rights, name)->offset = offset;
 }
 
 static void add_library(plat_addr at, const char *name)
 {
-	uint32_t index = file(name);
-
-	add(at, PAGE, READ, 0, index);
-	add(at + 0x1000, PAGE, RX, 0x1000, index);
-	add(at + 0x2000, PAGE, READ, 0x2000, index);
-	add(at + 0x3000, 2 * PAGE, RW, 0x2000, index);
+	add(at, PAGE, READ, 0, name);
+	add(at + 0x1000, PAGE, RX, 0x1000, name);
+	add(at + 0x2000, PAGE, READ, 0x2000, name);
+	add(at + 0x3000, 2 * PAGE, RW, 0x2000, name);
 }
 
 static void find(struct file_reader *files)
@@ -365,23 +347,19 @@ static void a_deleted_library_is_found_too(void **state)
 
 static void a_library_that_is_only_read_is_no_module(void **state)
 {
-	uint32_t index = file("/lib/a");
-
 	(void)state;
 	write_library();
-	add(BASE, 6 * PAGE, READ, 0, index);
+	add(BASE, 6 * PAGE, READ, 0, "/lib/a");
 	find(NULL);
 	assert_int_equal(space.nmodules, 0);
 }
 
 static void code_that_is_not_where_the_headers_say_makes_no_module(void **state)
 {
-	uint32_t index = file("/lib/a");
-
 	(void)state;
 	write_library();
-	add(BASE, 2 * PAGE, READ, 0, index);
-	add(BASE + 0x4000, PAGE, RX, 0, index);
+	add(BASE, 2 * PAGE, READ, 0, "/lib/a");
+	add(BASE + 0x4000, PAGE, RX, 0, "/lib/a");
 	find(NULL);
 	assert_int_equal(space.nmodules, 0);
 }
@@ -406,7 +384,7 @@ static void the_vdso_is_a_module(void **state)
 
 	(void)state;
 	write_64(plan, ARRAY_SIZE(plan), 0);
-	add(BASE, PAGE, RX, 0, file("[vdso]"));
+	add(BASE, PAGE, RX, 0, "[vdso]");
 	find(NULL);
 	assert_int_equal(space.modules[0].role, MODULE_VDSO);
 }
@@ -421,10 +399,10 @@ static void a_module_that_reaches_into_the_next_is_cut(void **state)
 	(void)state;
 	write_64(plan, ARRAY_SIZE(plan), 0);
 	memcpy(memory + 0x4000, memory, 0x1000);
-	add(BASE, PAGE, RX, 0, file("/lib/a"));
-	add(BASE + PAGE, PAGE, RW, PAGE, file("/lib/a"));
-	add(BASE + 0x4000, PAGE, RX, 0, file("/lib/b"));
-	add(BASE + 0x5000, PAGE, RW, PAGE, file("/lib/b"));
+	add(BASE, PAGE, RX, 0, "/lib/a");
+	add(BASE + PAGE, PAGE, RW, PAGE, "/lib/a");
+	add(BASE + 0x4000, PAGE, RX, 0, "/lib/b");
+	add(BASE + 0x5000, PAGE, RW, PAGE, "/lib/b");
 	find(NULL);
 	assert_int_equal(space.nmodules, 2);
 	assert_int_equal(space.modules[0].segments[1].end, BASE + 0x4000);
@@ -440,7 +418,7 @@ static void a_module_that_reaches_below_its_header_is_cut(void **state)
 
 	(void)state;
 	write_64(plan, ARRAY_SIZE(plan), 0);
-	add(BASE, PAGE, RX, 0, file("/lib/a"));
+	add(BASE, PAGE, RX, 0, "/lib/a");
 	find(NULL);
 	assert_int_equal(space.nmodules, 1);
 	assert_int_equal(space.modules[0].segments[1].start, BASE);
@@ -508,8 +486,8 @@ static void files_without_code_are_not_looked_at(void **state)
 	struct backing backing = {{read_file}, 0};
 
 	(void)state;
-	add(BASE, PAGE, READ, 0, file("/data/a"));
-	add(BASE + PAGE, PAGE, READ, 0, file("/data/b"));
+	add(BASE, PAGE, READ, 0, "/data/a");
+	add(BASE + PAGE, PAGE, READ, 0, "/data/b");
 	array.size = 0;
 	find(&backing.reader);
 	assert_int_equal(backing.calls, 0);
@@ -620,7 +598,7 @@ static void each_allocation_may_fail(void **state)
 	assert_true(n > 3);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, end_space)
 
 int main(void)
 {

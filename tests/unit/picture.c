@@ -1,25 +1,18 @@
 /* The picture, its rows and its drawing, of spaces made by hand. */
 #include "view/picture.h"
 
+#include "hand.h"
+#include "unit.h"
+
 #include "base/text.h"
 #include "space/kinds.h"
 #include "view/paint.h"
 #include "view/rows.h"
 #include "view/svg.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#define PAGE UINT64_C(0x1000)
-#define MIB (UINT64_C(1) << 20)
-#define READ RIGHT_READ
-#define RW (RIGHT_READ | RIGHT_WRITE)
 
 /*
  * Spaces to draw.
@@ -27,13 +20,7 @@
 
 static void begin(struct space *space)
 {
-	space_init(space);
-	space->process.pid = 4711;
-	space->process.bits = 64;
-	space->process.state = 'S';
-	snprintf(space->process.command, sizeof(space->process.command), "town");
-	space->machine.mmap_min_addr = 0x10000;
-	space->user_end = 0x7ffffffff000;
+	begin_town(space);
 	space->direction = DIRECTION_TOP_DOWN;
 	snprintf(space->direction_reason, sizeof(space->direction_reason), "loader below stack");
 }
@@ -41,62 +28,39 @@ static void begin(struct space *space)
 static struct region *add(struct space *space, plat_addr start, uint64_t size, enum kind kind,
 			  unsigned rights)
 {
-	struct region *region;
-
-	assert_int_equal(space_add_mapping(space, start, start + size, rights, 0, NO_FILE), 0);
-	region = &space->regions[space->nregions - 1];
-	region->kind = (uint8_t)kind;
-	return region;
-}
-
-static uint32_t add_file(struct space *space, const char *name)
-{
-	uint32_t file;
-
-	assert_int_equal(space_add_file(space, name, 8, 1, space->nfiles + 1, &file), 0);
-	return file;
+	return add_region(space, start, start + size, kind, rights);
 }
 
 /* A module of text, data and bss, a page each. */
-static void add_module(struct space *space, plat_addr start, const char *name,
-		       enum module_role role)
+static void add_image(struct space *space, plat_addr start, const char *name, enum module_role role)
 {
 	static const enum kind kinds[] = {KIND_TEXT, KIND_DATA, KIND_BSS};
-	uint32_t file = add_file(space, name);
+	uint32_t file = add_file(space, name, INODE), module = (uint32_t)space->nmodules;
 	size_t i;
 
-	space->modules = realloc(space->modules, (space->nmodules + 1) * sizeof(*space->modules));
-	space->modules_room = space->nmodules + 1;
-	space->modules[space->nmodules] = (struct module){.file = file, .role = role};
+	add_module(space, start, role, file);
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct region *region = add(space, start + i * PAGE, PAGE, kinds[i], i ? RW : READ);
 
-		region->module = (uint32_t)space->nmodules;
+		region->module = module;
 		region->file = kinds[i] == KIND_BSS ? NO_FILE : file;
 	}
-	space->nmodules++;
 }
 
 /* A stack of 1 MiB above a guard of a page. */
-static void add_thread(struct space *space, plat_addr start, int tid, const char *name)
+static void add_stack(struct space *space, plat_addr start, int tid, const char *name)
 {
-	struct thread *thread;
-	size_t room = space->nthreads + 1;
+	uint32_t index = (uint32_t)space->nthreads;
+	struct thread *thread = add_thread(space, tid, name);
 
-	space->threads = realloc(space->threads, room * sizeof(*space->threads));
-	space->threads_room = room;
-	thread = &space->threads[space->nthreads];
-	*thread = (struct thread){.tid = tid, .inner_tid = tid, .state = 'S'};
-	snprintf(thread->name, sizeof(thread->name), "%s", name);
+	thread->state = 'S';
 	thread->guard_start = start;
 	thread->stack_start = start + PAGE;
 	thread->stack_end = start + PAGE + MIB;
 	thread->sp = thread->stack_end - 3000;
 	thread->deepest = thread->stack_end - 2 * PAGE;
-	thread->descriptor = UNKNOWN;
-	add(space, start, PAGE, KIND_GUARD, 0)->thread = (uint32_t)space->nthreads;
-	add(space, start + PAGE, MIB, KIND_THREAD_STACK, RW)->thread = (uint32_t)space->nthreads;
-	space->nthreads++;
+	add(space, start, PAGE, KIND_GUARD, 0)->thread = index;
+	add(space, start + PAGE, MIB, KIND_THREAD_STACK, RW)->thread = index;
 }
 
 static void finish(struct space *space)
@@ -122,14 +86,14 @@ static void finish(struct space *space)
 static void make_town(struct space *space)
 {
 	begin(space);
-	add_module(space, 0x555500000000, "/usr/bin/town", MODULE_PROGRAM);
+	add_image(space, 0x555500000000, "/usr/bin/town", MODULE_PROGRAM);
 	add(space, 0x555500010000, 16 * PAGE, KIND_HEAP, RW)->pages.rss = 4 * PAGE;
 	add(space, 0x7f0000000000, 33 * PAGE, KIND_ANON, RW);
 	add(space, 0x7f0000000000 + 33 * PAGE, 64 * MIB - 33 * PAGE, KIND_RESERVED, 0);
-	add_thread(space, 0x7f1000000000, 4712, "mill");
-	add_thread(space, 0x7f1000000000 + MIB + PAGE, 4713, "bakery");
-	add_module(space, 0x7f2000000000, "/usr/lib/libc.so.6", MODULE_LIBRARY);
-	add_module(space, 0x7f2000010000, "/usr/lib/ld-linux-x86-64.so.2", MODULE_INTERPRETER);
+	add_stack(space, 0x7f1000000000, 4712, "mill");
+	add_stack(space, 0x7f1000000000 + MIB + PAGE, 4713, "bakery");
+	add_image(space, 0x7f2000000000, "/usr/lib/libc.so.6", MODULE_LIBRARY);
+	add_image(space, 0x7f2000010000, "/usr/lib/ld-linux-x86-64.so.2", MODULE_INTERPRETER);
 	add(space, 0x7f2000020000, 4 * PAGE, KIND_VVAR, READ);
 	add(space, 0x7f2000024000, 2 * PAGE, KIND_VDSO, READ);
 	add(space, 0x7ffc00000000, 0x20800, KIND_STACK, RW)->pages.rss = 2 * PAGE;
@@ -146,10 +110,10 @@ static void make_hostile(struct space *space)
 
 	begin(space);
 	snprintf(space->process.command, sizeof(space->process.command), "\x1b]0;x\a<script>&\n");
-	add_module(space, 0x555500000000, name, MODULE_PROGRAM);
+	add_image(space, 0x555500000000, name, MODULE_PROGRAM);
 	region = add(space, 0x7f0000000000, PAGE, KIND_FILE, READ);
-	region->file = add_file(space, name + 1);
-	add_thread(space, 0x7f1000000000, 4712, "\x1b[31m\r<b> ");
+	region->file = add_file(space, name + 1, INODE);
+	add_stack(space, 0x7f1000000000, 4712, "\x1b[31m\r<b> ");
 	finish(space);
 }
 
@@ -394,7 +358,7 @@ static void a_library_among_many_mappings_is_not_folded(void **state)
 	begin(&space);
 	for (i = 0; i < 20; i++)
 		add(&space, 0x7f0000000000 + i * PAGE, PAGE, KIND_ANON, i % 2 ? RW : READ);
-	add_module(&space, 0x7f0000000000 + i * PAGE, "/lib/libz.so", MODULE_LIBRARY);
+	add_image(&space, 0x7f0000000000 + i * PAGE, "/lib/libz.so", MODULE_LIBRARY);
 	for (i += 3; i < 40; i++)
 		add(&space, 0x7f0000000000 + i * PAGE, PAGE, KIND_ANON, i % 2 ? RW : READ);
 	finish(&space);
@@ -416,7 +380,7 @@ static void sixteen_stacks_are_shown_and_seventeen_are_folded_with_their_arenas(
 			plat_addr at = 0x7f0000000000 + (plat_addr)i * 4 * MIB;
 
 			add(&space, at, PAGE, KIND_ANON, RW);
-			add_thread(&space, at + PAGE, 5000 + i, "w");
+			add_stack(&space, at + PAGE, 5000 + i, "w");
 		}
 		finish(&space);
 		assert_int_equal(count_rows(&space, true, ROW_THREAD), n == 16 ? 16 : 0);
@@ -547,22 +511,6 @@ static char *draw_pair(const struct space *space, const struct paint *paint)
 	return copy;
 }
 
-static void assert_tidy(const char *drawn, const struct paint *paint)
-{
-	const char *line, *end;
-
-	for (line = drawn; *line; line = end + 1) {
-		char copy[4096];
-
-		end = strchr(line, '\n');
-		assert_non_null(end);
-		assert_true(end == line || end[-1] != ' ');
-		snprintf(copy, sizeof(copy), "%.*s", (int)(end - line), line);
-		if (text_width(copy) > paint->columns)
-			fail_msg("wider than %u: %s", paint->columns, copy);
-	}
-}
-
 static void assert_all_tidy(const struct space *space)
 {
 	static const unsigned columns[] = {40, 60, 80, 120, 200};
@@ -577,8 +525,8 @@ static void assert_all_tidy(const struct space *space)
 					      .legend = flags & 8};
 			char *drawn = draw(space, &paint), *pair = draw_pair(space, &paint);
 
-			assert_tidy(drawn, &paint);
-			assert_tidy(pair, &paint);
+			assert_tidy(drawn, paint.columns);
+			assert_tidy(pair, paint.columns);
 			free(drawn);
 			free(pair);
 		}
@@ -864,7 +812,8 @@ static void a_long_name_leaves_the_columns_where_they_are(void **state)
 	(void)state;
 	begin(&space);
 	add(&space, 0x7f0000000000, PAGE, KIND_FILE, READ)->file = add_file(
-		&space, "/a/name/that/has/far/too/many/characters-to-fit-into-its-column-of-all");
+		&space, "/a/name/that/has/far/too/many/characters-to-fit-into-its-column-of-all",
+		INODE);
 	finish(&space);
 	drawn = draw(&space, &paint);
 	line = strstr(drawn, "r--p F |characters-to-..-column-of-all ");

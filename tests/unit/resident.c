@@ -1,6 +1,7 @@
 /* Page runs given to regions made by hand, and what plat resident says of them. */
 #include "view/resident.h"
 
+#include "hand.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -20,26 +21,10 @@ static const struct resident_style style = {
 /* Two neighbours, cut in the middle of a page, and one far above. */
 static void build(struct space *space)
 {
-	static const struct {
-		plat_addr start, end;
-		enum kind kind;
-	} regions[] = {
-		{0x10000, 0x14800, KIND_DATA},
-		{0x14800, 0x20000, KIND_BSS},
-		{0x7f0000000000, 0x7f0000010000, KIND_ANON},
-	};
-	size_t i;
-
-	space_init(space);
-	space->user_end = 0x7ffffffff000;
-	space->process.pid = 42;
-	snprintf(space->process.command, sizeof(space->process.command), "town");
-	for (i = 0; i < ARRAY_SIZE(regions); i++) {
-		assert_int_equal(
-			space_add_mapping(space, regions[i].start, regions[i].end, RW, 0, NO_FILE),
-			0);
-		space->regions[i].kind = (uint8_t)regions[i].kind;
-	}
+	begin_town(space);
+	add_region(space, 0x10000, 0x14800, KIND_DATA, RW);
+	add_region(space, 0x14800, 0x20000, KIND_BSS, RW);
+	add_region(space, 0x7f0000000000, 0x7f0000010000, KIND_ANON, RW);
 }
 
 static void add(struct resident *resident, plat_addr start, plat_addr end, unsigned state)
@@ -247,7 +232,6 @@ static void the_table_fits_eighty_columns(void **state)
 	struct resident resident;
 	struct space space;
 	struct text text = TEXT_EMPTY;
-	char *line, *rest;
 
 	(void)state;
 	build(&space);
@@ -259,8 +243,7 @@ static void the_table_fits_eighty_columns(void **state)
 	resident_finish(&resident);
 	assert_int_equal(resident_draw(&resident, &style, &text), 0);
 	assert_non_null(strstr(text_string(&text), "swap 4K"));
-	for (line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		assert_true(text_width(line) <= 80);
+	assert_tidy(text_string(&text), 80);
 	text_fini(&text);
 	resident_fini(&resident);
 	space_fini(&space);
@@ -284,8 +267,7 @@ static void strips_of_less_than_a_byte_a_cell_are_full(void **state)
 
 	(void)state;
 	space_init(&space);
-	assert_int_equal(space_add_mapping(&space, 0x1000, 0x1008, RW, 0, NO_FILE), 0);
-	space.regions[0].kind = KIND_ARGS;
+	add_region(&space, 0x1000, 0x1008, KIND_ARGS, RW);
 	begin(&resident, &space, 0, 0, 0);
 	add(&resident, 0x1000, 0x2000, PAGE_PRESENT);
 	resident_finish(&resident);

@@ -1,30 +1,14 @@
 /* An address space as plain data: mappings, cuts, files, gaps. */
 #include "space/space.h"
 
+#include "fixture.h"
+#include "hand.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define USER_END UINT64_C(0x7ffffffff000)
-
-static struct space space;
-
-static int set_up(void **state)
-{
-	(void)state;
-	space_init(&space);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	space_fini(&space);
-	return 0;
-}
 
 static void add(plat_addr start, plat_addr end)
 {
@@ -272,17 +256,10 @@ static void assert_gap(size_t i, plat_addr start, plat_addr end, enum gap_kind k
 	assert_int_equal(space.gaps[i].kind, kind);
 }
 
-static void begin_gaps(void)
-{
-	space.process.bits = 64;
-	space.user_end = USER_END;
-	space.machine.mmap_min_addr = 0x10000;
-}
-
 static void gaps_and_regions_fill_all_of_memory(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	add(0x400000, 0x401000);
 	add(0x401000, 0x402000);
 	add(0x500000, 0x501000);
@@ -299,7 +276,7 @@ static void gaps_and_regions_fill_all_of_memory(void **state)
 static void the_size_of_the_highest_gap_reaches_two_to_the_64(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	add(0x400000, 0x401000);
 	find_gaps();
 	assert_int_equal(gap_size(&space.gaps[space.ngaps - 1]), UINT64_C(1) << 47);
@@ -308,7 +285,7 @@ static void the_size_of_the_highest_gap_reaches_two_to_the_64(void **state)
 static void a_mapping_among_the_low_pages_splits_their_gap(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	add(0x1000, 0x2000);
 	find_gaps();
 	assert_gap(0, 0, 0x1000, GAP_LOW);
@@ -319,7 +296,7 @@ static void a_mapping_among_the_low_pages_splits_their_gap(void **state)
 static void no_low_gap_where_the_setting_is_unknown_or_zero(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	space.machine.mmap_min_addr = UNKNOWN;
 	add(0x400000, 0x401000);
 	find_gaps();
@@ -332,7 +309,7 @@ static void no_low_gap_where_the_setting_is_unknown_or_zero(void **state)
 static void a_mapping_at_zero_leaves_no_gap_below(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	add(0, 0x20000);
 	find_gaps();
 	assert_gap(0, 0x20000, USER_END, GAP_FREE);
@@ -341,7 +318,7 @@ static void a_mapping_at_zero_leaves_no_gap_below(void **state)
 static void the_guard_gap_lies_right_below_the_stack(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	add(0x400000, 0x401000);
 	add(0x7ffffffde000, USER_END);
 	space.regions[1].kind = KIND_STACK;
@@ -353,7 +330,7 @@ static void the_guard_gap_lies_right_below_the_stack(void **state)
 static void a_guard_gap_is_cut_by_a_near_neighbour(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	add(0x400000, 0x401000);
 	add(0x405000, 0x406000);
 	space.regions[1].kind = KIND_STACK;
@@ -366,7 +343,7 @@ static void a_stack_that_touches_its_neighbour_has_no_guard_gap(void **state)
 	size_t i;
 
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	add(0x400000, 0x401000);
 	add(0x401000, 0x406000);
 	space.regions[1].kind = KIND_STACK;
@@ -378,7 +355,7 @@ static void a_stack_that_touches_its_neighbour_has_no_guard_gap(void **state)
 static void only_the_lowest_part_of_a_stack_has_a_guard_gap(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	add(0x400000, 0x408000);
 	assert_int_equal(space_split(&space, 0, 0x404000), 0);
 	space.regions[0].kind = space.regions[1].kind = KIND_STACK;
@@ -390,7 +367,7 @@ static void only_the_lowest_part_of_a_stack_has_a_guard_gap(void **state)
 static void the_vsyscall_page_splits_the_kernels_half(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	add(0x400000, 0x401000);
 	add(0xffffffffff600000, 0xffffffffff601000);
 	find_gaps();
@@ -401,7 +378,7 @@ static void the_vsyscall_page_splits_the_kernels_half(void **state)
 static void above_a_32_bit_process_is_the_kernel_and_then_nothing(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	space.process.bits = 32;
 	space.user_end = 0xffffe000;
 	add(0x8048000, 0x8049000);
@@ -414,7 +391,7 @@ static void above_a_32_bit_process_is_the_kernel_and_then_nothing(void **state)
 static void with_five_levels_the_hole_begins_at_two_to_the_56(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	space.user_end = (UINT64_C(1) << 56) - PAGE;
 	add(UINT64_C(1) << 50, (UINT64_C(1) << 50) + PAGE);
 	find_gaps();
@@ -425,7 +402,7 @@ static void with_five_levels_the_hole_begins_at_two_to_the_56(void **state)
 static void a_region_near_the_very_top_leaves_a_gap(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	add(0xffffffffffffe000, 0xfffffffffffff000);
 	find_gaps();
 	assert_gap(space.ngaps - 1, 0xfffffffffffff000, TOP_OF_MEMORY, GAP_KERNEL);
@@ -436,7 +413,7 @@ static void a_region_near_the_very_top_leaves_a_gap(void **state)
 static void without_regions_no_gap_is_told(void **state)
 {
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	find_gaps();
 	assert_int_equal(space.ngaps, 0);
 }
@@ -446,7 +423,7 @@ static void gaps_can_be_found_again(void **state)
 	size_t before;
 
 	(void)state;
-	begin_gaps();
+	begin_town(&space);
 	add(0x400000, 0x401000);
 	find_gaps();
 	before = space.ngaps;
@@ -507,7 +484,7 @@ static void broken_spaces_are_not_valid(void **state)
 	assert_false(space_valid(&space));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_space, end_space)
 
 int main(void)
 {

@@ -9,6 +9,8 @@
  */
 #include "space/stacks.h"
 
+#include "fixture.h"
+#include "hand.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -28,7 +30,6 @@
 #define FIRST 0x8700
 #define SECOND 0xe700
 
-static struct space space;
 static struct array array;
 static unsigned char memory[PAGES * 4096];
 
@@ -37,40 +38,29 @@ static void put(size_t at, uint64_t value)
 	memcpy(memory + at, &value, sizeof(value));
 }
 
-static void add_thread(int tid, plat_addr sp)
+static void add_thread_at(int tid, size_t sp)
 {
-	space.threads[space.nthreads++] = (struct thread){
-		.tid = tid,
-		.inner_tid = tid,
-		.is_main = tid == 100,
-		.sp = sp,
-		.descriptor = UNKNOWN,
-		.deepest = UNKNOWN,
-	};
+	struct thread *thread = add_thread(&space, tid, "");
+
+	thread->is_main = tid == 100;
+	thread->sp = BASE + sp;
 }
 
 static void add(size_t start, size_t end, unsigned rights, const char *name)
 {
-	uint32_t file = NO_FILE;
-
-	if (name)
-		assert_int_equal(space_add_file(&space, name, 8, 1, 5, &file), 0);
-	assert_int_equal(space_add_mapping(&space, BASE + start, BASE + end, rights, 0, file), 0);
+	add_mapping(&space, BASE + start, BASE + end, rights, name);
 }
 
 static int set_up(void **state)
 {
-	(void)state;
-	space_init(&space);
+	begin_space(state);
 	memset(memory, 0, sizeof(memory));
 	array = array_at(BASE, memory, sizeof(memory));
 	space.process.bits = 64;
-	space.threads = calloc(3, sizeof(*space.threads));
-	assert_non_null(space.threads);
-	space.threads_room = 3;
-	add_thread(100, BASE + 0x11f00);
-	add_thread(101, BASE + 0x7000);
-	add_thread(102, BASE + 0xd000);
+	add_thread_at(100, 0x11f00);
+	add_thread_at(101, 0x7000);
+	add_thread_at(102, 0xd000);
+	space.threads_room = space.nthreads; /* one more has to move them */
 	add(0, 0x1000, RW, NULL);
 	add(0x1000, 0x2000, READ, "/lib/a");
 	add(0x2000, 0x3000, 0, NULL);
@@ -78,13 +68,6 @@ static int set_up(void **state)
 	add(0x9000, 0xa000, 0, NULL);
 	add(0xa000, 0xf000, RW, NULL);
 	add(0x11000, 0x12000, RW, "[stack]");
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	space_fini(&space);
 	return 0;
 }
 
@@ -545,8 +528,8 @@ static void each_allocation_may_fail(void **state)
 			space.threads = threads;
 			space.threads_room = 2;
 			space.nthreads = 0;
-			add_thread(100, BASE + 0x11f00);
-			add_thread(101, BASE + 0x7000);
+			add_thread_at(100, 0x11f00);
+			add_thread_at(101, 0x7000);
 			r = stacks_find(&space, &array.reader);
 		}
 		assert_int_equal(r, failing_failed() ? -ENOMEM : 0);
@@ -555,7 +538,7 @@ static void each_allocation_may_fail(void **state)
 	assert_int_equal(n, 4);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, end_space)
 
 int main(void)
 {

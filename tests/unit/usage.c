@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KIB UINT64_C(1024)
-#define MIB (1024 * KIB)
-
 static struct usage_style style = {.paint = {.columns = 80, .unicode = true}};
 
 static struct usage process(int pid, const char *command, uint64_t rss, uint64_t pss)
@@ -92,14 +89,10 @@ static void no_line_is_wider_than_the_terminal(void **state)
 	narrow.shared = true;
 	for (i = 0; i < ARRAY_SIZE(widths); i++) {
 		struct text text = TEXT_EMPTY;
-		char *line, *rest;
 
 		narrow.paint.columns = widths[i];
 		usage_draw(&usage, &before, &narrow, &text);
-		text_string(&text);
-		for (line = strtok_r(text.data, "\n", &rest); line;
-		     line = strtok_r(NULL, "\n", &rest))
-			assert_true(text_width(line) <= widths[i]);
+		assert_tidy(text_string(&text), widths[i]);
 		text_fini(&text);
 	}
 }
@@ -292,7 +285,6 @@ static void ascii_is_all_that_is_written_where_asked(void **state)
 				process(2, "b", 10 * MIB, UNKNOWN)};
 	struct usage_style ascii = style;
 	struct text text = TEXT_EMPTY;
-	size_t i;
 
 	(void)state;
 	tree[1].depth = 1;
@@ -300,8 +292,7 @@ static void ascii_is_all_that_is_written_where_asked(void **state)
 	ascii.shared = true;
 	usage_draw(&tree[0], &tree[1], &ascii, &text);
 	assert_int_equal(usage_draw_tree(tree, 2, NULL, 0, &ascii, &text), 0);
-	for (i = 0; i < text.size; i++)
-		assert_true((unsigned char)text.data[i] < 0x80);
+	assert_ascii(text_string(&text));
 	text_fini(&text);
 }
 

@@ -1,0 +1,141 @@
+# shellcheck shell=bash
+# What the tests of commands share; a file of tests begins with `load common` and calls set_up and
+# clean_up in its setup() and teardown(). $PLAT is the command, $TOWN the demo program, which makes
+# every kind of memory and lists it.
+#
+# Each test runs in an empty folder of its own. What it starts is noted in the file `pids` there.
+
+bats_require_minimum_version 1.5.0
+export PLAT=${PLAT:-plat} TOWN=${TOWN:-town}
+
+# set_up COLUMNS: the environment of a test, as on a terminal of this width.
+set_up() {
+	export COLUMNS=$1 LC_ALL=C.UTF-8
+	unset DEBUGINFOD_URLS
+	cd "$BATS_TEST_TMPDIR" || exit 1
+}
+
+# clean_up: ends what was started in this folder, also if it is stopped, and removes $OPEN.
+clean_up() {
+	if [ -e pids ]; then
+		# shellcheck disable=SC2046 # several processes
+		kill $(cat pids) 2>/dev/null || true
+		# shellcheck disable=SC2046
+		kill -CONT $(cat pids) 2>/dev/null || true
+	fi
+	[ -z "${OPEN-}" ] || rm -rf "$OPEN"
+}
+
+# forget_leaks: a sanitizer's search for leaks fails in a process that somebody traces.
+forget_leaks() {
+	export ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS-}
+}
+
+# plat ARGUMENT...: the command, ended if it hangs; --foreground leaves it in our process group.
+plat() {
+	timeout --foreground 120 "$PLAT" "$@"
+}
+
+# --- Processes to look at ---
+
+# await FILE PATTERN: until a line of it matches; a machine that is busy gets a minute.
+await() {
+	local i
+	for ((i = 0; i < 1200; i++)); do
+		grep -q "$2" "$1" 2>/dev/null && return 0
+		sleep 0.05
+	done
+	echo "$1 has no line with: $2"
+	return 1
+}
+
+# start OUTPUT COMMAND...: in the background, until the end of the test; sets PID.
+start() {
+	local output=$1
+	shift
+	: >"$output" # now, for await
+	"$@" <&0 >"$output" 3>&- & # without <&0 a shell takes standard input away
+	PID=$!
+	echo "$PID" >>pids
+}
+
+# start_town [PROGRAM]: runs the town; sets PID, and LIST, the file with what it says it has made.
+start_town() {
+	mkfifo town.in # as long as this is open for writing, the town lives
+	sleep 600 >town.in 3>&- &
+	echo $! >>pids
+	start town.list "${1:-$TOWN}" --list <town.in 2>/dev/null
+	LIST=$PWD/town.list
+	rm town.in
+	await "$LIST" '^ready '
+}
+
+# stop PID: its figures and pages stand still from now on.
+stop() {
+	kill -STOP "$1"
+	await "/proc/$1/status" '^State:.T'
+}
+
+# range KIND: START-END of the first thing of this kind in the town, empty where it has none.
+range() {
+	awk -v kind="$1" '$1 == kind { print $2 "-" $3; exit }' "$LIST"
+}
+
+# place KIND: where that begins.
+place() {
+	local range
+	range=$(range "$1")
+	echo "${range%-*}"
+}
+
+# at ADDRESS OFFSET: their sum as an address.
+at() {
+	printf '0x%x' $(($1 + $2))
+}
+
+# start_of NAME: where the mapping that maps calls so begins, as [stack]; empty where there is none.
+start_of() {
+	awk -v name="$1" '$NF == name { split($1, a, "-"); print "0x" a[1]; exit }' "/proc/$PID/maps"
+}
+
+# kib FILE NAME: a figure of a file of /proc/PID in bytes, summed over its lines.
+kib() {
+	awk -v name="$2:" '$1 == name { sum += $2; n++ } END { if (n) printf "%.0f\n", sum * 1024 }' \
+		"/proc/$PID/$1"
+}
+
+# As a user without rights: "${as_nobody[@]}" COMMAND...
+as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+
+# need_nobody: skips where we cannot become somebody without rights. Sets OPEN, a folder that is open
+# to all, with a copy of plat, because nobody may neither enter ours nor perhaps where plat was built.
+need_nobody() {
+	[ "$(id -u)" -eq 0 ] || skip "not root: no other user to be"
+	OPEN=$(mktemp -d)
+	chmod 755 "$OPEN"
+	cp "$PLAT" "$OPEN/plat"
+	"${as_nobody[@]}" "$OPEN/plat" map --help >/dev/null || skip "another user cannot run plat"
+}
+
+# --- What was said ---
+
+# json EXPRESSION: in Python, of the document d on standard input.
+json() {
+	python3 -c 'import json, sys; d = json.load(sys.stdin); print(('"$1"'))'
+}
+
+# is_ascii: standard input holds printable ASCII only; shows the lines where it does not.
+is_ascii() {
+	! LC_ALL=C grep -n '[^ -~]'
+}
+
+# fits WIDTH: no line of standard input has more characters; shows the first that has.
+fits() {
+	local line
+	while IFS= read -r line || [ -n "$line" ]; do
+		if [ "${#line}" -gt "$1" ]; then
+			echo "wider than $1: $line"
+			return 1
+		fi
+	done
+}
