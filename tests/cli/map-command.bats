@@ -6,7 +6,6 @@ load common
 
 setup() {
 	set_up 200
-	forget_leaks # plat traces the command, which may be built as plat is
 }
 
 teardown() {

@@ -10,6 +10,7 @@ load common
 
 setup() {
 	set_up 100
+	search_leaks
 	DATA=$BATS_TEST_DIRNAME/../data
 }
 
