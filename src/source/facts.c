@@ -176,17 +176,37 @@ int facts_inner_pid(const char *text)
 	return pid <= INT32_MAX ? (int)pid : 0;
 }
 
+/* "Name:   1234 kB" in bytes, or UNKNOWN. */
+static uint64_t kib_of(const char *text, const char *name)
+{
+	const char *s = line_of(text, name);
+	uint64_t kib;
+
+	if (!s || *s != ':' || !number(s + 1, &kib) || kib > UINT64_MAX / 1024)
+		return UNKNOWN;
+	return kib * 1024;
+}
+
+/* A mask in hexadecimal. */
+static uint64_t mask_of(const char *text, const char *name)
+{
+	const char *s = line_of(text, name);
+	uint64_t mask;
+	char *end;
+
+	if (!s)
+		return UNKNOWN;
+	mask = strtoull(s, &end, 16);
+	return end == s ? UNKNOWN : mask;
+}
+
 void facts_status(struct space *space, const char *text)
 {
 	unsigned i;
 
-	for (i = 0; i < NFIGURES; i++) {
-		const char *s = line_of(text, figure_name(i));
-		uint64_t kib;
-
-		if (s && *s == ':' && number(s + 1, &kib) && kib <= UINT64_MAX / 1024)
-			space->figures[i] = kib * 1024;
-	}
+	for (i = 0; i < NFIGURES; i++)
+		space->figures[i] = kib_of(text, figure_name(i));
+	space->process.capabilities = mask_of(text, "CapEff:");
 	{
 		const char *s = line_of(text, "Uid:");
 		uint64_t uid;
@@ -203,6 +223,28 @@ void facts_status(struct space *space, const char *text)
 			space->process.pid = (int)pid;
 	}
 	space->process.inner_pid = facts_inner_pid(text);
+}
+
+void facts_meminfo(struct space *space, const char *text)
+{
+	struct machine *machine = &space->machine;
+
+	machine->ram = kib_of(text, "MemTotal");
+	machine->swap = kib_of(text, "SwapTotal");
+	machine->available = kib_of(text, "MemAvailable");
+	machine->swap_free = kib_of(text, "SwapFree");
+	machine->commit_limit = kib_of(text, "CommitLimit");
+	machine->committed = kib_of(text, "Committed_AS");
+}
+
+unsigned facts_release(const char *text)
+{
+	uint64_t major, minor;
+	const char *s = number(text, &major);
+
+	if (!s || *s != '.' || !number(s + 1, &minor) || major > 1000 || minor > 999)
+		return 0;
+	return VERSION(major, (unsigned)minor);
 }
 
 /*

@@ -24,6 +24,12 @@ void facts_thread_syscall(struct thread *thread, const char *text);
 /* The last number of the line NSpid in a status, or 0. */
 int facts_inner_pid(const char *text);
 
+/* meminfo: memory and swap of the machine. */
+void facts_meminfo(struct space *space, const char *text);
+
+/* The release of the kernel, "6.18.44-generic", as VERSION() makes it; 0 where it is none. */
+unsigned facts_release(const char *text);
+
 /* A number alone in a file, decimal. UNKNOWN where there is none. */
 uint64_t facts_number(const char *text);
 

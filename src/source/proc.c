@@ -32,11 +32,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SMALL_FILE (64 * 1024)
 #define TRIES 5
+#define LOWEST_HINT_MOST (16 * 1024 * 1024)
 #define HUGE_LEAST (64 * 1024) /* the smallest page of a pool: arm64 with pages of 4 KiB */
 
 static const char *reason(int r)
@@ -94,6 +96,20 @@ static void load_optional(const struct procdir *dir, const char *name, struct sp
 	}
 }
 
+/*
+ * Rules of memory ask for capabilities in the first user namespace; in another one all that status
+ * lists counts for nothing there.
+ */
+static void load_namespace(const struct procdir *dir, struct space *space)
+{
+	static const char first[] = "user:[4026531837]"; /* Linux include/linux/proc_ns.h */
+	char name[32] = "";
+	ssize_t n = dir->live ? readlinkat(dir->fd, "ns/user", name, sizeof(name) - 1) : -1;
+
+	if (n > 0 && strcmp(name, first) != 0 && space->process.capabilities != UNKNOWN)
+		space->process.capabilities = 0;
+}
+
 static void load_auxv(const struct procdir *dir, struct space *space)
 {
 	char *data;
@@ -120,6 +136,30 @@ static uint64_t setting(const struct procdir *dir, const char *name)
 	return value;
 }
 
+static uint64_t setting_kib(const struct procdir *dir, const char *name)
+{
+	uint64_t kib = setting(dir, name);
+
+	return kib > UINT64_MAX / 1024 ? UNKNOWN : kib * 1024;
+}
+
+/*
+ * Where a hint of one page is raised to: vm.mmap_min_addr, or what a security module asks for
+ * beyond it, which no file tells. The kernel asks it of all processes alike, so we try it here.
+ */
+static uint64_t lowest_hint(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *got =
+		mmap((void *)(uintptr_t)page, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (got == MAP_FAILED)
+		return UNKNOWN;
+	munmap(got, page);
+	/* Somewhere else: something of ours lies there. */
+	return (uintptr_t)got < LOWEST_HINT_MOST ? (uintptr_t)got : UNKNOWN;
+}
+
 static void load_machine(const struct procdir *dir, struct space *space)
 {
 	struct machine *machine = &space->machine;
@@ -131,6 +171,20 @@ static void load_machine(const struct procdir *dir, struct space *space)
 	machine->mmap_min_addr = setting(dir, "sys/vm/mmap_min_addr");
 	machine->max_map_count = setting(dir, "sys/vm/max_map_count");
 	machine->legacy_va_layout = setting(dir, "sys/vm/legacy_va_layout");
+	machine->randomize_va_space = setting(dir, "sys/kernel/randomize_va_space");
+	machine->overcommit = setting(dir, "sys/vm/overcommit_memory");
+	machine->admin_reserve = setting_kib(dir, "sys/vm/admin_reserve_kbytes");
+	machine->user_reserve = setting_kib(dir, "sys/vm/user_reserve_kbytes");
+	if (dir->live)
+		machine->lowest_hint = lowest_hint();
+	if (procdir_read_root(dir, "meminfo", SMALL_FILE, &text, NULL) == 0) {
+		facts_meminfo(space, text);
+		free(text);
+	}
+	if (procdir_read_root(dir, "sys/kernel/osrelease", SMALL_FILE, &text, NULL) == 0) {
+		machine->kernel = facts_release(text);
+		free(text);
+	}
 	machine->stack_guard_gap = 256 * machine->page_size; /* Linux 4.12 */
 	if (procdir_read_root(dir, "cmdline", SMALL_FILE, &text, NULL) == 0) {
 		gap = strstr(text, "stack_guard_gap=");
@@ -311,6 +365,7 @@ static int load_once(const struct procdir *dir, unsigned want, struct space *spa
 		return r;
 	load_auxv(dir, space);
 	load_optional(dir, "personality", space, facts_personality);
+	load_namespace(dir, space);
 	load_machine(dir, space);
 	r = load_maps(dir, space);
 	if (r == 0)

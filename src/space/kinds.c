@@ -500,7 +500,7 @@ static void paint(struct space *space, const struct claim *claim)
 		if (!claim_is_on(space, claim, region))
 			continue;
 		if (claim_decides(claim, region))
-			region->kind = claim->kind;
+			region->kind = (uint8_t)claim->kind;
 		if (claim->module != NO_MODULE)
 			region->module = claim->module;
 		if (claim->thread != NO_THREAD)

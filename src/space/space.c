@@ -25,6 +25,7 @@ void space_init(struct space *space)
 	};
 	space->process = (struct process){
 		.personality = UNKNOWN,
+		.capabilities = UNKNOWN,
 		.start_code = UNKNOWN,
 		.end_code = UNKNOWN,
 		.start_data = UNKNOWN,
@@ -44,9 +45,20 @@ void space_init(struct space *space)
 	space->machine = (struct machine){
 		.page_size = 4096,
 		.mmap_min_addr = UNKNOWN,
+		.lowest_hint = UNKNOWN,
 		.max_map_count = UNKNOWN,
 		.legacy_va_layout = UNKNOWN,
+		.randomize_va_space = UNKNOWN,
 		.stack_guard_gap = 256 * 4096,
+		.overcommit = UNKNOWN,
+		.admin_reserve = UNKNOWN,
+		.user_reserve = UNKNOWN,
+		.ram = UNKNOWN,
+		.swap = UNKNOWN,
+		.available = UNKNOWN,
+		.swap_free = UNKNOWN,
+		.commit_limit = UNKNOWN,
+		.committed = UNKNOWN,
 	};
 	for (i = 0; i < NFIGURES; i++)
 		space->figures[i] = UNKNOWN;

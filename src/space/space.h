@@ -225,6 +225,8 @@ struct process {
 	unsigned uid;
 	unsigned bits;	      /* 64 or 32; 0 unknown */
 	uint64_t personality; /* or UNKNOWN */
+	/* Bit n: capability n of capabilities(7), as the whole machine grants it; or UNKNOWN. */
+	uint64_t capabilities;
 	plat_addr start_code, end_code, start_data, end_data;
 	plat_addr start_stack; /* stack pointer at the start of the program: argc lies there */
 	plat_addr arg_start, arg_end, env_start, env_end;
@@ -233,13 +235,25 @@ struct process {
 	unsigned phent;
 };
 
-/* The settings of the machine that the picture needs. */
+/* Versions compare as numbers: VERSION(6, 17). */
+#define VERSION(major, minor) ((unsigned)(major)*1000 + (minor))
+
+/* The settings of the machine. Sizes are in bytes; what is not known is UNKNOWN. */
 struct machine {
+	unsigned kernel; /* VERSION(6, 18), or 0 */
 	uint64_t page_size;
-	uint64_t mmap_min_addr;	   /* or UNKNOWN */
-	uint64_t max_map_count;	   /* or UNKNOWN */
-	uint64_t legacy_va_layout; /* 0, 1 or UNKNOWN */
-	uint64_t stack_guard_gap;  /* bytes */
+	uint64_t mmap_min_addr;
+	uint64_t lowest_hint; /* hints, searches and stacks stay above; no file tells it */
+	uint64_t max_map_count;
+	uint64_t legacy_va_layout;   /* 0, 1 */
+	uint64_t randomize_va_space; /* 0 to 2 */
+	uint64_t stack_guard_gap;
+	uint64_t overcommit;		      /* vm.overcommit_memory: 0 to 2 */
+	uint64_t admin_reserve, user_reserve; /* what overcommit 2 keeps back */
+	/* Of meminfo. */
+	uint64_t ram, swap;		  /* MemTotal, SwapTotal */
+	uint64_t available, swap_free;	  /* MemAvailable, SwapFree */
+	uint64_t commit_limit, committed; /* CommitLimit, Committed_AS */
 };
 
 /* Figures of one mapping that only smaps tells, in bytes. */
