@@ -6,8 +6,11 @@
 
 extern const struct command map_command;
 extern const struct command explain_command;
+extern const struct command headroom_command;
 extern const struct command usage_command;
 extern const struct command resident_command;
+extern const struct command limits_command;
+extern const struct command model_command;
 extern const struct command completion_command;
 
 #endif

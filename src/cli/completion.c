@@ -89,12 +89,16 @@ static void print_arguments(const struct command *command)
 	printf("\t\tesac\n");
 }
 
-static void print_command(const struct command *command)
+/* The word behind the command's own: "run" of "model run". */
+static const char *part_name(const struct command *part)
+{
+	return strchr(part->name, ' ') + 1;
+}
+
+static void print_words(const struct command *command)
 {
 	const struct option_row *row;
 
-	printf("\t%s)\n", command->name);
-	print_arguments(command);
 	printf("\t\twords='");
 	for (row = command->options; row->name; row++) {
 		if (row->letter)
@@ -102,6 +106,37 @@ static void print_command(const struct command *command)
 		printf("--%s ", row->name);
 	}
 	printf("-h --help'\n");
+}
+
+/* The name of a part comes first; what may follow is the part's. */
+static void print_parts(const struct command *command)
+{
+	size_t i;
+
+	printf("\t\tif ((cword == 2)); then\n\t\t\tCOMPREPLY=($(compgen -W '");
+	for (i = 0; command->parts[i]; i++)
+		printf("%s ", part_name(command->parts[i]));
+	printf("--help' -- \"$cur\"))\n\t\t\treturn\n\t\tfi\n"
+	       "\t\tcase ${COMP_WORDS[2]} in\n");
+	for (i = 0; command->parts[i]; i++) {
+		printf("\t\t%s)\n", part_name(command->parts[i]));
+		print_arguments(command->parts[i]);
+		print_words(command->parts[i]);
+		printf("\t\t;;\n");
+	}
+	printf("\t\tesac\n\t\t[[ $cur == -* ]] || { _filedir; return; }\n");
+}
+
+static void print_command(const struct command *command)
+{
+	printf("\t%s)\n", command->name);
+	if (command->parts) {
+		print_parts(command);
+		printf("\t\t;;\n");
+		return;
+	}
+	print_arguments(command);
+	print_words(command);
 	if (command->takes_pid)
 		printf("\t\tpids=1\n");
 	if (command == &completion_command)

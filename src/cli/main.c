@@ -15,11 +15,23 @@
  *          stacks        thread stacks: the C library's descriptors
  *          kinds         which kind each byte is
  *          figures       page figures, given to regions
- *          growth        how far heap and stack can grow
+ *          cgroups       what control groups limit
+ *          limit_change.h a limit that is to be changed
  *          borders       why two neighbouring mappings are two
  *          vmflags       the flags of smaps in words
  *          symbol.h      what symbol tables say of an address
  *          rollup        what a process shares, in sum
+ * model/   rules         what the kernel does, by name and in words; rules_list.h has them all
+ *          vmas          the VMAs of a model, and the gaps between them
+ *          pages         sets of pages
+ *          model         the kernel's rules as a program; a file for each family of calls
+ *          exec          the space that exec makes; exec_places, exec_ranges, exec_space its parts
+ *          from_space    a model of a process that was looked at
+ *          to_space      and back
+ *          headroom      how much more there can be
+ *          limits_table  what limits a process's memory
+ *          script        calls as text, as strace prints them; script_... its parts
+ *          replay        a script carried out and checked; replay_follow a call of it
  * source/  procdir       the folder /proc/PID, live or captured
  *          maps          the text of maps and smaps
  *          facts         the text of stat, status, limits, auxv, personality
@@ -28,6 +40,7 @@
  *          pages         the state of pages
  *          threads       threads and their stack pointers
  *          rollup        smaps_rollup
+ *          cgroups       the memory limits of control groups
  *          cache         how much of a file the page cache holds
  *          children      a process and its descendants
  *          query         single addresses: PROCMAP_QUERY, smaps of one mapping
@@ -36,6 +49,10 @@
  *          proc          all of these: a space from a process
  *          spawn         a command, started in two steps
  *          launch        the same, watched to its end
+ *          puppet        a process that does system calls for us; a file for each processor
+ *          probe_space   an address space made like a model's
+ *          probe         and really grown
+ *          set_limits    prlimit: the only thing that plat changes in a process it looks at
  * view/    units         sizes for people
  *          paint         colours, letters, lines that fit
  *          rows          regions merged into rows
@@ -47,6 +64,8 @@
  *          json          --json
  *          usage         plat usage
  *          resident      plat resident
+ *          headroom      plat headroom
+ *          limits        plat limits
  *          explain       plat explain; explain_json, explain_words its parts
  * cli/     terminal      what the terminal can show
  *          report        complaints and exit codes
@@ -57,6 +76,11 @@
  *          explain       plat explain
  *          usage         plat usage
  *          resident      plat resident
+ *          headroom      plat headroom
+ *          limits        plat limits
+ *          model         plat model
+ *          model_layout  plat model layout
+ *          model_run     plat model run
  *          completion    plat completion
  *          main          this file
  */
@@ -73,7 +97,8 @@
 
 const struct command *const commands[] = {
 	&map_command,	   &explain_command,	&usage_command,
-	&resident_command, &completion_command, NULL,
+	&resident_command, &headroom_command,	&limits_command,
+	&model_command,	   &completion_command, NULL,
 };
 
 static void help(void)

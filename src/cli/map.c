@@ -230,7 +230,7 @@ static int write_selection(const struct request *request, const struct space *sp
 	return r;
 }
 
-static int write_answer(const struct request *request, const struct space *space, FILE *file)
+int map_write(const struct request *request, const struct space *space, FILE *file)
 {
 	struct text text = text_to_stream(file);
 	int r = 0;
@@ -258,7 +258,7 @@ int map_show(const struct request *request, const struct space *space)
 
 	if (!file)
 		return look_error(&map_command, "%s: %s", request->svg, strerror(errno));
-	r = write_answer(request, space, file);
+	r = map_write(request, space, file);
 	if (to_file && fclose(file) != 0 && r == 0)
 		r = -errno;
 	if (r < 0)

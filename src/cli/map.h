@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "cli/options.h"
 #include "space/space.h"
@@ -35,6 +36,9 @@ struct request {
 
 /* What must be read for this request: of enum proc_want. */
 unsigned map_wants(const struct request *request);
+
+/* Writes the space in the form that the request says. 0 or a negative errno. */
+int map_write(const struct request *request, const struct space *space, FILE *file);
 
 /*
  * Shows the space where the request says. An exit code, after a complaint unless it is EXIT_FINE.

@@ -69,8 +69,8 @@ static void help(const struct command *command)
 		printf("\n%s", command->more);
 	printf("\nExit status: 0 fine, 1 found something, 2 the answer is partial, 3 could not "
 	       "look,\n"
-	       "64 wrong usage. See plat-%s(1).\n",
-	       command->name);
+	       "64 wrong usage. See plat-%.*s(1).\n",
+	       (int)strcspn(command->name, " "), command->name);
 }
 
 static int complain(const struct command *command, bool missing, char **argv)

@@ -66,10 +66,12 @@ struct options;
 
 struct command {
 	const char *name;
-	const char *summary;		     /* one line, lower case, no full stop */
-	const char *synopsis;		     /* what stands behind "plat NAME [options]" */
-	const struct option_row *options;    /* ends with ROWS_END */
-	bool takes_pid;			     /* for completion */
+	const char *summary;		  /* one line, lower case, no full stop */
+	const char *synopsis;		  /* what stands behind "plat NAME [options]" */
+	const struct option_row *options; /* ends with ROWS_END */
+	bool takes_pid;			  /* for completion */
+	/* Commands behind this one's name, each with both in its own; ends with NULL. Or NULL. */
+	const struct command *const *parts;
 	const char *more;		     /* said at the end of --help, or NULL */
 	int (*run)(struct options *options); /* an exit code, or OPTION_HELP */
 };

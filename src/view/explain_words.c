@@ -1,6 +1,6 @@
 #include "view/explain_words.h"
 
-#include "space/growth.h"
+#include "model/headroom.h"
 #include "space/kinds.h"
 #include "space/vmflags.h"
 #include "view/units.h"
@@ -152,6 +152,19 @@ const char *explain_role(const struct module *module)
  * What an access does.
  */
 
+/* Of the mapping that begins at `start`. */
+static struct headroom headroom_of_growing(const struct space *space, plat_addr start)
+{
+	struct headrooms headrooms;
+	struct headroom room;
+
+	if (headrooms_of_space(space, &headrooms) < 0) /* no memory: as if nothing grew */
+		headrooms = HEADROOMS_EMPTY;
+	room = headroom_of_stack_at(&headrooms, start);
+	headrooms_fini(&headrooms);
+	return room;
+}
+
 static enum access access_in_gap(const struct space *space, plat_addr addr, char *why, size_t size)
 {
 	const struct gap *gap = explain_gap_at(space, addr);
@@ -159,8 +172,8 @@ static enum access access_in_gap(const struct space *space, plat_addr addr, char
 	const struct region *next = above < space->nregions ? &space->regions[above] : NULL;
 	const struct detail *detail = explain_detail(space, next);
 	enum gap_kind kind = gap ? gap->kind : GAP_FREE;
-	struct growth growth;
-	char need[UNITS_SIZE], can[UNITS_SIZE];
+	struct headroom room;
+	char need[UNITS_SIZE], can[UNITS_SIZE], because[HEADROOM_WORDS];
 	const char *what;
 
 	if (kind == GAP_NONCANONICAL && addr - space->user_end < space->machine.page_size) {
@@ -190,18 +203,19 @@ static enum access access_in_gap(const struct space *space, plat_addr addr, char
 	}
 	what = next->kind == KIND_STACK ? "the stack above"
 					: "the mapping above, which grows down,";
-	growth = growth_downward(space, above);
+	room = headroom_of_growing(space, next->start);
+	headroom_because(space, &room, because);
 	units_words(next->start - page_of(space, addr), need);
-	units_words(growth.bytes, can);
-	if (growth.bytes != UNKNOWN && next->start - page_of(space, addr) > growth.bytes) {
+	units_words(room.bytes, can);
+	if (room.bytes != UNKNOWN && next->start - page_of(space, addr) > room.bytes) {
 		snprintf(why, size,
 			 "%s would have to grow by %s, but can only by %s, stopped by %s: SIGSEGV "
 			 "(SEGV_MAPERR)",
-			 what, need, can, growth.because);
+			 what, need, can, because);
 		return ACCESS_SEGV;
 	}
 	snprintf(why, size, "%s grows by %s; it may by %s, then it is stopped by %s", what, need,
-		 can, growth.because);
+		 can, because);
 	return ACCESS_GROWS;
 }
 

@@ -4,8 +4,8 @@
  */
 #include "view/json.h"
 
+#include "model/headroom.h"
 #include "space/figures.h"
-#include "space/growth.h"
 #include "space/kinds.h"
 #include "space/stacks.h"
 #include "view/document.h"
@@ -200,27 +200,33 @@ static json_t *threads_array(const struct space *space)
 	return array;
 }
 
-static json_t *growth_object(const struct space *space)
+static int put_growth(struct text *text, const struct space *space)
 {
-	const struct {
-		const char *key;
-		struct growth growth;
-	} all[] = {
-		{"heap", growth_of_heap(space)},
-		{"stack", growth_of_stack(space)},
-		{"mmap", growth_of_mmap(space)},
-	};
 	json_t *object = json_object();
+	struct headrooms headrooms;
+	struct headroom all[3];
 	size_t i;
+	int r = headrooms_of_space(space, &headrooms);
 
+	if (r < 0) {
+		json_decref(object);
+		return r;
+	}
+	all[0] = headrooms.heap;
+	all[1] = headroom_of_main_stack(&headrooms);
+	all[2] = headrooms.mmap;
 	for (i = 0; i < ARRAY_SIZE(all); i++) {
 		json_t *one = json_object();
+		char because[HEADROOM_WORDS];
 
-		document_size(one, "bytes", all[i].growth.bytes, all[i].growth.because);
-		json_object_set_new(one, "because", json_string(all[i].growth.because));
-		json_object_set_new(object, all[i].key, one);
+		headroom_because(space, &all[i], because);
+		document_size(one, "bytes", all[i].bytes, because);
+		json_object_set_new(one, "because", json_string(because));
+		json_object_set_new(object, headroom_name(all[i].what), one);
 	}
-	return object;
+	document_put_member(text, "growth", object);
+	headrooms_fini(&headrooms);
+	return 0;
 }
 
 static json_t *unknown_array(const struct space *space)
@@ -284,7 +290,8 @@ int json_write(const struct space *space, const struct selection *selection,
 	document_put_member(text, "addresses", addresses);
 	document_put_member(text, "totals", totals_object(space));
 	document_put_member(text, "limits", limits_object(space));
-	document_put_member(text, "growth", growth_object(space));
+	if (put_growth(text, space) < 0)
+		text->error = -ENOMEM;
 	document_put_member(text, "threads", threads_array(space));
 	document_put_member(text, "unknown", unknown_array(space));
 	if (maps_hidden(space)) {

@@ -173,7 +173,7 @@ static void put_strip(struct line *line, const struct picture *picture, const st
 	}
 }
 
-const struct growth *growth_of_row(const struct picture *picture, const struct row *row)
+const struct headroom *headroom_of_row(const struct picture *picture, const struct row *row)
 {
 	if (row->type == ROW_HEAP)
 		return &picture->rows.heap;
@@ -184,7 +184,7 @@ const struct growth *growth_of_row(const struct picture *picture, const struct r
 static void row_tag(const struct picture *picture, const struct row *row, char *to, size_t size)
 {
 	const struct paint *paint = picture->paint;
-	uint64_t bytes = growth_of_row(picture, row)->bytes;
+	uint64_t bytes = headroom_of_row(picture, row)->bytes;
 	char number[UNITS_SIZE];
 
 	*to = '\0';

@@ -7,34 +7,32 @@
 #include <stdio.h>
 #include <string.h>
 
-static void draw_growth_of(const struct picture *picture, const struct row *row)
+static void draw_headroom_of(const struct picture *picture, const struct row *row)
 {
 	static const char *const more[] = {"can grow by", "largest new mapping is"};
-	const struct growth *growth = growth_of_row(picture, row);
+	const struct headroom *headroom = headroom_of_row(picture, row);
 	const char *name = row->type == ROW_HEAP    ? "heap"
 			   : row->type == ROW_STACK ? "main stack"
 						    : "mmap zone";
 	struct line line = line_begin(picture->text, picture->paint);
-	char number[UNITS_SIZE], sentence[sizeof(growth->because) + 64];
+	char number[UNITS_SIZE], because[HEADROOM_WORDS], sentence[sizeof(because) + 64];
 
 	line_format(&line, STYLE_BOLD, "%s ", arrow(picture->paint, (enum growing)row->grows));
 	snprintf(sentence, sizeof(sentence), "%s: %s %s%s%s", name, more[row->type == ROW_GAP],
-		 units_size(growth->bytes, picture->paint->bytes, number),
-		 !*growth->because	    ? ""
-		 : growth->bytes == UNKNOWN ? ": "
-					    : ", limited by ",
-		 growth->because);
+		 units_size(headroom->bytes, picture->paint->bytes, number),
+		 headroom->bytes == UNKNOWN ? ": " : ", limited by ",
+		 headroom_because(picture->space, headroom, because));
 	line_wrap(&line, STYLE_PLAIN, sentence, 2);
 }
 
-static void draw_growth(const struct picture *picture)
+static void draw_headroom(const struct picture *picture)
 {
 	size_t i, n = 0;
 
 	for (i = picture->rows.nrows; i-- > 0;) {
 		if (picture->rows.rows[i].grows == GROWS_NOT)
 			continue;
-		draw_growth_of(picture, &picture->rows.rows[i]);
+		draw_headroom_of(picture, &picture->rows.rows[i]);
 		n++;
 	}
 	if (n)
@@ -238,6 +236,6 @@ void draw_legend(const struct picture *picture)
 
 void draw_foot(const struct picture *picture)
 {
-	draw_growth(picture);
+	draw_headroom(picture);
 	draw_totals(picture);
 }

@@ -27,7 +27,8 @@ static void draw_process(const struct picture *picture)
 	text_escape(process->command, name, sizeof(name), !picture->paint->unicode);
 	if (process->bits)
 		text_format(&sentence, "%u-bit, ", process->bits);
-	text_format(&sentence, "uid %u, ", process->uid);
+	if (process->pid)
+		text_format(&sentence, "uid %u, ", process->uid);
 	if (state)
 		text_format(&sentence, "%s, ", state);
 	if (n == 0 && picture->space->why.maps)
@@ -37,7 +38,8 @@ static void draw_process(const struct picture *picture)
 	if (nthreads)
 		text_format(&sentence, ", %zu thread%s", nthreads, nthreads == 1 ? "" : "s");
 	line_put(&line, STYLE_BOLD, name);
-	line_format(&line, STYLE_BOLD, " %d", process->pid);
+	if (process->pid) /* a model has none */
+		line_format(&line, STYLE_BOLD, " %d", process->pid);
 	line_put(&line, STYLE_PLAIN, "  ");
 	line_wrap(&line, STYLE_PLAIN, text_string(&sentence), 2);
 	text_fini(&sentence);

@@ -61,8 +61,8 @@ void draw_head(const struct picture *picture);
 void lay_out(struct picture *picture);
 void draw_body(struct picture *picture);
 
-/* How far the part of the space that a row shows can grow, or NULL. */
-const struct growth *growth_of_row(const struct picture *picture, const struct row *row);
+/* How far the part of the space that a row shows can grow. */
+const struct headroom *headroom_of_row(const struct picture *picture, const struct row *row);
 
 /* What grows how far, and the totals. */
 void draw_foot(const struct picture *picture);

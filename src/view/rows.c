@@ -450,14 +450,25 @@ static struct row *find_growing_gap(const struct space *space, const struct rows
 	return found;
 }
 
-static void mark_growth(const struct space *space, struct rows *rows)
+static int find_headroom(const struct space *space, struct rows *rows)
+{
+	struct headrooms headrooms;
+	int r = headrooms_of_space(space, &headrooms);
+
+	if (r < 0)
+		return r;
+	rows->heap = headrooms.heap;
+	rows->stack = headroom_of_main_stack(&headrooms);
+	rows->mmap = headrooms.mmap;
+	headrooms_fini(&headrooms);
+	return 0;
+}
+
+static void mark_growing(const struct space *space, struct rows *rows)
 {
 	struct row *gap = find_growing_gap(space, rows), *heap = NULL, *stack = NULL;
 	size_t i;
 
-	rows->heap = growth_of_heap(space);
-	rows->stack = growth_of_stack(space);
-	rows->mmap = growth_of_mmap(space);
 	for (i = rows->nrows; i-- > 0;) {
 		struct row *row = &rows->rows[i];
 
@@ -490,11 +501,16 @@ int rows_make(const struct space *space, bool fold, struct rows *ret)
 	r = list_reserve(&rows.rows, &rows.rows_room, 0, spans.nspans);
 	if (r < 0)
 		goto out;
+	r = find_headroom(space, &rows);
+	if (r < 0)
+		goto out;
 	for (i = 0; i < spans.nspans; i++)
 		rows.rows[rows.nrows++] = row_of_span(space, &spans.spans[i]);
-	mark_growth(space, &rows);
+	mark_growing(space, &rows);
 	*ret = rows;
+	rows = ROWS_EMPTY;
 out:
+	rows_fini(&rows);
 	free(spans.spans);
 	return r;
 }

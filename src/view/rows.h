@@ -8,7 +8,7 @@
 #define VIEW_ROWS_H
 
 #include "base/assert.h"
-#include "space/growth.h"
+#include "model/headroom.h"
 #include "space/space.h"
 
 enum row_type {
@@ -57,7 +57,7 @@ static_assert(NKINDS <= 32, "a set of kinds fits in struct row");
 struct rows {
 	struct row *rows; /* in order of addresses, the lowest first */
 	size_t nrows, rows_room;
-	struct growth heap, stack, mmap;
+	struct headroom heap, stack, mmap; /* how far each can grow */
 };
 
 #define ROWS_EMPTY ((struct rows){0})

@@ -548,7 +548,8 @@ static void put_title(struct drawing *drawing, struct text *text)
 
 	text_put(text, "Address space of ");
 	put_escaped(text, text_escape(process->command, name, sizeof(name), 0));
-	text_format(text, ", PID %d", process->pid);
+	if (process->pid) /* a model has none */
+		text_format(text, ", PID %d", process->pid);
 }
 
 static const char style[] =
