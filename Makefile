@@ -2,6 +2,7 @@
 #
 #   make demo    a release build, and the maps of your shell and of a small town
 #   make test    all tests, again under sanitizers, and the checks of form
+#   make test-model OPS=10000000    the model beside the running kernel
 #   make install PREFIX=/usr/local DESTDIR=
 
 PREFIX ?= /usr/local
@@ -12,7 +13,7 @@ SANITIZED = build/sanitize
 
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: all deps deps-test release demo test test-programs fuzz bench install clean
+.PHONY: all deps deps-test release demo test test-programs test-model fuzz bench install clean
 
 all: release
 
@@ -36,6 +37,11 @@ test: deps-test
 
 test-programs: deps-test release
 	@tests/programs/run.sh --install $(RELEASE)/src/cli/plat $(RELEASE)/demo/town
+
+OPS ?= 10000000
+test-model: deps-test release
+	@$(RELEASE)/tests/prop/kernel/conformance-mutants --mutants --ops $(OPS) \
+		--corner tests/prop/kernel/corner
 
 SECONDS_EACH ?= 600
 fuzz: deps-test

@@ -1,7 +1,7 @@
 #include "support.h"
 
 #include "base/assert.h"
-#include "space/growth.h"
+#include "model/headroom.h"
 #include "space/kinds.h"
 #include "space/stacks.h"
 
@@ -75,17 +75,29 @@ static void check_gaps(const struct space *space)
 	must(region == space->nregions && gap == space->ngaps);
 }
 
-static void check_growth(const struct space *space)
+static void check_because(const struct space *space, struct headroom headroom)
 {
-	struct growth heap = growth_of_heap(space), stack = growth_of_stack(space);
-	struct growth mmap = growth_of_mmap(space);
+	char because[HEADROOM_WORDS];
 
-	must(heap.bytes != UNKNOWN || heap.because[0]);
-	must(stack.bytes != UNKNOWN || stack.because[0]);
-	must(mmap.bytes != UNKNOWN || mmap.because[0]);
-	check_name(heap.because);
-	check_name(stack.because);
-	check_name(mmap.because);
+	must((headroom.bytes == UNKNOWN) == (headroom.why != NULL));
+	headroom_because(space, &headroom, because);
+	must(because[0]);
+	check_name(because);
+}
+
+static void check_headroom(const struct space *space)
+{
+	struct headrooms headrooms;
+	size_t i;
+
+	if (headrooms_of_space(space, &headrooms) < 0)
+		return;
+	check_because(space, headrooms.heap);
+	check_because(space, headrooms.mmap);
+	check_because(space, headrooms.reserve);
+	for (i = 0; i < headrooms.nstacks; i++)
+		check_because(space, headrooms.stacks[i]);
+	headrooms_fini(&headrooms);
 }
 
 void check_space(struct space *space)
@@ -95,7 +107,7 @@ void check_space(struct space *space)
 	check_regions(space);
 	if (space_find_gaps(space) == 0)
 		check_gaps(space);
-	check_growth(space);
+	check_headroom(space);
 	for (i = 0; i < space->nthreads; i++) {
 		const struct thread *thread = &space->threads[i];
 		uint64_t used = stack_used(space, thread);

@@ -123,6 +123,18 @@ check_page() {
 	check_page plat-explain.1
 }
 
+@test "the examples of plat-limits(1) work" {
+	check_page plat-limits.1
+}
+
+@test "the examples of plat-model(1) work" {
+	check_page plat-model.1
+}
+
+@test "the examples of plat-model-layout(1) work" {
+	check_page plat-model-layout.1
+}
+
 @test "the examples of plat-resident(1) work" {
 	check_page plat-resident.1
 }

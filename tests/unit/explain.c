@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "space/borders.h"
-#include "space/growth.h"
 #include "space/vmflags.h"
 
 #include <stdio.h>

@@ -226,6 +226,45 @@ static void status_tells_the_owner(void **state)
 	assert_int_equal(space.process.uid, 1000);
 }
 
+static void status_tells_the_capabilities(void **state)
+{
+	(void)state;
+	assert_int_equal(space.process.capabilities, UNKNOWN);
+	facts_status(&space, "CapPrm:\t0000000000000001\nCapEff:\t0000003fffffffff\nCapBnd:\t0\n");
+	assert_int_equal(space.process.capabilities, 0x3fffffffff);
+	facts_status(&space, "CapEff:\n");
+	assert_int_equal(space.process.capabilities, UNKNOWN);
+}
+
+/* meminfo and the kernel's release */
+
+static void meminfo_gives_memory_in_bytes(void **state)
+{
+	(void)state;
+	facts_meminfo(&space, "MemTotal:       24684392 kB\nMemFree:        22189000 kB\n"
+			      "MemAvailable:   23000000 kB\nSwapCached:            7 kB\n"
+			      "SwapTotal:             0 kB\nSwapFree:              0 kB\n"
+			      "CommitLimit:    12342196 kB\nCommitted_AS:\n");
+	assert_int_equal(space.machine.ram, UINT64_C(24684392) * KIB);
+	assert_int_equal(space.machine.available, UINT64_C(23000000) * KIB);
+	assert_int_equal(space.machine.swap, 0);
+	assert_int_equal(space.machine.swap_free, 0);
+	assert_int_equal(space.machine.commit_limit, UINT64_C(12342196) * KIB);
+	assert_int_equal(space.machine.committed, UNKNOWN);
+}
+
+static void a_release_begins_with_two_numbers(void **state)
+{
+	(void)state;
+	assert_int_equal(facts_release("6.18.44-generic\n"), VERSION(6, 18));
+	assert_int_equal(facts_release("6.1.0-18-amd64\n"), VERSION(6, 1));
+	assert_int_equal(facts_release("10.0-rc1"), VERSION(10, 0));
+	assert_int_equal(facts_release("6\n"), 0);
+	assert_int_equal(facts_release("Linux"), 0);
+	assert_int_equal(facts_release("6.99999999999999999999"), 0);
+	assert_int_equal(facts_release(""), 0);
+}
+
 static void the_innermost_number_is_the_last(void **state)
 {
 	(void)state;
@@ -397,6 +436,9 @@ int main(void)
 		TEST(figures_are_told_apart_by_their_whole_name),
 		TEST(figures_without_a_number_are_unknown),
 		TEST(status_tells_the_owner),
+		TEST(status_tells_the_capabilities),
+		TEST(meminfo_gives_memory_in_bytes),
+		TEST(a_release_begins_with_two_numbers),
 		TEST(the_innermost_number_is_the_last),
 		TEST(without_nspid_there_is_no_inner_number),
 		TEST(limits_are_numbers_or_unlimited),
