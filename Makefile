@@ -36,7 +36,10 @@ test: deps-test
 	@tests/run $(TESTED) $(SANITIZED)
 
 test-programs: deps-test release
-	@tests/programs/run.sh --install $(RELEASE)/src/cli/plat $(RELEASE)/demo/town
+	@status=0; \
+	tests/programs/run.sh --install $(RELEASE)/src/cli/plat $(RELEASE)/demo/town || status=1; \
+	tests/programs/headroom.sh $(RELEASE)/src/cli/plat $(RELEASE)/demo/town || status=1; \
+	exit $$status
 
 OPS ?= 10000000
 test-model: deps-test release

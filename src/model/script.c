@@ -138,6 +138,16 @@ static bool skip_number(struct parser *parser, struct script_line *ret)
 	return true;
 }
 
+/* How many characters an instruction pointer has, "????" where it is not known. */
+static size_t pointer_length(const char *at)
+{
+	size_t n = 0;
+
+	while (is_digit(at[n]) || (at[n] >= 'a' && at[n] <= 'f') || at[n] == '?')
+		n++;
+	return n;
+}
+
 /* "[pid  4711] ", and the instruction pointer: "[00007f48d9c9760e] ". */
 static bool skip_bracket(struct parser *parser, struct script_line *ret)
 {
@@ -147,7 +157,7 @@ static bool skip_bracket(struct parser *parser, struct script_line *ret)
 		return false;
 	if (strncmp(at, "[pid ", 5) == 0)
 		ret->pid = to_pid(at + 5);
-	else if (strspn(at + 1, "0123456789abcdef?") < 8)
+	else if (pointer_length(at + 1) < 8)
 		return false;
 	end = strchr(at, ']');
 	if (!end)

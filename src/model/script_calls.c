@@ -247,12 +247,14 @@ static int parse_opened(struct parser *parser, const struct call *call, struct s
 			struct script_line *ret)
 {
 	uint64_t descriptor;
+	int r;
 
 	if (!succeeded(parser, call, &descriptor) || descriptor >= SCRIPT_DESCRIPTORS_MOST)
 		return 0;
 	parser->at = path.start;
-	if (take_string(parser) < 0)
-		return 0;
+	r = take_string(parser);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
 	ret->type = SCRIPT_OPEN;
 	ret->word = parser->script->word;
 	ret->descriptor = (int)descriptor;
@@ -369,14 +371,16 @@ static int parse_exec(struct parser *parser, const struct call *call, struct scr
 {
 	uint64_t value;
 	size_t at = span_is(call->name, "execveat");
+	int r;
 
 	if (!succeeded(parser, call, &value) || call->nargs <= at)
 		return 0;
 	ret->type = SCRIPT_EXEC;
 	parser->at = call->args[at].start;
-	if (take_string(parser) == 0)
+	r = take_string(parser);
+	if (r == 0)
 		ret->word = parser->script->word;
-	return 0;
+	return r == -ENOMEM ? r : 0;
 }
 
 static bool shares_memory(struct span name, struct span arguments)

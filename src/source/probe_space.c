@@ -505,15 +505,15 @@ int probe_make(const struct model *model, struct probe *ret, struct error *err)
 /*
  * What searches of the probe would find, and those of the model would not.
  *
- * Without randomization the search from below begins a little lower, and where the stack's limit was
- * unlimited, the search from above a little higher:
+ * Without randomization the search from below begins a little lower, and where the stack's limit
+ *was unlimited, the search from above a little higher:
  *
  *	from above, 	| model's end | probe's end |
  *	from below			            | probe's begin | model's begin |
  *	filled		              |/////////////|///////////////|
  *
- * What is free there is filled with memory without rights, and RLIMIT_AS raised by it. So that there
- * are not more mappings than before, a filler swallows the mapping below it, or elsewhere two
+ * What is free there is filled with memory without rights, and RLIMIT_AS raised by it. So that
+ *there are not more mappings than before, a filler swallows the mapping below it, or elsewhere two
  * mappings become one.
  */
 
@@ -584,7 +584,8 @@ static int join_pairs(struct filling *filling)
 
 	for (; filling->n > 0 && r == 0 && (high = vmas_at(vmas, place));
 	     place = vmas_next(vmas, place)) {
-		bool is_pair = low && low->end == high->start && high->end < filling->start &&
+		bool is_pair = low && low->end == high->start &&
+			       (high->end < filling->start || low->start >= filling->end) &&
 			       can_be_replaced(filling->probe, low) &&
 			       can_be_replaced(filling->probe, high);
 
@@ -592,7 +593,8 @@ static int join_pairs(struct filling *filling)
 			r = fill(filling, low->start, high->end, MADV_DONTFORK);
 			filling->n--;
 		}
-		low = is_pair ? NULL : high; /* the next one touches the pair, and is not part of it */
+		low = is_pair ? NULL
+			      : high; /* the next one touches the pair, and is not part of it */
 	}
 	return r;
 }
@@ -645,6 +647,7 @@ int probe_fill_rest(struct probe *probe, struct error *err)
 	if (r == 0 && filling.n > 0)
 		r = -ENOTSUP;
 	if (r < 0)
-		return fail(err, -r, "the probe cannot hide where it searches more than the process");
+		return fail(err, -r,
+			    "the probe cannot hide where it searches more than the process");
 	return raise_as_limit(probe, filling.bytes, err);
 }

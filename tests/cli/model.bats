@@ -116,6 +116,16 @@ script() {
 	[ "$status" -eq 64 ]
 }
 
+@test "--here takes this machine's settings and our limits" {
+	script 'vma 0x7ffffffde000-0x7ffffffff000 rw-p growsdown' 'write $stack_end - 4M'
+	run plat model run script
+	[ "${lines[1]}" = 'write 0x7fffffbff000 = 0' ]
+	ulimit -S -s 2048
+	run plat model run --here script
+	[ "${lines[1]}" = 'write 0x7fffffbff000 = SIGSEGV {SEGV_MAPERR}' ]
+	[[ "${lines[2]}" == *LIMIT_STACK* ]]
+}
+
 @test "--kernel chooses the rules of a version" {
 	# Since Linux 6.17 moving all mappings of a range is one call.
 	script 'mmap(0x10000000, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED, -1, 0)' \

@@ -185,15 +185,6 @@ build()
 	return 1
 }
 
-# limited LIMITS COMMAND...: under ulimit
-limited()
-{
-	# shellcheck disable=SC2016 # for the shell inside
-	set -- bash -c 'ulimit $0 && exec "$@"' "$@"
-	"$@"
-}
-export -f limited
-
 # with LIMITS COMMAND...: the words of a command that starts another under ulimit
 with()
 {
@@ -309,8 +300,9 @@ scripts()
 
 servers()
 {
-	has redis-server && process "redis-server" bash -c \
-		'redis-server --port 0 --unixsocket "$0" --save "" --appendonly no &  sleep 1; echo "ready $!"; wait'
+	# shellcheck disable=SC2016 # for the shell inside
+	has redis-server && process "redis-server" bash -c 'redis-server --port 0 --save "" \
+		--unixsocket "$0" --appendonly no & sleep 1; echo "ready $!"; wait' "$tmp/redis"
 	if has nginx; then
 		mkdir -p "$tmp/nginx/logs"
 		cat >"$tmp/nginx/conf" <<-CONF

@@ -604,6 +604,32 @@ static void what_is_printed_is_what_was_read(void **state)
 	assert_printed("read 0x0 = 0");
 }
 
+static void each_allocation_may_fail(void **state)
+{
+	static const char *const lines[] = {
+		"1 munmap(0x1000, 4096 <unfinished ...>",
+		"1 <... munmap resumed>) = 0",
+		"openat(AT_FDCWD, \"/lib/libc.so.6\", O_RDONLY|O_CLOEXEC) = 3",
+		"remember $name 1",
+		"layout /bin/ls",
+	};
+	struct script made;
+	size_t n, i;
+	int r;
+
+	(void)state;
+	FOR_EACH_ALLOCATION(n)
+	{
+		made = SCRIPT_EMPTY;
+		for (r = 0, i = 0; i < ARRAY_SIZE(lines) && r == 0; i++)
+			r = script_parse(&made, lines[i], strlen(lines[i]), &line, &err);
+		assert_int_equal(r, failing_failed() ? -ENOMEM : 0);
+		script_fini(&made);
+		assert_int_equal(failing_alive(), 0);
+	}
+	assert_true(n > 5);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -638,6 +664,7 @@ int main(void)
 		TEST(complaints_name_line_and_column),
 		TEST(what_is_no_text_is_complained_of),
 		TEST(what_is_printed_is_what_was_read),
+		TEST(each_allocation_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
