@@ -217,6 +217,10 @@ static bool stack_fits(const struct question *question, uint64_t pages)
 {
 	const struct vma *vma = vmas_at(&question->model->vmas, question->place);
 
+	if (pages * MODEL_PAGE > vma->start) {
+		question->model->refused = RULE_GROWTH_LOWEST;
+		return false;
+	}
 	return pages == 0 ||
 	       may_grow_down(question->model, question->place, vma->start - pages * MODEL_PAGE);
 }

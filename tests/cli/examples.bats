@@ -123,6 +123,10 @@ check_page() {
 	check_page plat-explain.1
 }
 
+@test "the examples of plat-headroom(1) work" {
+	check_page plat-headroom.1
+}
+
 @test "the examples of plat-limits(1) work" {
 	check_page plat-limits.1
 }
