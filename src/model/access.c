@@ -45,7 +45,8 @@ static uint32_t new_identity(struct model *model)
 	return model->last_anon;
 }
 
-void give_identity(struct model *model, struct vma_place place)
+/* One of its own, or a neighbour's. */
+static void give_identity(struct model *model, struct vma_place place)
 {
 	struct vma *vma = vmas_at(&model->vmas, place);
 	uint32_t shared;
@@ -62,7 +63,7 @@ void give_identity(struct model *model, struct vma_place place)
 
 static bool is_shmem(const struct model *model, const struct vma *vma)
 {
-	return vma->file != VMA_NO_FILE && model->files[vma->file].shmem;
+	return !is_private_anonymous(vma) && model->files[vma->file].shmem;
 }
 
 /* Pages of private anonymous memory are known by address, those of an object by their offset. */
@@ -79,7 +80,7 @@ static int64_t have_pages(struct model *model, const struct vma *vma, plat_addr 
 	return r < 0 ? run_out(model) : 0;
 }
 
-/* Where the file ends behind [start, end), accesses beyond are SIGBUS: cuts `end` there. */
+/* `end`, or where the file ends before it: accesses behind that are SIGBUS. */
 static plat_addr end_of_file(const struct model *model, const struct vma *vma, plat_addr start,
 			     plat_addr end)
 {
@@ -104,7 +105,7 @@ static int64_t populate_part(struct model *model, struct vma_place place, plat_a
 		return 0;
 	if (!(vma->flags & VMA_RIGHTS) || (vma->flags & VMA_EXECUTE_ONLY))
 		return -EFAULT;
-	if (is_private_anonymous(vma) || !model->files[vma->file].whole) {
+	if (!is_whole(model, vma)) {
 		reach = end_of_file(model, vma, start, end);
 		if (rule_holds(RULE_IDENTITY_POPULATE,
 			       (vma->flags & (VMA_WRITE | VMA_SHARED)) == VMA_WRITE))
@@ -153,8 +154,7 @@ int64_t touch_all(struct model *model, plat_addr start, plat_addr end, bool writ
  * Growth. No distance to the stack pointer is asked for.
  */
 
-/* A neighbour that can be accessed must stay a gap away; one that cannot, or also grows, may touch.
- */
+/* A neighbour that can be accessed stays a gap away; one that cannot, or also grows, may touch. */
 static bool is_too_near(const struct model *model, struct vma_place place, plat_addr page)
 {
 	const struct vma *below;

@@ -82,7 +82,7 @@ static bool discards(enum advice advice)
 /* vdso and vvar are of no file to the kernel. */
 static bool has_file(const struct model *model, const struct vma *vma)
 {
-	return !is_private_anonymous(vma) && !model->files[vma->file].whole;
+	return !is_private_anonymous(vma) && !is_whole(model, vma);
 }
 
 /* Which flags cannot be set where. MERGEABLE is passed over in silence instead. */
@@ -220,7 +220,7 @@ static int64_t advise_range(struct model *model, plat_addr start, plat_addr end,
 	int64_t unmapped = 0;
 
 	while (start < end) {
-		const struct vma *vma = vmas_at(&model->vmas, vmas_find(&model->vmas, start));
+		const struct vma *vma = vmas_above(&model->vmas, start);
 		plat_addr to;
 		int64_t r;
 
@@ -278,11 +278,10 @@ int64_t call_mincore(struct model *model, const uint64_t *arg)
 	if (rule_holds(RULE_UNALIGNED, !is_aligned(start, MODEL_PAGE)))
 		return refuse(model, RULE_UNALIGNED, -EINVAL);
 	/* Also for ia32 programs it is the 64-bit user space that counts. */
-	if (rule_holds(RULE_MINCORE_RANGE,
-		       start + arg[1] < start || start + arg[1] > UINT64_C(0x7ffffffff000)))
+	if (rule_holds(RULE_MINCORE_RANGE, start + arg[1] < start || start + arg[1] > TASK_SIZE_64))
 		return refuse(model, RULE_MINCORE_RANGE, -ENOMEM);
 	while (start < end) {
-		const struct vma *vma = vmas_at(&model->vmas, vmas_find(&model->vmas, start));
+		const struct vma *vma = vmas_above(&model->vmas, start);
 		plat_addr to;
 
 		if (!vma || vma->start > start)

@@ -18,7 +18,7 @@
 #include <errno.h>
 
 #define KIB UINT64_C(1024)
-#define STACK_MADE_AT UINT64_C(0x7ffffffff000)
+#define STACK_MADE_AT TASK_SIZE_64
 #define STACK_MORE (128 * KIB)
 #define STRINGS_LEAST (128 * KIB)
 #define STRINGS_MOST (6144 * KIB)
@@ -348,7 +348,7 @@ static int64_t make_tables(struct loading *loading)
 	model->start_stack = at;
 	if (call_write(model, &at) < 0)
 		return -EFAULT;
-	stack = vmas_at(&model->vmas, vmas_find(&model->vmas, at));
+	stack = vmas_above(&model->vmas, at);
 	return touch_all(model, align_down(at, MODEL_PAGE), min_u64(stack->end, page_round(end)),
 			 true);
 }

@@ -93,8 +93,7 @@ struct exec_places exec_places_of(const struct model *model, const struct exec_p
  */
 uint64_t exec_alignment(const struct exec_image *image);
 
-/* The sum of an address in a header and a size, as the loader makes it: ia32's is a 32-bit number.
- */
+/* The sum of an address in a header and a size, as the loader makes it: of 32 bits for ia32. */
 static inline plat_addr exec_end(unsigned bits, plat_addr addr, uint64_t size)
 {
 	return bits == 32 ? (uint32_t)(addr + size) : addr + size;

@@ -87,49 +87,18 @@ static uint32_t bss_flags(const struct model *model, const struct exec_segment *
 	return flags;
 }
 
-static int64_t check_bss(struct model *model, const struct vma *bss)
-{
-	if (rule_holds(RULE_BEHIND_USER_SPACE,
-		       bss->end > model->task_size || bss->end < bss->start))
-		return refuse(model, RULE_BEHIND_USER_SPACE, -ENOMEM);
-	if (rule_holds(RULE_MIN_ADDR, bss->start < model->machine.mmap_min_addr &&
-					      !may(model, MODEL_CAP_SYS_RAWIO)))
-		return refuse(model, RULE_MIN_ADDR, -EPERM);
-	return 0;
-}
-
-/* Like memory of brk it is joined to what lies below, and to nothing above. */
-static int64_t insert_bss(struct model *model, const struct vma *bss)
-{
-	struct vma_place below = vmas_find(&model->vmas, bss->start);
-	struct vma *left;
-
-	if (vmas_previous(&model->vmas, &below)) {
-		left = vmas_at(&model->vmas, below);
-		if (can_grow_up(left, bss)) {
-			vmas_resize(&model->vmas, below, left->start, bss->end);
-			return 0;
-		}
-	}
-	return vmas_insert(&model->vmas, bss) < 0 ? run_out(model) : 0;
-}
-
+/* Made as memory of brk is, and joined to what lies below. */
 static int64_t map_bss(struct model *model, const struct vma *bss)
 {
 	uint64_t pages = pages_of(vma_size(bss));
-	int64_t r = check_bss(model, bss);
+	int64_t r = check_brk_range(model, bss->start, bss->end);
 
 	if (r == 0)
 		r = unmap(model, bss->start, bss->end);
-	if (r < 0)
-		return r;
-	if (!may_expand(model, bss->flags, pages))
-		return -ENOMEM;
-	if (rule_holds(RULE_MAP_COUNT, model->vmas.count > model->machine.max_map_count))
-		return refuse(model, RULE_MAP_COUNT, -ENOMEM);
-	if (!may_commit(model, pages))
-		return -ENOMEM;
-	r = insert_bss(model, bss);
+	if (r == 0)
+		r = check_brk_limits(model, bss);
+	if (r == 0)
+		r = append_vma(model, bss);
 	if (r < 0)
 		return r;
 	count(model, bss->flags, pages);

@@ -14,8 +14,6 @@
 #include "model/parts.h"
 
 #define MIB (UINT64_C(1) << 20)
-#define TASK_SIZE_64 UINT64_C(0x7ffffffff000)
-#define TASK_SIZE_32 UINT64_C(0xffffe000)
 #define TASK_SIZE_3GB UINT64_C(0xc0000000)
 #define STACK_BYTES 8192
 

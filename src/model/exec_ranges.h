@@ -14,8 +14,7 @@ enum exec_position {
 };
 
 struct exec_range {
-	bool known; /* not where a static-PIE lies: a search finds that, from the mmap zone's begin
-		     */
+	bool known; /* not where a static-PIE lies, which a search finds */
 	plat_addr lowest, highest;
 	uint64_t values;      /* how many different ones; not all of them are as likely */
 	struct chance chance; /* pages */

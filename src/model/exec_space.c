@@ -31,12 +31,6 @@ int exec_name_files(struct exec_program *program, const char *path, const char *
 	return r;
 }
 
-static unsigned rights_of(uint32_t flags)
-{
-	return (flags & VMA_READ ? RIGHT_READ : 0) | (flags & VMA_WRITE ? RIGHT_WRITE : 0) |
-	       (flags & VMA_EXEC ? RIGHT_EXEC : 0);
-}
-
 static int add_module(struct space *names, const struct exec_image *image, plat_addr bias,
 		      enum module_role role)
 {

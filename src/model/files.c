@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Marks in `used` what VMAs and descriptors name. */
 static void mark_used(const struct model *model, bool *used)

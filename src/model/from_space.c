@@ -2,8 +2,8 @@
  * A space says what is mapped; the model wants to know by which rules. What /proc shows of it:
  *
  *	maps			ranges, rights, files		exact
- *	smaps, if it was read	flags, who grows down		exact; else guessed from names,
- *VmStk status			counters, capabilities		exact
+ *	smaps, if it was read	flags, who grows down		exact; else guessed
+ *	status			counters, capabilities		exact
  *	first things mapped	where searches begin		as exec left them
  *
  * Exec places the interpreter (or a static-pie program), then vdso and vvar, with the same search
@@ -65,7 +65,6 @@ static const struct detail *detail_of(const struct space *space, const struct re
 	return detail && detail->known ? detail : NULL;
 }
 
-/* The kernel's own: no VMA of the process, or one with rules of its own. */
 static bool begins(const char *string, const char *with)
 {
 	return strncmp(string, with, strlen(with)) == 0;
@@ -79,6 +78,7 @@ static bool has_special_name(const struct space *space, const struct region *reg
 	return file && file->type == FILE_SPECIAL && begins(file->name, name);
 }
 
+/* The kernel's own: no VMA of the process, or one with rules of its own. */
 static bool is_kernels(const struct space *space, const struct region *region)
 {
 	return has_special_name(space, region, "[v") || has_special_name(space, region, "[uprobes");
@@ -245,8 +245,7 @@ static int add_files(const struct space *space, struct model *model)
  * VMAs.
  */
 
-/* Where the main stack was built it was moved from, and its offsets are those of its first place.
- */
+/* The main stack was moved when it was built, and has kept the offsets of its first place. */
 static uint64_t offset_of(const struct model *model, const struct space *space,
 			  const struct vma *vma, const struct region *region)
 {
@@ -508,14 +507,24 @@ static void take(uint64_t *to, uint64_t known)
 		*to = known;
 }
 
+static bool is_overcommit_known(const struct machine *machine)
+{
+	switch (machine->overcommit) {
+	case 0:
+		return machine->ram != UNKNOWN && machine->swap != UNKNOWN;
+	case 1:
+		return true;
+	case 2:
+		return machine->commit_limit != UNKNOWN && machine->committed != UNKNOWN;
+	default:
+		return false;
+	}
+}
+
+/* 1 refuses nothing. */
 static void take_overcommit(const struct machine *from, struct model_machine *to)
 {
-	bool known = from->overcommit == 0 ? from->ram != UNKNOWN && from->swap != UNKNOWN
-		     : from->overcommit == 2
-			     ? from->commit_limit != UNKNOWN && from->committed != UNKNOWN
-			     : false;
-
-	to->overcommit_mode = known ? (unsigned)from->overcommit : 1;
+	to->overcommit_mode = is_overcommit_known(from) ? (unsigned)from->overcommit : 1;
 	take(&to->ram, from->ram);
 	take(&to->swap, from->swap);
 	take(&to->commit_limit, from->commit_limit);
@@ -619,8 +628,8 @@ const char *guess_words(enum guess guess)
 {
 	static const char *const words[NGUESSES] = {
 		[GUESS_FLAGS] = "flags of mappings that maps does not show are taken as usual",
-		[GUESS_GROWS] = "only the main stack is taken to grow down, but VmStk counts "
-				"something else",
+		[GUESS_GROWS] = ("only the main stack is taken to grow down, but VmStk counts "
+				 "something else"),
 		[GUESS_IDENTITY] = "pages of anonymous mappings are taken to have been made apart",
 		[GUESS_LOCKS] = "new mappings are taken to be locked only if all memory is",
 		[GUESS_BREAK] = "the break is taken to be where the heap's mapping ends",

@@ -4,8 +4,8 @@
  * gap that reaches below 0 can refuse small mappings where large ones find another place.
  *
  * Threads are carried out, on a copy, as they change what there is for the next. Thirty thousand
- *are little work; so that a million are no more, a row of them in one gap is leapt over: a stand-in
- * takes their place in the address space and in the counters.
+ * are little work; so that a million are no more, a row of them in one gap is leapt over: a
+ * stand-in takes their place in the address space and in the counters.
  *
  *	| low                      stand-in for k           | t2 | t1 |  next VMA
  *	                |............................t3.....|
@@ -65,13 +65,15 @@ static void answer(struct headroom *headroom, const struct question *question, u
 
 static struct headroom unknown(enum headroom_what what, const char *why)
 {
-	return (struct headroom){.what = what,
-				 .bytes = UNKNOWN,
-				 .count = UNKNOWN,
-				 .why = why,
-				 .at = UNKNOWN,
-				 .neighbour = UNKNOWN,
-				 .distance = UNKNOWN};
+	return (struct headroom){
+		.what = what,
+		.bytes = UNKNOWN,
+		.count = UNKNOWN,
+		.why = why,
+		.at = UNKNOWN,
+		.neighbour = UNKNOWN,
+		.distance = UNKNOWN,
+	};
 }
 
 /* In steps each request is small: what only large ones are refused for does not count. */
@@ -340,23 +342,23 @@ static uint64_t most_by_limits(const struct threads *threads)
 	uint64_t most = sub_floored(model->machine.max_map_count, model->vmas.count) / 2;
 	uint64_t stack = pages_of(threads->stack), unit = pages_of(threads->unit);
 
-	most = min_u64(most, times(limit_pages(model, MODEL_AS), model->counters.total, unit));
-	most = min_u64(most, times(pages_of(data->soft ? data->soft : data->hard),
-				   model->counters.data, stack));
 	if (model->new_flags || model->machine.overcommit_mode == 2)
 		return 0; /* seldom, and not worth a formula */
-	return most;
+	most = min_u64(most, times(limit_pages(model, MODEL_AS), model->counters.total, unit));
+	return min_u64(most, times(pages_of(data->soft ? data->soft : data->hard),
+				   model->counters.data, stack));
 }
 
 /* How many fit between the last and what lies in the direction in which they are placed. */
 static uint64_t most_by_room(const struct threads *threads, bool down)
 {
 	const struct model *model = threads->model;
-	struct vma_place place = vmas_find(&model->vmas, threads->last);
-	const struct vma *beside;
 	plat_addr low = max_u64(model->machine.lowest_hint, MODEL_PAGE), high = model->task_size;
+	struct vma_place place;
+	const struct vma *beside;
 
 	if (down) {
+		place = vmas_find(&model->vmas, threads->last);
 		if (vmas_previous(&model->vmas, &place))
 			low = max_u64(low, vmas_at(&model->vmas, place)->end);
 		return sub_floored(threads->last, low) / threads->unit;
@@ -419,10 +421,12 @@ static int find_threads(const struct model *model, const struct headroom_request
 			struct headroom *ret)
 {
 	struct model copy;
-	struct threads threads = {.model = &copy,
-				  .stack = request->stack_size,
-				  .guard = request->guard_size,
-				  .unit = request->stack_size + request->guard_size};
+	struct threads threads = {
+		.model = &copy,
+		.stack = request->stack_size,
+		.guard = request->guard_size,
+		.unit = request->stack_size + request->guard_size,
+	};
 	int r;
 
 	*ret = unknown(HEADROOM_THREADS, "not asked for");
@@ -450,9 +454,8 @@ int headrooms_find(struct model *model, const struct headroom_request *request,
 		   struct headrooms *ret)
 {
 	struct headrooms found = HEADROOMS_EMPTY;
-	int r;
+	int r = find_heap(model, &found.heap);
 
-	r = find_heap(model, &found.heap);
 	if (r < 0)
 		return r;
 	found.mmap = find_mapping(model, HEADROOM_MMAP, PROT_NUMBER_READ | PROT_NUMBER_WRITE);
@@ -541,22 +544,25 @@ const char *headroom_name(enum headroom_what what)
 	return names[what];
 }
 
-/* "file libc.so.6" */
-static void name_neighbour(const struct space *space, plat_addr start, char *to)
+/* The last part of a path is enough to know a neighbour by. */
+char *headroom_neighbour(const struct space *space, const struct headroom *headroom, char *to)
 {
-	const struct region *region = space_find(space, start);
+	const struct region *region = NULL;
 	char name[256];
-	const char *short_name = name, *slash;
+	const char *last = name, *slash;
 
+	if (headroom->neighbour != UNKNOWN)
+		region = space_find(space, headroom->neighbour);
 	if (!region) {
-		snprintf(to, HEADROOM_WORDS, "the next mapping");
-		return;
+		snprintf(to, HEADROOM_WORDS, "-");
+		return to;
 	}
 	region_name(space, region, name, sizeof(name));
 	for (slash = name; *slash; slash++)
 		if (*slash == '/' && slash[1])
-			short_name = slash + 1;
-	snprintf(to, HEADROOM_WORDS, "%s %.100s", kind_name(region->kind), short_name);
+			last = slash + 1;
+	snprintf(to, HEADROOM_WORDS, "%s %.120s", kind_name(region->kind), last);
+	return to;
 }
 
 bool headroom_is_neighbours(const struct headroom *headroom)
@@ -609,7 +615,7 @@ char *headroom_because(const struct space *space, const struct headroom *headroo
 	if (headroom->why)
 		snprintf(to, HEADROOM_WORDS, "%s", headroom->why);
 	else if (headroom_is_neighbours(headroom))
-		name_neighbour(space, headroom->neighbour, to);
+		headroom_neighbour(space, headroom, to);
 	else
 		snprintf(to, HEADROOM_WORDS, "%s", words_of(headroom->rule));
 	return to;

@@ -19,27 +19,26 @@ enum headroom_what {
 	HEADROOM_HEAP,	  /* by brk */
 	HEADROOM_MMAP,	  /* one mapping, private, to be written to */
 	HEADROOM_RESERVE, /* one mapping without rights: address space alone */
-	HEADROOM_THREADS, /* thread stacks: each a reservation, of which all but the guard is opened
-			   */
+	HEADROOM_THREADS, /* stacks of them: reservations, of which all but the guard is opened */
 	HEADROOM_STACK,	  /* a mapping that grows down */
 };
 
+/*
+ * `rule` refuses a page, or a thread, more. It is RULE_NONE where a stack can grow until it touches
+ * another mapping that can be accessed: what goes further is no growth any more, and not refused.
+ */
 struct headroom {
 	enum headroom_what what;
 	uint64_t bytes;	 /* whole pages; or UNKNOWN */
 	const char *why; /* if unknown: static text */
 	uint64_t count;	 /* of threads */
-	enum rule rule;	 /* that refuses a page, or a thread, more; RULE_NONE: see below */
-	plat_addr at; /* what grows: the break, where the stack begins; else where it would lie */
+	enum rule rule;
+	/* Of what grows: the break, or where the stack begins; else where it would lie. */
+	plat_addr at;
 	plat_addr neighbour; /* where the next mapping on the way begins, or UNKNOWN */
-	uint64_t distance;   /* free bytes to it, or to the end of user space; of a mapping: all
-				that is free between its neighbours */
+	/* Free bytes to it, or to the end of user space; of a mapping: between its neighbours. */
+	uint64_t distance;
 };
-
-/*
- * RULE_NONE where a stack can grow until it touches another mapping that can be accessed: what goes
- * further is no growth any more, and is not refused.
- */
 
 struct headroom_request {
 	uint64_t stack_size; /* of one thread, whole pages; 0: threads are not asked for */
@@ -66,8 +65,7 @@ int headrooms_of_space(const struct space *space, struct headrooms *ret) MUST_CH
 
 void headrooms_fini(struct headrooms *headrooms);
 
-/* The main stack's, or that of the mapping that begins at `start`; its `why` says if it has none.
- */
+/* The main stack's, or that of the mapping that begins at `start`; `why` says if it has none. */
 struct headroom headroom_of_main_stack(const struct headrooms *headrooms);
 struct headroom headroom_of_stack_at(const struct headrooms *headrooms, plat_addr start);
 
@@ -84,6 +82,9 @@ bool headroom_is_neighbours(const struct headroom *headroom);
  * by its kind and name. If it is unknown: why. Returns `to`, which has room for HEADROOM_WORDS.
  */
 char *headroom_because(const struct space *space, const struct headroom *headroom, char *to);
+
+/* The neighbour by its kind and name, "file libc.so.6"; or "-". The same. */
+char *headroom_neighbour(const struct space *space, const struct headroom *headroom, char *to);
 
 /* "heap", "mmap", "reserve", "threads", "stack": keys of JSON. */
 const char *headroom_name(enum headroom_what what);

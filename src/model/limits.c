@@ -11,6 +11,15 @@
  */
 #include "model/parts.h"
 
+static bool is_data(uint32_t flags)
+{
+	uint32_t no_data = VMA_SHARED;
+
+	if (rule_holds(RULE_DATA_GROWSDOWN, true))
+		no_data |= VMA_GROWSDOWN;
+	return (flags & VMA_WRITE) && !(flags & no_data);
+}
+
 static uint64_t *class_of(struct model_counters *counters, uint32_t flags)
 {
 	if (rule_holds(RULE_COUNT_STACK, flags & VMA_GROWSDOWN))
@@ -20,15 +29,6 @@ static uint64_t *class_of(struct model_counters *counters, uint32_t flags)
 	if (is_data(flags))
 		return &counters->data;
 	return NULL;
-}
-
-bool is_data(uint32_t flags)
-{
-	uint32_t no_data = VMA_SHARED;
-
-	if (rule_holds(RULE_DATA_GROWSDOWN, true))
-		no_data |= VMA_GROWSDOWN;
-	return (flags & VMA_WRITE) && !(flags & no_data);
 }
 
 void count(struct model *model, uint32_t flags, uint64_t pages)

@@ -7,8 +7,8 @@
  *	neighbours, holes, the end	of its address space: hard-wired
  *
  * A row says what is allowed, used and left, what fails beyond it and how, and how far the heap,
- *one mapping or the stack can go until it is met. Of all rows that refuse, the first on the way of
- *each is what headroom.h says stops it.
+ * one mapping or the stack can go until it is met. Of all rows that refuse, the first on the way of
+ * each is what headroom.h says stops it.
  */
 #ifndef MODEL_LIMITS_TABLE_H
 #define MODEL_LIMITS_TABLE_H
@@ -108,8 +108,7 @@ bool limit_percent(const struct limit_row *row, uint64_t *ret);
 
 #define LIMITS_WHYS_MOST 16
 
-/* Why numbers are unknown, each reason once, in the caller's LIMITS_WHYS_MOST. How many there are.
- */
+/* Why numbers are unknown, each reason once, in the caller's LIMITS_WHYS_MOST. How many. */
 size_t limits_table_whys(const struct limits_table *table, const char **ret);
 
 /* The first of these reasons in one row, or NULL. */

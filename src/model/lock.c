@@ -50,7 +50,7 @@ static int64_t lock_range(struct model *model, plat_addr start, uint64_t length,
 	if (rule_holds(RULE_LOCK_WRAPS, end < start))
 		return refuse(model, RULE_LOCK_WRAPS, -EINVAL);
 	while (start < end) {
-		const struct vma *vma = vmas_at(&model->vmas, vmas_find(&model->vmas, start));
+		const struct vma *vma = vmas_above(&model->vmas, start);
 		plat_addr to;
 		int64_t r;
 
@@ -133,7 +133,7 @@ static int64_t lock_all(struct model *model, uint32_t locks)
 	plat_addr at = 0;
 	const struct vma *vma;
 
-	while ((vma = vmas_at(&model->vmas, vmas_find(&model->vmas, at)))) {
+	while ((vma = vmas_above(&model->vmas, at))) {
 		plat_addr start = vma->start;
 
 		at = vma->end;

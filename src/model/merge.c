@@ -1,9 +1,10 @@
 /*
  * How VMAs become one, and are cut.
  *
- *	new mapping, or growth		joined to the left, to the right, or to both
- *	flags of a part changed		joined to the left where the part begins with its VMA, to
- *the right where it ends with it; else cut out
+ *	new mapping, or growth	joined to the left, to the right, or to both
+ *	heap and .bss		joined to the left alone
+ *	flags of a part changed	joined to the left where the part begins with its VMA, to the right
+ *				where it ends with it; else cut out
  *
  * Two become one if they touch and all is equal: flags, file, offset, and the identity of their
  * anonymous pages, where one of them may have none yet. Where left and right both fit but have two
@@ -35,11 +36,6 @@ static bool can_join(const struct vma *low, const struct vma *high)
 	return low->end == high->start && !differ && identities_fit(low->anon, high->anon);
 }
 
-bool can_grow_up(const struct vma *low, const struct vma *more)
-{
-	return can_join(low, more);
-}
-
 /* The VMA right below `place`, if it ends at addr. */
 static struct vma *left_of(struct model *model, struct vma_place place, plat_addr addr,
 			   struct vma_place *ret)
@@ -59,20 +55,25 @@ struct joints {
 	struct vma_place left_place, right_place;
 };
 
+/* Leaves of both neighbours what `vma` can be joined to. */
+static void check_joints(struct joints *joints, const struct vma *vma)
+{
+	if (joints->left && !can_join(joints->left, vma))
+		joints->left = NULL;
+	if (joints->right && !can_join(vma, joints->right))
+		joints->right = NULL;
+	if (joints->left && joints->right &&
+	    rule_holds(RULE_MERGE_BOTH_SIDES,
+		       !identities_fit(joints->left->anon, joints->right->anon)))
+		joints->right = NULL;
+}
+
 static struct joints find_joints(struct model *model, const struct vma *vma, struct vma_place above)
 {
-	struct joints joints = {.right_place = above};
+	struct joints joints = {.right_place = above, .right = vmas_at(&model->vmas, above)};
 
 	joints.left = left_of(model, above, vma->start, &joints.left_place);
-	if (joints.left && !can_join(joints.left, vma))
-		joints.left = NULL;
-	joints.right = vmas_at(&model->vmas, above);
-	if (joints.right && !can_join(vma, joints.right))
-		joints.right = NULL;
-	if (joints.left && joints.right &&
-	    rule_holds(RULE_MERGE_BOTH_SIDES,
-		       !identities_fit(joints.left->anon, joints.right->anon)))
-		joints.right = NULL;
+	check_joints(&joints, vma);
 	return joints;
 }
 
@@ -107,6 +108,18 @@ int64_t add_vma(struct model *model, const struct vma *vma)
 	return 0;
 }
 
+int64_t append_vma(struct model *model, const struct vma *vma)
+{
+	struct vma_place place = vmas_find(&model->vmas, vma->start);
+	struct vma *left = left_of(model, place, vma->start, &place);
+
+	if (left && can_join(left, vma))
+		vmas_resize(&model->vmas, place, left->start, vma->end);
+	else if (vmas_insert(&model->vmas, vma) < 0)
+		return run_out(model);
+	return 0;
+}
+
 /* Cuts the VMA at `place` in two at addr, without asking whether that may be. */
 static int64_t cut(struct model *model, struct vma_place place, plat_addr addr)
 {
@@ -116,11 +129,6 @@ static int64_t cut(struct model *model, struct vma_place place, plat_addr addr)
 	high.start = addr;
 	vmas_resize(&model->vmas, place, vmas_at(&model->vmas, place)->start, addr);
 	return vmas_insert(&model->vmas, &high) < 0 ? run_out(model) : 0;
-}
-
-static bool is_whole(const struct model *model, const struct vma *vma)
-{
-	return vma->file != VMA_NO_FILE && model->files[vma->file].whole;
 }
 
 /* The same, if it may be cut. */
@@ -201,21 +209,13 @@ static struct joints joints_of_part(struct model *model, struct vma_place place,
 				    const struct vma *part)
 {
 	const struct vma *vma = vmas_at(&model->vmas, place);
-	bool from_start = part->start == vma->start, to_end = part->end == vma->end;
 	struct joints joints = {.right_place = vmas_next(&model->vmas, place)};
 
-	if (from_start)
+	if (part->start == vma->start)
 		joints.left = left_of(model, place, vma->start, &joints.left_place);
-	if (joints.left && !can_join(joints.left, part))
-		joints.left = NULL;
-	if (to_end)
+	if (part->end == vma->end)
 		joints.right = vmas_at(&model->vmas, joints.right_place);
-	if (joints.right && !can_join(part, joints.right))
-		joints.right = NULL;
-	if (joints.left && joints.right &&
-	    rule_holds(RULE_MERGE_BOTH_SIDES,
-		       !identities_fit(joints.left->anon, joints.right->anon)))
-		joints.right = NULL;
+	check_joints(&joints, part);
 	return joints;
 }
 
@@ -250,7 +250,7 @@ int64_t change_flags(struct model *model, plat_addr start, plat_addr end, uint32
 		if (r < 0)
 			return r;
 	}
-	vmas_at(&model->vmas, vmas_find(&model->vmas, start))->flags = flags;
+	vmas_above(&model->vmas, start)->flags = flags;
 	return 0;
 }
 
@@ -258,7 +258,7 @@ int64_t change_flags(struct model *model, plat_addr start, plat_addr end, uint32
  * Unmapping.
  */
 
-static int64_t refuse_sealed(struct model *model, const struct vma *vma)
+int64_t check_sealed(struct model *model, const struct vma *vma)
 {
 	if (rule_holds(RULE_SEALED, vma->flags & VMA_SEALED))
 		return refuse(model, RULE_SEALED, -EPERM);
@@ -267,7 +267,7 @@ static int64_t refuse_sealed(struct model *model, const struct vma *vma)
 
 static int64_t cut_first(struct model *model, plat_addr start, plat_addr end)
 {
-	const struct vma *vma = vmas_at(&model->vmas, vmas_find(&model->vmas, start));
+	const struct vma *vma = vmas_above(&model->vmas, start);
 	int64_t r;
 
 	if (!vma || vma->start >= start)
@@ -275,7 +275,7 @@ static int64_t cut_first(struct model *model, plat_addr start, plat_addr end)
 	if (rule_holds(RULE_MAP_COUNT_HOLE,
 		       vma->end > end && model->vmas.count >= model->machine.max_map_count))
 		return refuse(model, RULE_MAP_COUNT_HOLE, -ENOMEM);
-	r = refuse_sealed(model, vma);
+	r = check_sealed(model, vma);
 	return r < 0 ? r : cut_if_allowed(model, start);
 }
 
@@ -290,7 +290,7 @@ int64_t cut_for_unmap(struct model *model, plat_addr start, plat_addr end)
 
 		if (!vma || vma->start >= end)
 			break;
-		r = refuse_sealed(model, vma);
+		r = check_sealed(model, vma);
 		if (r == 0 && vma->end > end)
 			return cut_if_allowed(model, end);
 	}

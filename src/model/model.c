@@ -33,7 +33,7 @@ void model_init(struct model *model)
 				.vvar_pages = 6,
 			},
 		.bits = 64,
-		.task_size = UINT64_C(0x7ffffffff000),
+		.task_size = TASK_SIZE_64,
 		.top_down = true,
 		.mmap_base = UINT64_C(0x7ffff7fff000),
 		.legacy_base = UINT64_C(0x2aaaaaaab000),
@@ -111,7 +111,7 @@ int64_t run_out(struct model *model)
  * setrlimit and fork.
  */
 
-int64_t call_setrlimit(struct model *model, const uint64_t *arg)
+static int64_t call_setrlimit(struct model *model, const uint64_t *arg)
 {
 	struct model_limits *limit;
 
@@ -141,18 +141,17 @@ static void inherit_vma(struct model *model, struct vma *vma)
 /* Pages without an identity are the page of zeros: the child reads them anew. */
 static bool loses_pages(const struct vma *vma)
 {
-	return vma->file == VMA_NO_FILE && !vma->anon;
+	return is_private_anonymous(vma) && !vma->anon;
 }
 
-int64_t call_fork(struct model *model, const uint64_t *arg)
+static int64_t call_fork(struct model *model, const uint64_t *arg)
 {
-	struct vma_place place;
 	struct vma *vma;
 	plat_addr at = 0;
 
 	(void)arg;
 	model->new_flags = 0;
-	while ((vma = vmas_at(&model->vmas, place = vmas_find(&model->vmas, at)))) {
+	while ((vma = vmas_above(&model->vmas, at))) {
 		plat_addr start = vma->start;
 
 		at = vma->end;
@@ -175,38 +174,32 @@ int64_t call_fork(struct model *model, const uint64_t *arg)
 
 static const struct {
 	const char *name;
-	unsigned narguments;
 	int64_t (*call)(struct model *model, const uint64_t *arg);
 } calls[NCALLS] = {
-	[CALL_MMAP] = {"mmap", 6, call_mmap},
-	[CALL_MUNMAP] = {"munmap", 2, call_munmap},
-	[CALL_BRK] = {"brk", 1, call_brk},
-	[CALL_MPROTECT] = {"mprotect", 3, call_mprotect},
-	[CALL_MREMAP] = {"mremap", 5, call_mremap},
-	[CALL_MADVISE] = {"madvise", 3, call_madvise},
-	[CALL_MLOCK] = {"mlock", 2, call_mlock},
-	[CALL_MLOCK2] = {"mlock2", 3, call_mlock2},
-	[CALL_MUNLOCK] = {"munlock", 2, call_munlock},
-	[CALL_MLOCKALL] = {"mlockall", 1, call_mlockall},
-	[CALL_MUNLOCKALL] = {"munlockall", 0, call_munlockall},
-	[CALL_MSEAL] = {"mseal", 3, call_mseal},
-	[CALL_MINCORE] = {"mincore", 2, call_mincore},
-	[CALL_SETRLIMIT] = {"setrlimit", 3, call_setrlimit},
-	[CALL_FORK] = {"fork", 0, call_fork},
-	[CALL_SET_MM] = {"set_mm", 4, call_set_mm},
-	[CALL_READ] = {"read", 1, call_read},
-	[CALL_WRITE] = {"write", 1, call_write},
-	[CALL_EXECUTE] = {"execute", 1, call_execute},
+	[CALL_MMAP] = {"mmap", call_mmap},
+	[CALL_MUNMAP] = {"munmap", call_munmap},
+	[CALL_BRK] = {"brk", call_brk},
+	[CALL_MPROTECT] = {"mprotect", call_mprotect},
+	[CALL_MREMAP] = {"mremap", call_mremap},
+	[CALL_MADVISE] = {"madvise", call_madvise},
+	[CALL_MLOCK] = {"mlock", call_mlock},
+	[CALL_MLOCK2] = {"mlock2", call_mlock2},
+	[CALL_MUNLOCK] = {"munlock", call_munlock},
+	[CALL_MLOCKALL] = {"mlockall", call_mlockall},
+	[CALL_MUNLOCKALL] = {"munlockall", call_munlockall},
+	[CALL_MSEAL] = {"mseal", call_mseal},
+	[CALL_MINCORE] = {"mincore", call_mincore},
+	[CALL_SETRLIMIT] = {"setrlimit", call_setrlimit},
+	[CALL_FORK] = {"fork", call_fork},
+	[CALL_SET_MM] = {"set_mm", call_set_mm},
+	[CALL_READ] = {"read", call_read},
+	[CALL_WRITE] = {"write", call_write},
+	[CALL_EXECUTE] = {"execute", call_execute},
 };
 
 const char *model_call_name(enum model_call call)
 {
 	return (unsigned)call < NCALLS ? calls[call].name : "?";
-}
-
-unsigned model_call_arguments(enum model_call call)
-{
-	return (unsigned)call < NCALLS ? calls[call].narguments : 0;
 }
 
 static bool is_access(enum model_call call)

@@ -115,6 +115,9 @@ struct model_file {
 	struct pages_present resident; /* shmem: bytes of the object that are in memory */
 };
 
+/* The size of a file of which it is not known: no access lies behind its end. */
+#define MODEL_SIZE_UNKNOWN (UINT64_MAX / 2)
+
 enum model_limit { MODEL_AS, MODEL_DATA, MODEL_STACK, MODEL_MEMLOCK, NMODEL_LIMITS };
 
 #define MODEL_INFINITE UINT64_MAX
@@ -228,8 +231,6 @@ struct model_result model_do(struct model *model, const struct model_request *re
 
 /* "mmap", "read". */
 const char *model_call_name(enum model_call call);
-/* How many arguments it takes. */
-unsigned model_call_arguments(enum model_call call);
 
 /* Whether the counters are the sums over the VMAs, and these are in order. For tests. */
 bool model_valid(const struct model *model);

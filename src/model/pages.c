@@ -6,6 +6,7 @@
  */
 #include "model/pages.h"
 
+#include "base/addr.h"
 #include "base/assert.h"
 #include "base/list.h"
 

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "base/addr.h"
 #include "base/compiler.h"
 
 struct pages_range {

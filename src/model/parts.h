@@ -38,6 +38,9 @@ enum {
 	MAP_NUMBER_UNINITIALIZED = 0x4000000,
 };
 
+#define TASK_SIZE_64 UINT64_C(0x7ffffffff000)
+#define TASK_SIZE_32 UINT64_C(0xffffe000)
+
 #define VMA_LOCKS (VMA_LOCKED | VMA_LOCKONFAULT)
 
 static inline uint64_t page_round(uint64_t bytes)
@@ -60,6 +63,13 @@ static inline uint64_t vma_pgoff_at(const struct vma *vma, plat_addr addr)
 	return vma->pgoff + pages_of(addr - vma->start);
 }
 
+/* As a space's regions have them. */
+static inline unsigned rights_of(uint32_t flags)
+{
+	return (flags & VMA_READ ? RIGHT_READ : 0) | (flags & VMA_WRITE ? RIGHT_WRITE : 0) |
+	       (flags & VMA_EXEC ? RIGHT_EXEC : 0) | (flags & VMA_MAYSHARE ? RIGHT_SHARED : 0);
+}
+
 /* Notes the rule and returns the errno; a wrong one where the rule is taken away for a test. */
 static inline int64_t refuse(struct model *model, enum rule rule, int64_t errnum)
 {
@@ -80,10 +90,15 @@ static inline bool is_private_anonymous(const struct vma *vma)
 	return vma->file == VMA_NO_FILE;
 }
 
+/* vdso and vvar: no border may be cut inside. */
+static inline bool is_whole(const struct model *model, const struct vma *vma)
+{
+	return !is_private_anonymous(vma) && model->files[vma->file].whole;
+}
+
 /* limits.c: what is counted, and how much more may be. */
 void count(struct model *model, uint32_t flags, uint64_t pages);
 void uncount(struct model *model, uint32_t flags, uint64_t pages);
-bool is_data(uint32_t flags);
 bool is_accountable(uint32_t flags);
 /* Each notes the rule that it fails by. */
 bool may_expand(struct model *model, uint32_t flags, uint64_t pages);
@@ -109,10 +124,12 @@ bool is_free(const struct model *model, plat_addr start, plat_addr end);
 /* merge.c */
 /* A new VMA, joined to its neighbours where they are alike. Nothing is counted. 0 or run_out(). */
 int64_t add_vma(struct model *model, const struct vma *vma);
-/* Whether `more`, which begins where `low` ends, can be part of it: the heap grows so. */
-bool can_grow_up(const struct vma *low, const struct vma *more);
+/* The same, joined only to what lies below: as the heap grows, and .bss is made. */
+int64_t append_vma(struct model *model, const struct vma *vma);
 /* The VMA's part [start, end) gets other flags. 0 or a negative errno; borders may stay cut. */
 int64_t change_flags(struct model *model, plat_addr start, plat_addr end, uint32_t flags);
+/* Whether it may be changed or moved: 0 or -EPERM. */
+int64_t check_sealed(struct model *model, const struct vma *vma);
 /* Cuts what crosses start or end, and refuses what may not be unmapped. 0 or a negative errno. */
 int64_t cut_for_unmap(struct model *model, plat_addr start, plat_addr end);
 /* Pages in [start, end), and those of them that are accounted. */
@@ -123,12 +140,14 @@ int64_t take_away(struct model *model, plat_addr start, plat_addr end);
 /* cut_for_unmap() and take_away(). */
 int64_t unmap(struct model *model, plat_addr start, plat_addr end);
 
+/* brk.c: what is asked of memory that brk makes, and exec for .bss. 0 or a negative errno. */
+int64_t check_brk_range(struct model *model, plat_addr start, plat_addr end);
+int64_t check_brk_limits(struct model *model, const struct vma *more);
+
 /* protect.c: the flags that PROT_... stand for. */
 uint32_t flags_of_prot(const struct model *model, unsigned prot);
 
 /* access.c: faults. */
-/* Gives the private mapping an identity of its own or of a neighbour. */
-void give_identity(struct model *model, struct vma_place place);
 /*
  * Touches all pages of [start, end), as if they were read, or written where that is meant to
  * happen. Without patience it stops at the first page that cannot be had: 0 or -EFAULT or
@@ -143,8 +162,7 @@ int64_t touch_all(struct model *model, plat_addr start, plat_addr end, bool writ
 int64_t may_map(struct model *model, const uint64_t *arg);
 /* brk to an address that is not below the break. */
 bool may_grow_heap(struct model *model, plat_addr brk);
-/* An access to this page, right below the VMA at `place` or further down. It can get an identity.
- */
+/* An access to this page, somewhere below the VMA at `place`, which can get an identity. */
 bool may_grow_down(struct model *model, struct vma_place place, plat_addr page);
 
 /* files.c */
@@ -167,8 +185,6 @@ int64_t call_mlockall(struct model *model, const uint64_t *arg);
 int64_t call_munlockall(struct model *model, const uint64_t *arg);
 int64_t call_mseal(struct model *model, const uint64_t *arg);
 int64_t call_mincore(struct model *model, const uint64_t *arg);
-int64_t call_setrlimit(struct model *model, const uint64_t *arg);
-int64_t call_fork(struct model *model, const uint64_t *arg);
 int64_t call_set_mm(struct model *model, const uint64_t *arg);
 /* access.c: 0, or a negative enum model_fault. */
 int64_t call_read(struct model *model, const uint64_t *arg);

@@ -26,7 +26,7 @@ plat_addr gap_start(const struct model *model, const struct vma *vma)
 
 bool is_free(const struct model *model, plat_addr start, plat_addr end)
 {
-	const struct vma *next = vmas_at(&model->vmas, vmas_find(&model->vmas, start));
+	const struct vma *next = vmas_above(&model->vmas, start);
 
 	return !next || next->start >= end;
 }
@@ -38,7 +38,7 @@ static bool hint_fits(const struct model *model, plat_addr addr, uint64_t length
 
 	if (length > end || end - length < addr)
 		return false;
-	next = vmas_at(&model->vmas, vmas_find(&model->vmas, addr));
+	next = vmas_above(&model->vmas, addr);
 	return !next || addr + length <= gap_start(model, next);
 }
 

@@ -61,10 +61,10 @@ static int64_t protect_part(struct model *model, const struct vma *vma, plat_add
 	uint64_t pages = pages_of(end - start);
 	uint32_t old = vma->flags;
 	bool was_accounted = old & VMA_ACCOUNT, untouched = is_private_anonymous(vma) && !vma->anon;
-	int64_t r;
+	int64_t r = check_sealed(model, vma);
 
-	if (rule_holds(RULE_SEALED, old & VMA_SEALED))
-		return refuse(model, RULE_SEALED, -EPERM);
+	if (r < 0)
+		return r;
 	if (rule_holds(RULE_SAME_FLAGS, flags == old))
 		return 0;
 	if (flags & VMA_WRITE) {
@@ -97,7 +97,7 @@ static int64_t protect_range(struct model *model, plat_addr start, plat_addr end
 		(model->personality & PERSONALITY_READ_IMPLIES_EXEC) && (prot & PROT_NUMBER_READ);
 
 	while (start < end) {
-		const struct vma *vma = vmas_at(&model->vmas, vmas_find(&model->vmas, start));
+		const struct vma *vma = vmas_above(&model->vmas, start);
 		uint32_t flags = rights;
 		plat_addr to;
 		int64_t r;
@@ -121,7 +121,7 @@ static int64_t protect_range(struct model *model, plat_addr start, plat_addr end
 /* Where to begin: with PROT_GROWSDOWN at the start of the stack. */
 static int64_t find_start(struct model *model, plat_addr *start, plat_addr end, unsigned grows)
 {
-	const struct vma *vma = vmas_at(&model->vmas, vmas_find(&model->vmas, *start));
+	const struct vma *vma = vmas_above(&model->vmas, *start);
 
 	if (!vma)
 		return refuse(model, RULE_HOLE, -ENOMEM);
@@ -189,7 +189,7 @@ int64_t call_mseal(struct model *model, const uint64_t *arg)
 	if (rule_holds(RULE_SEAL_HOLE, !is_covered(model, start, end)))
 		return refuse(model, RULE_SEAL_HOLE, -ENOMEM);
 	while (start < end) {
-		const struct vma *vma = vmas_at(&model->vmas, vmas_find(&model->vmas, start));
+		const struct vma *vma = vmas_above(&model->vmas, start);
 		plat_addr to;
 		int64_t r;
 

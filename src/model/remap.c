@@ -7,7 +7,7 @@
  *	FIXED, DONTUNMAP		moved; with equal sizes, since Linux 6.17, VMA after VMA
  *
  * Memory that was never written to is placed anew: it can be joined where it arrives. Memory with
- *an identity keeps its offset, and mostly cannot.
+ * an identity keeps its offset, and mostly cannot.
  */
 #include "model/parts.h"
 
@@ -77,7 +77,7 @@ static int64_t check_arguments(struct model *model, const struct remap *remap)
 
 static const struct vma *vma_of(const struct model *model, plat_addr addr)
 {
-	const struct vma *vma = vmas_at(&model->vmas, vmas_find(&model->vmas, addr));
+	const struct vma *vma = vmas_above(&model->vmas, addr);
 
 	return vma && vma->start <= addr ? vma : NULL;
 }
@@ -149,8 +149,7 @@ static int64_t check_move(struct model *model, const struct vma *vma, const stru
 
 	if (rule_holds(RULE_MAP_COUNT_REMAP, model->vmas.count >= model->machine.max_map_count - 3))
 		return refuse(model, RULE_MAP_COUNT_REMAP, -ENOMEM);
-	if (rule_holds(RULE_CUT_WHOLE,
-		       !whole && vma->file != VMA_NO_FILE && model->files[vma->file].whole))
+	if (rule_holds(RULE_CUT_WHOLE, !whole && is_whole(model, vma)))
 		return refuse(model, RULE_CUT_WHOLE, -EINVAL);
 	if ((vma->flags & VMA_ACCOUNT) && !may_commit(model, pages_of(charged)))
 		return -ENOMEM;
@@ -338,15 +337,7 @@ static int64_t relocate(struct model *model, struct remap *remap)
 	return r < 0 ? r : place_and_move(model, remap);
 }
 
-static int64_t check_sealed(struct model *model, const struct vma *vma)
-{
-	if (rule_holds(RULE_SEALED, vma->flags & VMA_SEALED))
-		return refuse(model, RULE_SEALED, -EPERM);
-	return 0;
-}
-
-/* Each VMA of the range by itself; they keep their distances. What was moved before an error stays.
- */
+/* Each VMA of the range by itself, at its distance. What was moved before an error stays. */
 static int64_t relocate_all(struct model *model, const struct remap *all)
 {
 	plat_addr at = all->addr, end = all->addr + all->old_size;
@@ -355,7 +346,7 @@ static int64_t relocate_all(struct model *model, const struct remap *all)
 	if (!vma_of(model, at))
 		return refuse(model, RULE_REMAP_NOTHING, -EFAULT);
 	while (at < end) {
-		const struct vma *vma = vmas_at(&model->vmas, vmas_find(&model->vmas, at));
+		const struct vma *vma = vmas_above(&model->vmas, at);
 		struct remap one = *all;
 
 		if (!vma || vma->start >= end)

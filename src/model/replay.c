@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "model/parts.h"
-#include "model/replay_follow.h"
+#include "model/replay_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -154,10 +154,8 @@ static int apply_exec(struct replay *replay, const struct script_line *line)
 
 static int apply_bits(struct replay *replay, const struct script_line *line)
 {
-	struct script_line bits = {.type = SCRIPT_SETTING, .value = line->value};
-
 	if (replay->model.bits != line->value && replay->model.vmas.count == 0)
-		script_set(&replay->model, &bits); /* setting 0 is `process bits` */
+		script_set_bits(&replay->model, (unsigned)line->value);
 	return 0;
 }
 
@@ -354,20 +352,6 @@ static int apply_remember(struct replay *replay, const struct script_line *line,
 	return give_name(replay, line, script_counter(&replay->model, line->counter), err);
 }
 
-/* What the script expects. */
-static bool holds(const struct model *model, const struct script_line *line)
-{
-	const struct vma *vma = vmas_at(&model->vmas, vmas_find(&model->vmas, line->vma.start));
-	const uint32_t seen = VMA_RIGHTS | VMA_MAYSHARE;
-
-	if (line->type == SCRIPT_EXPECT_COUNTER)
-		return script_counter(model, line->counter) == line->value;
-	if (line->type == SCRIPT_EXPECT_FREE)
-		return !vma || vma->start >= line->vma.end;
-	return vma && vma->start == line->vma.start && vma->end == line->vma.end &&
-	       (!line->value || (vma->flags & seen) == (line->vma.flags & seen));
-}
-
 /* What is mapped at the beginning. */
 static int apply_beginning(struct replay *replay, const struct script_line *line, struct error *err)
 {
@@ -426,7 +410,7 @@ static int apply(struct replay *replay, struct replay_step *step, struct error *
 	case SCRIPT_EXPECT_VMA:
 	case SCRIPT_EXPECT_FREE:
 	case SCRIPT_EXPECT_COUNTER:
-		step->outcome = holds(&replay->model, line) ? REPLAY_SAME : REPLAY_DIFFERENT;
+		step->outcome = script_holds(&replay->model, line) ? REPLAY_SAME : REPLAY_DIFFERENT;
 		return 0;
 	case SCRIPT_OTHER:
 		step->outcome = REPLAY_OTHER;

@@ -1,6 +1,6 @@
 /*
  * A script carried out by a model, line by line, and what it says of results held against the
- *model.
+ * model.
  *
  * What a trace begins with is mostly not known: strace shows calls, not what exec has mapped. Then
  * the trace is believed where the model cannot know better, and it learns:

@@ -110,11 +110,6 @@ static int join_pending(struct parser *parser, struct script_line *ret, bool *fo
  * What stands before a call.
  */
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static int to_pid(const char *digits)
 {
 	unsigned long pid = strtoul(digits, NULL, 10);
@@ -176,11 +171,6 @@ static void skip_prefix(struct parser *parser, struct script_line *ret)
 /*
  * Lines that are no calls.
  */
-
-static bool begins(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
 
 /* True: the line has nothing more to say. */
 static bool parse_remark(const char *at, struct script_line *ret)

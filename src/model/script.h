@@ -131,9 +131,13 @@ int script_name(struct script *script, const char *name, uint64_t value) MUST_CH
 int script_name_all(struct script *script, const struct model *model) MUST_CHECK;
 
 uint64_t script_counter(const struct model *model, enum script_counter counter);
+/* Whether what SCRIPT_EXPECT_... says is so. */
+bool script_holds(const struct model *model, const struct script_line *line);
 
 /* Carries out SCRIPT_SETTING and SCRIPT_CAPABILITIES. */
 void script_set(struct model *model, const struct script_line *line);
+/* A program of 64 or 32 bits, which begins as without ASLR and with the usual stack limit. */
+void script_set_bits(struct model *model, unsigned bits);
 
 /* "munmap(0x10000000, 4096)". What is printed can be parsed, and gives the same request. */
 void script_put_request(struct text *text, const struct model_request *request);

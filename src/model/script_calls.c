@@ -11,7 +11,6 @@
 
 #define ARGUMENTS_MOST 8
 #define DEPTH_MOST 32
-#define SIZE_NOT_KNOWN (UINT64_MAX / 2)
 
 struct call {
 	struct span name;
@@ -259,13 +258,8 @@ static int parse_opened(struct parser *parser, const struct call *call, struct s
 	ret->word = parser->script->word;
 	ret->descriptor = (int)descriptor;
 	ret->file.name = NO_FILE;
-	ret->file.size = SIZE_NOT_KNOWN;
+	ret->file.size = MODEL_SIZE_UNKNOWN;
 	return 0;
-}
-
-static bool begins(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
 }
 
 /* open(PATH, FLAGS), or openat(AT, PATH, FLAGS). */
@@ -358,7 +352,7 @@ static int parse_size(struct parser *parser, const struct call *call, struct scr
 			 call->args[1].end - call->args[1].start <= 3))
 		if (take_field(&quiet, call->args[at ? 2 : 1], "st_size", &ret->value, &found) < 0)
 			found = false;
-	if (found && ret->value < SIZE_NOT_KNOWN)
+	if (found && ret->value < MODEL_SIZE_UNKNOWN)
 		ret->type = SCRIPT_SIZE;
 	return 0;
 }

@@ -12,11 +12,6 @@
 
 #define BRACKETS_MOST 16
 
-struct script_name {
-	char name[SCRIPT_NAME_SIZE];
-	uint64_t value;
-};
-
 int complain(const struct parser *parser, const char *at, const char *format, ...)
 {
 	char sentence[400];
@@ -40,18 +35,18 @@ void skip_blanks(struct parser *parser)
 	}
 }
 
+bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
 bool take(struct parser *parser, const char *what)
 {
 	skip_blanks(parser);
-	if (strncmp(parser->at, what, strlen(what)) != 0)
+	if (!begins(parser->at, what))
 		return false;
 	parser->at += strlen(what);
 	return true;
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
 }
 
 static bool is_word(char c)
@@ -103,135 +98,19 @@ bool span_has(struct span span, const char *word)
 }
 
 /*
- * Names.
+ * Numbers. What binds least is taken first:  |  <<  + -  *  and then one number.
  */
-
-static struct script_name *find_name(const struct script *script, struct span name)
-{
-	size_t i;
-
-	for (i = 0; i < script->nnames; i++)
-		if (span_is(name, script->names[i].name))
-			return &script->names[i];
-	return NULL;
-}
-
-int script_name(struct script *script, const char *name, uint64_t value)
-{
-	const struct span span = {name, name + strlen(name)};
-	struct script_name *found = find_name(script, span);
-
-	if (!found) {
-		if (script->nnames == SCRIPT_NAMES_MOST)
-			return -ENOSPC;
-		if (list_reserve(&script->names, &script->names_room, script->nnames, 1) < 0)
-			return -ENOMEM;
-		found = &script->names[script->nnames++];
-		snprintf(found->name, sizeof(found->name), "%s", name);
-	}
-	found->value = value;
-	return 0;
-}
-
-/* The stack's range, and that of vvar and vdso. */
-static int name_special_vmas(struct script *script, const struct model *model)
-{
-	struct vma_place place = vmas_first(&model->vmas);
-	const struct vma *vma;
-	bool has_vvar = false;
-	int r = 0;
-
-	for (; r == 0 && (vma = vmas_at(&model->vmas, place));
-	     place = vmas_next(&model->vmas, place)) {
-		if (vma->flags & VMA_GROWSDOWN) {
-			r = script_name(script, "stack_start", vma->start);
-			r = r < 0 ? r : script_name(script, "stack_end", vma->end);
-		}
-		if (r < 0 || vma->file == VMA_NO_FILE || !model->files[vma->file].whole)
-			continue;
-		if (!has_vvar)
-			r = script_name(script, "vvar", vma->start);
-		has_vvar = true;
-		r = r < 0 ? r : script_name(script, "vdso", vma->start);
-		r = r < 0 ? r : script_name(script, "vdso_end", vma->end);
-	}
-	return r;
-}
-
-int script_name_all(struct script *script, const struct model *model)
-{
-	const struct model_machine *machine = &model->machine;
-	const struct script_name names[] = {
-		{"start_brk", model->start_brk},
-		{"start_data", model->start_data},
-		{"end_data", model->end_data},
-		{"start_stack", model->start_stack},
-		{"mmap_base", model->mmap_base},
-		{"legacy_base", model->legacy_base},
-		{"task_size", model->task_size},
-		{"floor", machine->lowest_hint},
-		{"guard", machine->stack_guard_gap},
-		{"map_count", model->vmas.count},
-		{"max_map_count", machine->max_map_count},
-		{"memory", machine->ram + machine->swap},
-	};
-	size_t i;
-	int r = 0;
-
-	script->all_named = true;
-	for (i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
-		r = script_name(script, names[i].name, names[i].value);
-	return r < 0 ? r : name_special_vmas(script, model);
-}
-
-uint64_t script_counter(const struct model *model, enum script_counter counter)
-{
-	switch (counter) {
-	case COUNTER_SIZE:
-		return model->counters.total * MODEL_PAGE;
-	case COUNTER_DATA:
-		return model->counters.data * MODEL_PAGE;
-	case COUNTER_STACK:
-		return model->counters.stack * MODEL_PAGE;
-	case COUNTER_LOCKED:
-		return model->counters.locked * MODEL_PAGE;
-	case COUNTER_MAPS:
-		return model->vmas.count;
-	case COUNTER_NONE:
-		break;
-	}
-	return 0;
-}
-
-/* The same; those of the model are given their names when the first is asked for. */
-static const struct script_name *look_up(struct script *script, struct span name)
-{
-	const struct script_name *found = find_name(script, name);
-
-	if (found || !script->model || script->all_named)
-		return found;
-	/* Without memory a name is missing, and that is complained of. */
-	if (script_name_all(script, script->model) < 0)
-		return NULL;
-	return find_name(script, name);
-}
 
 static int take_name(struct parser *parser, uint64_t *ret)
 {
 	const char *start = parser->at++;
 	struct span name = take_word(parser);
-	const struct script_name *found = look_up(parser->script, name);
 
-	if (!found)
+	if (!find_value(parser->script, name, ret))
 		return complain(parser, start, "$%.*s has no value", (int)(name.end - name.start),
 				name.start);
-	*ret = found->value;
 	return 0;
 }
-
-/*
- * Numbers. What binds least is taken first:  |  <<  + -  *  and then one number.
- */
 
 static int take_digits(struct parser *parser, uint64_t *ret)
 {
@@ -454,8 +333,9 @@ static int take_named(struct parser *parser, struct script_line *ret, bool *is_n
 	const char *start = parser->at++;
 	struct span name = take_word(parser);
 	size_t size = (size_t)(name.end - name.start);
+	uint64_t value;
 
-	*is_new = !look_up(parser->script, name);
+	*is_new = !find_value(parser->script, name, &value);
 	if (!*is_new) {
 		parser->at = start;
 		return 0;

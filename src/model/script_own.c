@@ -15,7 +15,6 @@
 #include "model/script_settings.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /*
@@ -111,7 +110,7 @@ static int parse_vma(struct parser *parser, struct script_line *ret)
 		r = take_perms(parser, vma);
 	skip_blanks(parser);
 	start = parser->at;
-	if (r == 0 && ((*start >= '0' && *start <= '9') || *start == '$')) {
+	if (r == 0 && (is_digit(*start) || *start == '$')) {
 		has_offset = true;
 		r = take_atom(parser, 0, &offset);
 		if (r == 0 && !is_aligned(offset, MODEL_PAGE))
@@ -144,7 +143,7 @@ static int take_file_word(struct parser *parser, struct model_file *file)
 	struct span word;
 	bool found;
 	size_t i;
-	int r = take_assigned(parser, "size=", UINT64_MAX / 2, &file->size, &found);
+	int r = take_assigned(parser, "size=", MODEL_SIZE_UNKNOWN, &file->size, &found);
 
 	if (r < 0 || found)
 		return r;
@@ -173,7 +172,7 @@ static int parse_file(struct parser *parser, struct script_line *ret)
 
 	ret->type = SCRIPT_FILE;
 	ret->file = (struct model_file){
-		.readable = true, .writable = true, .size = UINT64_MAX / 2, .name = NO_FILE};
+		.readable = true, .writable = true, .size = MODEL_SIZE_UNKNOWN, .name = NO_FILE};
 	skip_blanks(parser);
 	if (r == 0 && *parser->at == '"') {
 		r = take_string(parser);

@@ -18,9 +18,19 @@ struct span {
 	const char *start, *end;
 };
 
+static inline bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool begins(const char *text, const char *with);
+
 /* -EINVAL, and a sentence that names the line, and the column of `at`. */
 int complain(const struct parser *parser, const char *at, const char *format, ...)
 	PRINTF_LIKE(3, 4) MUST_CHECK;
+
+/* script_names.c: the value of $name. False: nobody has given it one. */
+bool find_value(struct script *script, struct span name, uint64_t *ret);
 
 /* script_number.c: each goes on behind what it took. */
 void skip_blanks(struct parser *parser); /* comments in the C manner too */

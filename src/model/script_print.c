@@ -1,14 +1,10 @@
 /* Requests, results and whole models as lines of a script. */
-#include "model/script_settings.h"
-
-#include "model/script_words.h"
+#include "model/script.h"
 
 #include "base/text.h"
 #include "model/parts.h"
-#include "model/script.h"
-
-#include <errno.h>
-#include <stdio.h>
+#include "model/script_settings.h"
+#include "model/script_words.h"
 
 static void put_hex(struct text *text, uint64_t number)
 {
@@ -252,7 +248,6 @@ static void put_setting(struct text *text, const struct setting *setting, uint64
 static void put_settings(struct text *text, const struct model *model)
 {
 	struct model usual;
-	struct script_line bits = {.type = SCRIPT_SETTING, .setting = 0, .value = model->bits};
 	size_t i;
 
 	model_init(&usual);
@@ -263,8 +258,8 @@ static void put_settings(struct text *text, const struct model *model)
 		if (setting->type != SETTING_LIMIT) {
 			if (setting_get(model, setting) != setting_get(&usual, setting))
 				put_setting(text, setting, setting_get(model, setting));
-			if (i == 0)
-				script_set(&usual, &bits);
+			if (i == 0) /* `process bits` */
+				script_set_bits(&usual, model->bits);
 			continue;
 		}
 		limits = (const void *)((const char *)model + setting->offset);
@@ -300,7 +295,7 @@ static void put_file(struct text *text, size_t number, const struct model_file *
 		    file->shmem ? " shmem" : "", file->anonymous ? " anonymous" : "",
 		    file->unmappable ? " unmappable" : "", file->noexec ? " noexec" : "",
 		    file->whole ? " whole" : "");
-	if (file->size < UINT64_MAX / 2)
+	if (file->size < MODEL_SIZE_UNKNOWN)
 		text_format(text, " size=%llu", (unsigned long long)file->size);
 	text_char(text, '\n');
 }

@@ -13,7 +13,6 @@
 #include "base/assert.h"
 #include "model/parts.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -135,14 +134,13 @@ uint64_t setting_get(const struct model *model, const struct setting *setting)
 	return *(const uint32_t *)at;
 }
 
-/* Where a program of these bits begins, without ASLR and with the usual stack limit. */
-static void set_bits(struct model *model, unsigned bits)
+void script_set_bits(struct model *model, unsigned bits)
 {
 	struct model fresh;
 
 	model_init(&fresh);
 	model->bits = bits;
-	model->task_size = bits == 32 ? 0xffffe000 : fresh.task_size;
+	model->task_size = bits == 32 ? TASK_SIZE_32 : TASK_SIZE_64;
 	model->mmap_base = bits == 32 ? 0xf7ffe000 : fresh.mmap_base;
 	model->legacy_base = bits == 32 ? 0x55555000 : fresh.legacy_base;
 	model_fini(&fresh);
@@ -153,7 +151,7 @@ static void set_field(struct model *model, const struct setting *setting, uint64
 	char *at = (char *)model + setting->offset;
 
 	if (setting->offset == offsetof(struct model, bits))
-		set_bits(model, (unsigned)value);
+		script_set_bits(model, (unsigned)value);
 	else if (is_wide(setting->type))
 		*(uint64_t *)at = value;
 	else if (setting->type == SETTING_YES)

@@ -5,7 +5,6 @@
 #include "model/parts.h"
 #include "space/kinds.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -194,14 +193,6 @@ static int name_anonymous(const struct model *model, struct space *ret, const st
  * Mappings.
  */
 
-static unsigned rights_of(const struct vma *vma)
-{
-	return (vma->flags & VMA_READ ? RIGHT_READ : 0) |
-	       (vma->flags & VMA_WRITE ? RIGHT_WRITE : 0) |
-	       (vma->flags & VMA_EXEC ? RIGHT_EXEC : 0) |
-	       (vma->flags & VMA_MAYSHARE ? RIGHT_SHARED : 0);
-}
-
 static int add_mapping(const struct model *model, const struct space *from, struct space *ret,
 		       const struct vma *vma, plat_addr stack_end)
 {
@@ -212,7 +203,7 @@ static int add_mapping(const struct model *model, const struct space *from, stru
 
 	if (r < 0)
 		return r;
-	return space_add_mapping(ret, vma->start, vma->end, rights_of(vma),
+	return space_add_mapping(ret, vma->start, vma->end, rights_of(vma->flags),
 				 anonymous ? 0 : vma->pgoff * MODEL_PAGE, file);
 }
 

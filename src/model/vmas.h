@@ -58,6 +58,11 @@ bool vmas_previous(const struct vmas *vmas, struct vma_place *place);
 
 /* The VMA at the place, or NULL at the end. Its range is changed by vmas_resize() alone. */
 struct vma *vmas_at(const struct vmas *vmas, struct vma_place place);
+/* The first VMA whose end is above addr, or NULL. */
+static inline struct vma *vmas_above(const struct vmas *vmas, plat_addr addr)
+{
+	return vmas_at(vmas, vmas_find(vmas, addr));
+}
 
 /* Puts it where it belongs; nothing may lie there. 0, or -ENOMEM and nothing has changed. */
 int vmas_insert(struct vmas *vmas, const struct vma *vma) MUST_CHECK;
