@@ -116,8 +116,10 @@ static int add_level(const struct procdir *dir, const char *folder, const char *
 		const char *file = cgroup_figure_name(&level, i);
 		char *text;
 
-		snprintf(path, sizeof(path), "%s/%s", folder, file ? file : "");
-		if (!file || procdir_read_root(dir, path, 64, &text, NULL) < 0)
+		if (!file)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, file);
+		if (procdir_read_root(dir, path, 64, &text, NULL) < 0)
 			continue;
 		cgroup_parse(&level, i, text);
 		free(text);
@@ -173,23 +175,32 @@ static int load_live(const struct procdir *dir, const char *path, unsigned versi
 	return r;
 }
 
+static int load(const struct procdir *dir, struct cgroups *cgroups)
+{
+	char *text, path[PATH_ROOM];
+	unsigned version;
+	int r = procdir_read(dir, "cgroup", TEXT_MOST, &text, NULL);
+
+	if (r < 0)
+		return r;
+	if (!find_group(text, &version, path))
+		snprintf(cgroups->why, sizeof(cgroups->why), "cgroup: it is in no group");
+	else if (dir->live)
+		r = load_live(dir, path, version, cgroups);
+	else
+		r = add_levels(dir, "cgroup", below_root(path, "/") ? path : "", version, cgroups);
+	free(text);
+	if (r == 0 && version == 1 && cgroups->nlevels == 0)
+		snprintf(cgroups->why, sizeof(cgroups->why),
+			 "cgroup: the files of its group cannot be seen from here");
+	return r;
+}
+
 int cgroups_load(const struct procdir *dir, struct cgroups *ret)
 {
 	struct cgroups cgroups = CGROUPS_EMPTY;
-	char *text, path[PATH_ROOM];
-	unsigned version = 0;
-	int r = procdir_read(dir, "cgroup", TEXT_MOST, &text, NULL);
+	int r = load(dir, &cgroups);
 
-	if (r == 0) {
-		if (!find_group(text, &version, path))
-			snprintf(cgroups.why, sizeof(cgroups.why), "cgroup: it is in no group");
-		else if (dir->live)
-			r = load_live(dir, path, version, &cgroups);
-		else
-			r = add_levels(dir, "cgroup", below_root(path, "/") ? path : "", version,
-				       &cgroups);
-		free(text);
-	}
 	if (r == -ENOMEM) {
 		cgroups_fini(&cgroups);
 		return r;
@@ -197,9 +208,6 @@ int cgroups_load(const struct procdir *dir, struct cgroups *ret)
 	if (r < 0)
 		snprintf(cgroups.why, sizeof(cgroups.why), "cgroup: %s",
 			 r == -EACCES || r == -EPERM ? "not permitted" : strerror(-r));
-	else if (cgroups.nlevels == 0 && !cgroups.why[0] && version == 1)
-		snprintf(cgroups.why, sizeof(cgroups.why),
-			 "cgroup: the files of its group cannot be seen from here");
 	*ret = cgroups;
 	return 0;
 }

@@ -166,6 +166,15 @@ void facts_thread_syscall(struct thread *thread, const char *text)
 	}
 }
 
+/* Behind a line's name, the first number; or UNKNOWN. */
+static uint64_t number_of(const char *text, const char *name)
+{
+	const char *s = line_of(text, name);
+	uint64_t value;
+
+	return s && number(s, &value) ? value : UNKNOWN;
+}
+
 int facts_inner_pid(const char *text)
 {
 	const char *s = line_of(text, "NSpid:");
@@ -202,27 +211,19 @@ static uint64_t mask_of(const char *text, const char *name)
 
 void facts_status(struct space *space, const char *text)
 {
+	struct process *process = &space->process;
+	uint64_t uid = number_of(text, "Uid:");
+	uint64_t pid = number_of(text, "Tgid:"); /* of a thread: whose it is */
 	unsigned i;
 
 	for (i = 0; i < NFIGURES; i++)
 		space->figures[i] = kib_of(text, figure_name(i));
-	space->process.capabilities = mask_of(text, "CapEff:");
-	{
-		const char *s = line_of(text, "Uid:");
-		uint64_t uid;
-
-		if (s && number(s, &uid))
-			space->process.uid = (unsigned)uid;
-	}
-	{
-		/* Of a thread, /proc/TID/status tells whose it is. */
-		const char *s = line_of(text, "Tgid:");
-		uint64_t pid;
-
-		if (s && number(s, &pid) && pid <= INT32_MAX)
-			space->process.pid = (int)pid;
-	}
-	space->process.inner_pid = facts_inner_pid(text);
+	process->capabilities = mask_of(text, "CapEff:");
+	if (uid != UNKNOWN)
+		process->uid = (unsigned)uid;
+	if (pid <= INT32_MAX)
+		process->pid = (int)pid;
+	process->inner_pid = facts_inner_pid(text);
 }
 
 void facts_meminfo(struct space *space, const char *text)

@@ -20,16 +20,6 @@ struct trial {
 	uint64_t prot;	  /* of a mapping */
 };
 
-static bool failed(int64_t value)
-{
-	return value < 0 && value > -4096;
-}
-
-static int64_t call(const struct trial *trial, enum puppet_call call, uint64_t a, uint64_t b)
-{
-	return puppet_call(&trial->probe->puppet, call, (uint64_t[6]){a, b});
-}
-
 /* The most pages that fit. */
 static int measure(const struct trial *trial, uint64_t predicted, uint64_t most, uint64_t *ret)
 {
@@ -60,11 +50,12 @@ static int measure(const struct trial *trial, uint64_t predicted, uint64_t most,
 /* What a single request may ask for at most: overcommit by heuristic. */
 static uint64_t step_size(const struct trial *trial)
 {
-	const struct model_machine *machine = &trial->probe->model->machine;
+	const struct model *model = trial->probe->model;
+	const struct model_machine *machine = &model->machine;
 
-	return machine->overcommit_mode == 0 ? align_down(machine->ram, MODEL_PAGE) +
-						       align_down(machine->swap, MODEL_PAGE)
-					     : trial->probe->model->task_size;
+	if (machine->overcommit_mode != 0)
+		return model->task_size;
+	return align_down(machine->ram, MODEL_PAGE) + align_down(machine->swap, MODEL_PAGE);
 }
 
 /*
@@ -73,7 +64,7 @@ static uint64_t step_size(const struct trial *trial)
 
 static int64_t move_break(const struct trial *trial, plat_addr brk)
 {
-	return call(trial, PUPPET_BRK, brk, 0);
+	return puppet_call3(&trial->probe->puppet, PUPPET_BRK, brk, 0, 0);
 }
 
 static int heap_fits(const struct trial *trial, uint64_t pages)
@@ -97,36 +88,36 @@ static int heap_fits(const struct trial *trial, uint64_t pages)
 
 static int mapping_fits(const struct trial *trial, uint64_t pages)
 {
+	struct puppet *puppet = &trial->probe->puppet;
 	uint64_t size = pages * MODEL_PAGE;
-	const uint64_t arg[6] = {0, size, trial->prot, MAP_PRIVATE | MAP_ANONYMOUS,
-				 trial->probe->puppet.bits == 32 ? UINT32_MAX : UINT64_MAX};
 	int64_t addr;
 
 	if (pages == 0)
 		return 1;
 	if (size > trial->probe->model->task_size)
 		return 0;
-	addr = puppet_call(&trial->probe->puppet, PUPPET_MMAP, arg);
+	addr = puppet_map(puppet, 0, size, trial->prot, MAP_PRIVATE);
 	if (addr == -ESRCH)
 		return -ESRCH;
-	if (failed(addr))
+	if (puppet_failed(addr))
 		return 0;
-	return failed(call(trial, PUPPET_MUNMAP, (uint64_t)addr, size)) ? -EIO : 1;
+	if (puppet_failed(puppet_call3(puppet, PUPPET_MUNMAP, (uint64_t)addr, size, 0)))
+		return -EIO;
+	return 1;
 }
 
 /*
  * Stacks. The kernel writes a few bytes to the lowest page, and finds the stack too short.
  */
 
-static bool is_mapped(const struct trial *trial, plat_addr page)
+static bool is_mapped(struct puppet *puppet, plat_addr page)
 {
-	const uint64_t arg[6] = {page, MODEL_PAGE, MS_ASYNC};
-
-	return !failed(puppet_call(&trial->probe->puppet, PUPPET_MSYNC, arg));
+	return !puppet_failed(puppet_call3(puppet, PUPPET_MSYNC, page, MODEL_PAGE, MS_ASYNC));
 }
 
 static int stack_fits(const struct trial *trial, uint64_t pages)
 {
+	struct puppet *puppet = &trial->probe->puppet;
 	plat_addr end = trial->at - pages * MODEL_PAGE, at = trial->at;
 	bool fits = true;
 
@@ -137,11 +128,12 @@ static int stack_fits(const struct trial *trial, uint64_t pages)
 	while (at > end && fits) {
 		plat_addr next = at - min_u64(at - end, step_size(trial));
 
-		call(trial, PUPPET_GETCPU, next, 0);
-		fits = is_mapped(trial, next);
+		puppet_call3(puppet, PUPPET_GETCPU, next, 0, 0);
+		fits = is_mapped(puppet, next);
 		at = fits ? next : at;
 	}
-	if (at < trial->at && failed(call(trial, PUPPET_MUNMAP, at, trial->at - at)))
+	if (at < trial->at &&
+	    puppet_failed(puppet_call3(puppet, PUPPET_MUNMAP, at, trial->at - at, 0)))
 		return -EIO;
 	return fits;
 }
@@ -152,17 +144,14 @@ static int stack_fits(const struct trial *trial, uint64_t pages)
 
 static int add_thread(const struct trial *trial, const struct headroom_request *request)
 {
-	const uint64_t arg[6] = {0, request->stack_size + request->guard_size, PROT_NONE,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK,
-				 trial->probe->puppet.bits == 32 ? UINT32_MAX : UINT64_MAX};
-	int64_t addr = puppet_call(&trial->probe->puppet, PUPPET_MMAP, arg);
-	uint64_t open[6] = {0, request->stack_size, PROT_READ | PROT_WRITE};
+	struct puppet *puppet = &trial->probe->puppet;
+	int64_t r = puppet_map(puppet, 0, request->stack_size + request->guard_size, PROT_NONE,
+			       MAP_PRIVATE | MAP_STACK);
 
-	if (!failed(addr)) {
-		open[0] = (uint64_t)addr + request->guard_size;
-		addr = puppet_call(&trial->probe->puppet, PUPPET_MPROTECT, open);
-	}
-	return addr == -ESRCH ? -ESRCH : !failed(addr);
+	if (!puppet_failed(r))
+		r = puppet_call3(puppet, PUPPET_MPROTECT, (uint64_t)r + request->guard_size,
+				 request->stack_size, PROT_READ | PROT_WRITE);
+	return r == -ESRCH ? -ESRCH : !puppet_failed(r);
 }
 
 static int try_threads(const struct trial *trial, const struct headroom_request *request,
@@ -232,6 +221,21 @@ static int try_new(struct probe *probe, const struct headroom_request *request,
 	return try_threads(&trial, request, &headrooms->threads);
 }
 
+static int try_all(struct probe *probe, const struct headroom_request *request,
+		   struct headrooms *headrooms, struct error *err)
+{
+	int r = try_in_place(probe, headrooms);
+
+	if (r == 0) {
+		r = probe_fill_rest(probe, err);
+		if (r < 0)
+			return r;
+		r = try_new(probe, request, headrooms);
+	}
+	return r < 0 ? fail(err, -r, "the probe ended, or could not take back what it was granted")
+		     : 0;
+}
+
 static int copy(const struct headrooms *from, struct headrooms *ret)
 {
 	struct headrooms headrooms = *from;
@@ -259,17 +263,7 @@ int probe_headrooms(const struct model *model, const struct headroom_request *re
 		puppet_end(&probe.puppet);
 		return fail(err, -r, "the probe");
 	}
-	r = try_in_place(&probe, &headrooms);
-	if (r < 0)
-		r = fail(err, -r, "the probe ended, or could not take back what it was granted");
-	if (r == 0)
-		r = probe_fill_rest(&probe, err);
-	if (r == 0) {
-		r = try_new(&probe, request, &headrooms);
-		if (r < 0)
-			r = fail(err, -r,
-				 "the probe ended, or could not take back what it was granted");
-	}
+	r = try_all(&probe, request, &headrooms, err);
 	puppet_end(&probe.puppet);
 	if (r < 0)
 		headrooms_fini(&headrooms);

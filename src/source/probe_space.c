@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -29,11 +28,6 @@
 static uint64_t size_of(const struct vma *vma)
 {
 	return vma->end - vma->start;
-}
-
-static bool failed(int64_t value)
-{
-	return value < 0 && value > -4096;
 }
 
 /*
@@ -135,32 +129,18 @@ static bool is_too_large_to_charge(const struct model *model, const struct vma *
 	       size_of(vma) > model->machine.ram + model->machine.swap;
 }
 
-static int64_t map(struct puppet *puppet, plat_addr start, uint64_t size, uint64_t prot,
-		   uint64_t flags)
-{
-	const uint64_t arg[6] = {start, size, prot, flags | MAP_ANONYMOUS | MAP_FIXED,
-				 puppet->bits == 32 ? UINT32_MAX : UINT64_MAX};
-
-	return puppet_call(puppet, PUPPET_MMAP, arg);
-}
-
-static int64_t call(struct puppet *puppet, enum puppet_call call, uint64_t a, uint64_t b,
-		    uint64_t c)
-{
-	return puppet_call(puppet, call, (uint64_t[6]){a, b, c});
-}
-
 static int64_t make_mapping(struct probe *probe, const struct vma *vma)
 {
-	uint64_t flags = vma->flags & (VMA_SHARED | VMA_MAYSHARE) ? MAP_SHARED : MAP_PRIVATE;
+	uint64_t flags = MAP_FIXED;
 
+	flags |= vma->flags & (VMA_SHARED | VMA_MAYSHARE) ? MAP_SHARED : MAP_PRIVATE;
 	if (vma->flags & VMA_GROWSDOWN)
 		flags |= MAP_GROWSDOWN;
 	if (vma->flags & VMA_NOHUGEPAGE)
 		flags |= MAP_STACK;
 	if ((vma->flags & VMA_NORESERVE) || is_too_large_to_charge(probe->model, vma))
 		flags |= MAP_NORESERVE;
-	return map(&probe->puppet, vma->start, size_of(vma), prot_of(vma), flags);
+	return puppet_map(&probe->puppet, vma->start, size_of(vma), prot_of(vma), flags);
 }
 
 /* Whether the kernel could make one of the two. */
@@ -188,9 +168,9 @@ static int advise(struct probe *probe, const struct vma *vma, const struct vma *
 		return 0;
 	}
 	advising->advice = advising->advice == MADV_SEQUENTIAL ? MADV_RANDOM : MADV_SEQUENTIAL;
-	r = call(&probe->puppet, PUPPET_MADVISE, vma->start, size_of(vma),
-		 (uint64_t)advising->advice);
-	return failed(r) ? (int)r : 0;
+	r = puppet_call3(&probe->puppet, PUPPET_MADVISE, vma->start, size_of(vma),
+			 (uint64_t)advising->advice);
+	return puppet_failed(r) ? (int)r : 0;
 }
 
 static int lock(struct probe *probe, const struct vma *vma)
@@ -198,8 +178,9 @@ static int lock(struct probe *probe, const struct vma *vma)
 	int64_t r = 0;
 
 	if (vma->flags & VMA_LOCKED) /* on fault: nothing is touched */
-		r = call(&probe->puppet, PUPPET_MLOCK2, vma->start, size_of(vma), MLOCK_ONFAULT);
-	return failed(r) ? (int)r : 0;
+		r = puppet_call3(&probe->puppet, PUPPET_MLOCK2, vma->start, size_of(vma),
+				 MLOCK_ONFAULT);
+	return puppet_failed(r) ? (int)r : 0;
 }
 
 static int make_mappings(struct probe *probe, struct error *err)
@@ -215,11 +196,11 @@ static int make_mappings(struct probe *probe, struct error *err)
 
 		if (vma->start != probe->code.start)
 			r = make_mapping(probe, vma);
-		if (!failed(r))
+		if (!puppet_failed(r))
 			r = advise(probe, vma, next, &advising);
-		if (!failed(r))
+		if (!puppet_failed(r))
 			r = lock(probe, vma);
-		if (failed(r))
+		if (puppet_failed(r))
 			return fail(err, (int)-r, "the probe cannot have a mapping at 0x%llx",
 				    (unsigned long long)vma->start);
 		advising.before = vma;
@@ -231,11 +212,11 @@ static int clear(struct probe *probe, struct error *err)
 {
 	struct puppet *puppet = &probe->puppet;
 	plat_addr end = probe->model->task_size;
-	int64_t r = call(puppet, PUPPET_MUNMAP, 0, probe->code.start, 0);
+	int64_t r = puppet_call3(puppet, PUPPET_MUNMAP, 0, probe->code.start, 0);
 
-	if (!failed(r) && probe->code.end < end)
-		r = call(puppet, PUPPET_MUNMAP, probe->code.end, end - probe->code.end, 0);
-	return failed(r) ? fail(err, (int)-r, "the probe cannot be emptied") : 0;
+	if (!puppet_failed(r) && probe->code.end < end)
+		r = puppet_call3(puppet, PUPPET_MUNMAP, probe->code.end, end - probe->code.end, 0);
+	return puppet_failed(r) ? fail(err, (int)-r, "the probe cannot be emptied") : 0;
 }
 
 /*
@@ -250,6 +231,7 @@ static plat_addr known_or(plat_addr addr, plat_addr otherwise)
 static int set_break(struct probe *probe, struct error *err)
 {
 	const struct model *model = probe->model;
+	struct puppet *puppet = &probe->puppet;
 	plat_addr any = probe->code.start;
 	const struct prctl_mm_map map = {
 		.start_code = known_or(model->start_code, any),
@@ -271,12 +253,11 @@ static int set_break(struct probe *probe, struct error *err)
 		      "it fits in the puppet's data");
 	if (model->brk == UNKNOWN || model->start_brk == UNKNOWN)
 		return 0;
-	r = puppet_put(&probe->puppet, &map, sizeof(map));
+	r = puppet_put(puppet, &map, sizeof(map));
 	if (r == 0)
-		r = puppet_call(
-			&probe->puppet, PUPPET_PRCTL,
-			(uint64_t[6]){PR_SET_MM, PR_SET_MM_MAP, probe->puppet.data, sizeof(map)});
-	return failed(r) ? fail(err, (int)-r, "the probe's break") : 0;
+		r = puppet_call(puppet, PUPPET_PRCTL,
+				(uint64_t[6]){PR_SET_MM, PR_SET_MM_MAP, puppet->data, sizeof(map)});
+	return puppet_failed(r) ? fail(err, (int)-r, "the probe's break") : 0;
 }
 
 static int set_locks(struct probe *probe, struct error *err)
@@ -284,8 +265,8 @@ static int set_locks(struct probe *probe, struct error *err)
 	int64_t r = 0;
 
 	if (probe->model->new_flags & VMA_LOCKED)
-		r = call(&probe->puppet, PUPPET_MLOCKALL, MCL_FUTURE | MCL_ONFAULT, 0, 0);
-	return failed(r) ? fail(err, (int)-r, "the probe's locks") : 0;
+		r = puppet_call3(&probe->puppet, PUPPET_MLOCKALL, MCL_FUTURE | MCL_ONFAULT, 0, 0);
+	return puppet_failed(r) ? fail(err, (int)-r, "the probe's locks") : 0;
 }
 
 static int set_personality(struct probe *probe, struct error *err)
@@ -294,8 +275,8 @@ static int set_personality(struct probe *probe, struct error *err)
 	int64_t r = 0;
 
 	if (personality & PERSONALITY_READ_IMPLIES_EXEC)
-		r = call(&probe->puppet, PUPPET_PERSONALITY, personality, 0, 0);
-	return failed(r) ? fail(err, (int)-r, "the probe's personality") : 0;
+		r = puppet_call3(&probe->puppet, PUPPET_PERSONALITY, personality, 0, 0);
+	return puppet_failed(r) ? fail(err, (int)-r, "the probe's personality") : 0;
 }
 
 /* The hard limit stays where it is: only the soft one is asked for, with one exception. */
@@ -377,9 +358,9 @@ static int drop_capabilities(struct probe *probe, uint64_t held, struct error *e
 		return 0;
 	r = puppet_put(&probe->puppet, &set, sizeof(set));
 	if (r == 0)
-		r = call(&probe->puppet, PUPPET_CAPSET, probe->puppet.data,
-			 probe->puppet.data + sizeof(set.header), 0);
-	return failed(r) ? fail(err, (int)-r, "the probe's capabilities") : 0;
+		r = puppet_call3(&probe->puppet, PUPPET_CAPSET, probe->puppet.data,
+				 probe->puppet.data + sizeof(set.header), 0);
+	return puppet_failed(r) ? fail(err, (int)-r, "the probe's capabilities") : 0;
 }
 
 /*
@@ -506,23 +487,73 @@ int probe_make(const struct model *model, struct probe *ret, struct error *err)
  * What searches of the probe would find, and those of the model would not.
  *
  * Without randomization the search from below begins a little lower, and where the stack's limit
- *was unlimited, the search from above a little higher:
+ * was unlimited, the search from above a little higher:
  *
- *	from above, 	| model's end | probe's end |
- *	from below			            | probe's begin | model's begin |
- *	filled		              |/////////////|///////////////|
+ *	from above	 model's end | probe's end |
+ *	from below			           | probe's begin | model's begin
+ *	filled		             |/////////////|///////////////|
  *
- * What is free there is filled with memory without rights, and RLIMIT_AS raised by it. So that
- *there are not more mappings than before, a filler swallows the mapping below it, or elsewhere two
- * mappings become one.
+ * What is free there is filled with memory without rights, and RLIMIT_AS raised by it. Each filler
+ * is a mapping that the process has not. So for each, two neighbours become one: mappings that
+ * nobody needs any more, or the filler itself and what it touches.
  */
 
 struct filling {
 	struct probe *probe;
 	plat_addr start, end; /* what is filled, where it is free */
-	uint64_t bytes;
-	size_t n; /* mappings that are too many now */
+	struct vmas vmas;     /* the mappings, and among them the fillers */
+	uint64_t bytes;	      /* of the fillers */
+	size_t n;	      /* mappings that are too many */
 };
+
+/* Flags that no mapping of a process has: of fillers to be made, and of what has become one. */
+enum { TO_FILL = VMA_DONTDUMP, JOINED = VMA_DONTCOPY };
+
+static int plan_filler(struct filling *filling, plat_addr start, plat_addr end)
+{
+	const struct vma filler = {
+		.start = start, .end = end, .flags = TO_FILL, .file = VMA_NO_FILE};
+
+	if (start >= end)
+		return 0;
+	filling->n++;
+	filling->bytes += end - start;
+	return vmas_insert(&filling->vmas, &filler);
+}
+
+static int plan_fillers(struct filling *filling)
+{
+	const struct vmas *vmas = &filling->probe->model->vmas;
+	struct vma_place place = vmas_find(vmas, filling->start);
+	plat_addr end = filling->start; /* of what is planned */
+	int r = vmas_copy(vmas, &filling->vmas);
+
+	for (; r == 0 && end < filling->end; place = vmas_next(vmas, place)) {
+		const struct vma *above = vmas_at(vmas, place);
+
+		r = plan_filler(filling, end,
+				above ? min_u64(above->start, filling->end) : filling->end);
+		end = above ? above->end : filling->end;
+	}
+	return r;
+}
+
+/* Instead of all that is there. The advice sets it apart from its neighbours. */
+static int fill(struct filling *filling, plat_addr start, plat_addr end, int advice)
+{
+	struct puppet *puppet = &filling->probe->puppet;
+	uint64_t size = end - start;
+	int64_t r;
+
+	/* With as many mappings as can be, mmap does not even replace one. */
+	r = puppet_call3(puppet, PUPPET_MUNMAP, start, size, 0);
+	if (!puppet_failed(r))
+		r = puppet_map(puppet, start, size, PROT_NONE,
+			       MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE);
+	if (!puppet_failed(r))
+		r = puppet_call3(puppet, PUPPET_MADVISE, start, size, (uint64_t)advice);
+	return puppet_failed(r) ? (int)r : 0;
+}
 
 static bool can_be_replaced(const struct probe *probe, const struct vma *vma)
 {
@@ -530,72 +561,40 @@ static bool can_be_replaced(const struct probe *probe, const struct vma *vma)
 	       vma->start != probe->code.start;
 }
 
-/* Memory without rights instead of all that is there; the advice sets it apart from neighbours. */
-static int fill(struct filling *filling, plat_addr start, plat_addr end, int advice)
+static bool is_pair(const struct probe *probe, const struct vma *low, const struct vma *high)
 {
-	struct puppet *puppet = &filling->probe->puppet;
-	int64_t r = map(puppet, start, end - start, PROT_NONE, MAP_PRIVATE | MAP_NORESERVE);
-
-	if (!failed(r))
-		r = call(puppet, PUPPET_MADVISE, start, end - start, (uint64_t)advice);
-	return failed(r) ? (int)r : 0;
+	return low && low->end == high->start && can_be_replaced(probe, low) &&
+	       can_be_replaced(probe, high);
 }
 
-/* The gap between two mappings, either of which may be missing. */
-static int fill_gap(struct filling *filling, const struct vma *below, const struct vma *above)
+/* Where `low` is part of a pair already, the kernel makes one of all three. */
+static int join_pairs(struct filling *filling)
 {
-	plat_addr start = max_u64(filling->start, below ? below->end : 0);
-	plat_addr end = min_u64(filling->end, above ? above->start : UINT64_MAX);
+	struct vma_place place = vmas_first(&filling->vmas);
+	struct vma *low = NULL, *high;
+	int r = 0;
 
-	if (start >= end)
-		return 0;
-	filling->bytes += end - start;
-	if (below && below->end == start && can_be_replaced(filling->probe, below))
-		return fill(filling, below->start, end, MADV_DONTDUMP);
-	filling->n++;
-	return fill(filling, start, end, MADV_DONTDUMP);
-}
-
-static int fill_gaps(struct filling *filling)
-{
-	const struct vmas *vmas = &filling->probe->model->vmas;
-	struct vma_place place = vmas_find(vmas, filling->start);
-	struct vma_place before = place;
-	const struct vma *below = vmas_previous(vmas, &before) ? vmas_at(vmas, before) : NULL;
-	const struct vma *above;
-	int r;
-
-	do {
-		above = vmas_at(vmas, place);
-		r = fill_gap(filling, below, above);
-		place = vmas_next(vmas, place);
-		below = above;
-	} while (r == 0 && above && above->end < filling->end);
+	for (; r == 0 && filling->n > 0 && (high = vmas_at(&filling->vmas, place)); low = high) {
+		if (is_pair(filling->probe, low, high)) {
+			r = fill(filling, low->start, high->end, MADV_DONTFORK);
+			low->flags = high->flags = JOINED;
+			filling->n--;
+		}
+		place = vmas_next(&filling->vmas, place);
+	}
 	return r;
 }
 
-/* MADV_DONTFORK sets pairs apart from all others, and from each other nothing needs to. */
-static int join_pairs(struct filling *filling)
+static int make_fillers(struct filling *filling)
 {
-	const struct vmas *vmas = &filling->probe->model->vmas;
-	struct vma_place place = vmas_first(vmas);
-	const struct vma *low = NULL, *high;
+	struct vma_place place = vmas_first(&filling->vmas);
+	const struct vma *vma;
 	int r = 0;
 
-	for (; filling->n > 0 && r == 0 && (high = vmas_at(vmas, place));
-	     place = vmas_next(vmas, place)) {
-		bool is_pair = low && low->end == high->start &&
-			       (high->end < filling->start || low->start >= filling->end) &&
-			       can_be_replaced(filling->probe, low) &&
-			       can_be_replaced(filling->probe, high);
-
-		if (is_pair) {
-			r = fill(filling, low->start, high->end, MADV_DONTFORK);
-			filling->n--;
-		}
-		low = is_pair ? NULL
-			      : high; /* the next one touches the pair, and is not part of it */
-	}
+	for (; r == 0 && (vma = vmas_at(&filling->vmas, place));
+	     place = vmas_next(&filling->vmas, place))
+		if (vma->flags == TO_FILL)
+			r = fill(filling, vma->start, vma->end, MADV_DONTDUMP);
 	return r;
 }
 
@@ -611,6 +610,30 @@ static int raise_as_limit(struct probe *probe, uint64_t bytes, struct error *err
 		return fail(err, errno, "the probe's RLIMIT_AS");
 	limit.soft = min_u64(add_capped(limit.soft, bytes), now.rlim_max);
 	return set_limit(probe, RLIMIT_AS, &limit, false, "RLIMIT_AS", err);
+}
+
+/* Where new mappings are locked, fillers must not be: they would count in RLIMIT_MEMLOCK. */
+static int unlock(struct probe *probe, struct error *err)
+{
+	int64_t r = 0;
+
+	if (probe->model->new_flags & VMA_LOCKED)
+		r = puppet_call3(&probe->puppet, PUPPET_MUNLOCKALL, 0, 0, 0);
+	return puppet_failed(r) ? fail(err, (int)-r, "the probe's locks") : 0;
+}
+
+static int lock_again(struct probe *probe, struct error *err)
+{
+	const struct vmas *vmas = &probe->model->vmas;
+	struct vma_place place = vmas_first(vmas);
+	const struct vma *vma;
+	int r = 0;
+
+	if (!(probe->model->new_flags & VMA_LOCKED))
+		return 0;
+	for (; r == 0 && (vma = vmas_at(vmas, place)); place = vmas_next(vmas, place))
+		r = lock(probe, vma);
+	return r < 0 ? fail(err, -r, "the probe's locks") : set_locks(probe, err);
 }
 
 /* Where both searches end in the same place there is nothing to fill. */
@@ -630,24 +653,41 @@ static void find_range(struct filling *filling)
 	}
 }
 
+/* Pairs first: they make room where there are as many mappings as can be. */
+static int fill_range(struct filling *filling, struct error *err)
+{
+	int r = plan_fillers(filling);
+
+	if (r == 0)
+		r = join_pairs(filling);
+	if (r == 0 && filling->n > 0)
+		return fail(err, -ENOTSUP,
+			    "the probe would have more mappings than the process: no two of them "
+			    "could become one");
+	if (r == 0)
+		r = make_fillers(filling);
+	return r < 0 ? fail(err, -r,
+			    "the probe cannot hide where it searches more than the process")
+		     : 0;
+}
+
 int probe_fill_rest(struct probe *probe, struct error *err)
 {
-	struct filling filling = {.probe = probe};
+	struct filling filling = {.probe = probe, .vmas = VMAS_EMPTY};
 	int r;
 
 	find_range(&filling);
 	if (filling.start >= filling.end)
 		return 0;
 	r = raise_as_limit(probe, UINT64_MAX, err);
-	if (r < 0)
-		return r;
-	r = fill_gaps(&filling);
 	if (r == 0)
-		r = join_pairs(&filling);
-	if (r == 0 && filling.n > 0)
-		r = -ENOTSUP;
-	if (r < 0)
-		return fail(err, -r,
-			    "the probe cannot hide where it searches more than the process");
-	return raise_as_limit(probe, filling.bytes, err);
+		r = unlock(probe, err);
+	if (r == 0)
+		r = fill_range(&filling, err);
+	if (r == 0)
+		r = lock_again(probe, err);
+	if (r == 0)
+		r = raise_as_limit(probe, filling.bytes, err);
+	vmas_fini(&filling.vmas);
+	return r;
 }

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -137,8 +136,7 @@ _Noreturn static void become_puppet(const struct puppet_start *start, int progra
 	_exit(EXIT_FAILURE);
 }
 
-/* Waits until it stops. 0 if by a trap; -ESRCH if it has ended, or something else has stopped it.
- */
+/* Until it stops. 0 if by a trap; -ESRCH if it has ended, or something else has stopped it. */
 static int await_trap(struct puppet *puppet)
 {
 	int status;
@@ -228,6 +226,21 @@ int64_t puppet_call(struct puppet *puppet, enum puppet_call call, const uint64_t
 		return value;
 	puppet_end(puppet);
 	return -ESRCH;
+}
+
+int64_t puppet_call3(struct puppet *puppet, enum puppet_call call, uint64_t a, uint64_t b,
+		     uint64_t c)
+{
+	return puppet_call(puppet, call, (uint64_t[6]){a, b, c});
+}
+
+int64_t puppet_map(struct puppet *puppet, plat_addr addr, uint64_t size, uint64_t prot,
+		   uint64_t flags)
+{
+	const uint64_t no_file = UINT64_MAX;
+
+	return puppet_call(puppet, PUPPET_MMAP,
+			   (uint64_t[6]){addr, size, prot, flags | MAP_ANONYMOUS, no_file});
 }
 
 int puppet_put(struct puppet *puppet, const void *from, unsigned size)

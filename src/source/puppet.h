@@ -9,6 +9,7 @@
 #ifndef SOURCE_PUPPET_H
 #define SOURCE_PUPPET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -24,6 +25,7 @@ enum puppet_call {
 	PUPPET_MMAP, /* the offset is 0 */
 	PUPPET_MPROTECT,
 	PUPPET_MSYNC,
+	PUPPET_MUNLOCKALL,
 	PUPPET_MUNMAP,
 	PUPPET_PERSONALITY,
 	PUPPET_PRCTL,
@@ -44,8 +46,7 @@ struct puppet_start {
 	unsigned bits;	      /* 64 or 32 */
 	plat_addr start, end; /* of its mapping: whole pages, private, readable, executable */
 	unsigned personality;
-	uint64_t
-		stack_limit; /* RLIMIT_STACK while it is executed: decides where the mmap zone is */
+	uint64_t stack_limit; /* while it is executed: decides where the mmap zone is */
 };
 
 /* 0, and *ret is the caller's to puppet_end(); -ENOTSUP on other processors; -errno. */
@@ -58,6 +59,18 @@ void puppet_end(struct puppet *puppet);
  * and then all later calls say the same.
  */
 int64_t puppet_call(struct puppet *puppet, enum puppet_call call, const uint64_t arg[6]);
+/* With three arguments; the others are 0. */
+int64_t puppet_call3(struct puppet *puppet, enum puppet_call call, uint64_t a, uint64_t b,
+		     uint64_t c);
+/* mmap of anonymous memory. */
+int64_t puppet_map(struct puppet *puppet, plat_addr addr, uint64_t size, uint64_t prot,
+		   uint64_t flags);
+
+/* Whether a call has returned an errno. */
+static inline bool puppet_failed(int64_t value)
+{
+	return value < 0 && value > -4096;
+}
 
 /* Writes to its data; `size` is a multiple of 8. 0 or -errno. */
 int puppet_put(struct puppet *puppet, const void *from, unsigned size) MUST_CHECK;

@@ -6,7 +6,7 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <string.h>
+#include <stddef.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
 
@@ -16,15 +16,14 @@ static const struct puppet_machine machines[2] = {
 };
 
 /* Of 64-bit and of 32-bit programs. mmap of the latter is mmap2. */
-static const struct {
-	uint16_t number[2];
-} calls[NPUPPET_CALLS] = {
-	[PUPPET_BRK] = {{12, 45}},	     [PUPPET_CAPSET] = {{126, 185}},
-	[PUPPET_GETCPU] = {{309, 318}},	     [PUPPET_MADVISE] = {{28, 219}},
-	[PUPPET_MLOCK2] = {{325, 376}},	     [PUPPET_MLOCKALL] = {{151, 152}},
-	[PUPPET_MMAP] = {{9, 192}},	     [PUPPET_MPROTECT] = {{10, 125}},
-	[PUPPET_MSYNC] = {{26, 144}},	     [PUPPET_MUNMAP] = {{11, 91}},
-	[PUPPET_PERSONALITY] = {{135, 136}}, [PUPPET_PRCTL] = {{157, 172}},
+static const uint16_t numbers[NPUPPET_CALLS][2] = {
+	[PUPPET_BRK] = {12, 45},      [PUPPET_CAPSET] = {126, 185},
+	[PUPPET_GETCPU] = {309, 318}, [PUPPET_MADVISE] = {28, 219},
+	[PUPPET_MLOCK2] = {325, 376}, [PUPPET_MLOCKALL] = {151, 152},
+	[PUPPET_MMAP] = {9, 192},     [PUPPET_MPROTECT] = {10, 125},
+	[PUPPET_MSYNC] = {26, 144},   [PUPPET_MUNLOCKALL] = {152, 153},
+	[PUPPET_MUNMAP] = {11, 91},   [PUPPET_PERSONALITY] = {135, 136},
+	[PUPPET_PRCTL] = {157, 172},
 };
 
 const struct puppet_machine *puppet_machine(unsigned bits)
@@ -39,7 +38,7 @@ int puppet_set_registers(const struct puppet *puppet, enum puppet_call call, con
 	if (ptrace(PTRACE_GETREGS, puppet->pid, NULL, &regs) < 0)
 		return -errno;
 	regs.rip = puppet->code;
-	regs.rax = calls[call].number[puppet->bits == 32];
+	regs.rax = numbers[call][puppet->bits == 32];
 	regs.orig_rax = -1ULL; /* no call is under way that could be done again */
 	if (puppet->bits == 32) {
 		regs.rbx = (uint32_t)arg[0];

@@ -9,7 +9,6 @@
 #include "view/headroom.h"
 
 #include "model/from_space.h"
-#include "space/kinds.h"
 #include "view/document.h"
 #include "view/units.h"
 
@@ -18,7 +17,7 @@
 #include <string.h>
 
 #define SCHEMA 1
-#define CELL 160
+#define CELL HEADROOM_WORDS
 #define NAME_LEAST 10
 /* Guesses that no look at a process can spare; the man page has them. */
 #define ALWAYS (1u << GUESS_IDENTITY | 1u << GUESS_BREAK | 1u << GUESS_BASE)
@@ -82,25 +81,6 @@ struct headroom_checked headroom_check(const struct headroom_report *report)
  * Words.
  */
 
-/* The last part of a path is enough to know a neighbour by. */
-static char *name_of(const struct space *space, plat_addr start, char *to)
-{
-	const struct region *region = space_find(space, start);
-	char name[256];
-	const char *short_name = name, *slash;
-
-	if (!region) {
-		snprintf(to, CELL, "-");
-		return to;
-	}
-	region_name(space, region, name, sizeof(name));
-	for (slash = name; *slash; slash++)
-		if (*slash == '/' && slash[1])
-			short_name = slash + 1;
-	snprintf(to, CELL, "%s %.120s", kind_name((enum kind)region->kind), short_name);
-	return to;
-}
-
 static void what_of(const struct headroom_report *report, const struct headroom *headroom,
 		    bool is_main, char *to)
 {
@@ -154,7 +134,7 @@ static void stopped_by(const struct headroom_report *report, const struct headro
 		       bool bytes, char *to)
 {
 	uint64_t limit = limit_of(report->model, headroom->rule);
-	char because[HEADROOM_WORDS], size[UNITS_SIZE];
+	char because[HEADROOM_WORDS], size[UNITS_SIZE], *setting;
 
 	if (headroom->why) {
 		snprintf(to, CELL, "%s", headroom->why);
@@ -165,8 +145,9 @@ static void stopped_by(const struct headroom_report *report, const struct headro
 		return;
 	}
 	headroom_because(report->space, headroom, because);
-	if (strstr(because, " (")) /* the setting behind it */
-		*strstr(because, " (") = '\0';
+	setting = strstr(because, " ("); /* is in the way here */
+	if (setting)
+		*setting = '\0';
 	if (limit != UNKNOWN)
 		snprintf(to, CELL, "%.100s %s", because, units_size(limit, bytes, size));
 	else if (headroom->rule == RULE_MAP_COUNT || headroom->rule == RULE_MAP_COUNT_SPLIT)
@@ -201,9 +182,7 @@ static void fill_cells(const struct headroom_report *report, size_t i, bool byte
 		figure_of(&probed, bytes, cells->probed);
 	}
 	stopped_by(report, &headroom, bytes, cells->stopped);
-	snprintf(cells->neighbour, CELL, "-");
-	if (headroom.neighbour != UNKNOWN)
-		name_of(report->space, headroom.neighbour, cells->neighbour);
+	headroom_neighbour(report->space, &headroom, cells->neighbour);
 	snprintf(cells->distance, CELL, "%s", units_size(headroom.distance, bytes, size));
 }
 
@@ -342,10 +321,28 @@ static void draw_checked(const struct headroom_report *report, const struct pain
 		      sentence);
 }
 
+/* A search from below can have placed a mapping right behind the heap, and they are one since. */
+static bool is_break_doubtful(const struct headroom_report *report)
+{
+	plat_addr neighbour = report->headrooms->heap.neighbour;
+
+	return !report->model->top_down && neighbour != UNKNOWN &&
+	       neighbour != headroom_of_main_stack(report->headrooms).at;
+}
+
+static uint32_t guesses_to_tell(const struct headroom_report *report, bool verbose)
+{
+	uint32_t silent = verbose ? 0 : ALWAYS;
+
+	if (is_break_doubtful(report))
+		silent &= ~(1u << GUESS_BREAK);
+	return report->guesses & ~silent;
+}
+
 static void draw_guesses(const struct headroom_report *report, const struct paint *paint,
 			 struct text *text)
 {
-	uint32_t guesses = paint->verbose ? report->guesses : report->guesses & ~ALWAYS;
+	uint32_t guesses = guesses_to_tell(report, paint->verbose);
 	unsigned guess;
 
 	for (guess = 0; guess < NGUESSES; guess++)
@@ -390,14 +387,14 @@ static json_t *neighbour_object(const struct headroom_report *report,
 				const struct headroom *headroom)
 {
 	json_t *object;
-	char name[CELL];
+	char name[HEADROOM_WORDS];
 
 	if (headroom->neighbour == UNKNOWN)
 		return json_null();
 	object = json_object();
 	document_address(object, "start", headroom->neighbour, NULL);
 	json_object_set_new(object, "name",
-			    json_string(name_of(report->space, headroom->neighbour, name)));
+			    json_string(headroom_neighbour(report->space, headroom, name)));
 	return object;
 }
 
