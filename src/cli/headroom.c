@@ -35,10 +35,9 @@ const struct command headroom_command = {
 	.synopsis = "PID",
 	.options = rows,
 	.takes_pid = true,
-	.more = "The process is only looked at. With --verify another one is made that has the "
-		"same\n"
-		"mappings without their content; exit status 1 says that it went less far, or "
-		"farther.\n",
+	.more = "The process is only looked at. With --verify another one is made that has\n"
+		"the same mappings without their content; exit status 1 says that it went\n"
+		"less far, or farther.\n",
 	.run = run,
 };
 

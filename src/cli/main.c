@@ -24,14 +24,27 @@
  * model/   rules         what the kernel does, by name and in words; rules_list.h has them all
  *          vmas          the VMAs of a model, and the gaps between them
  *          pages         sets of pages
- *          model         the kernel's rules as a program; a file for each family of calls
- *          exec          the space that exec makes; exec_places, exec_ranges, exec_space its parts
+ *          model         the kernel's rules as a program; parts.h is what its files share
+ *          limits        what is counted, and how much more may be
+ *          files         open files, and the descriptors that name them
+ *          place         where a mapping goes
+ *          merge         how VMAs become one, and are cut
+ *          access        accesses to memory: faults, stacks that grow, identities
+ *          mmap          mmap and munmap
+ *          brk           the heap
+ *          protect       mprotect and mseal
+ *          remap         mremap
+ *          lock          mlock and its family
+ *          advise        madvise and mincore
+ *          chance        numbers that are drawn, counted
+ *          exec          the space that exec makes; exec_load, _places, _ranges, _space its parts
  *          from_space    a model of a process that was looked at
  *          to_space      and back
  *          headroom      how much more there can be
- *          limits_table  what limits a process's memory
- *          script        calls as text, as strace prints them; script_... its parts
- *          replay        a script carried out and checked; replay_follow a call of it
+ *          limits_table  what limits a process's memory; limits_rows its rows
+ *          script        calls as text, as strace prints them; script_parser.h is what its parts
+ *                        share: _calls, _names, _number, _own, _print, _settings, _words
+ *          replay        a script carried out and checked; replay_follow, _learn its parts
  * source/  procdir       the folder /proc/PID, live or captured
  *          maps          the text of maps and smaps
  *          facts         the text of stat, status, limits, auxv, personality
@@ -45,8 +58,10 @@
  *          children      a process and its descendants
  *          query         single addresses: PROCMAP_QUERY, smaps of one mapping
  *          image         a module's ELF file made anew from memory
+ *          elf_file      an ELF file's headers, as exec reads them
  *          symbols       names of functions and variables, from ELF and DWARF
  *          proc          all of these: a space from a process
+ *          here          this machine and our own process, for the model
  *          spawn         a command, started in two steps
  *          launch        the same, watched to its end
  *          puppet        a process that does system calls for us; a file for each processor
@@ -66,8 +81,10 @@
  *          resident      plat resident
  *          headroom      plat headroom
  *          limits        plat limits
+ *          layout        plat model layout, below the picture
  *          explain       plat explain; explain_json, explain_words its parts
- * cli/     terminal      what the terminal can show
+ * cli/     commands.h    the subcommands
+ *          terminal      what the terminal can show
  *          report        complaints and exit codes
  *          options       option tables: parsing, --help; options of several commands
  *          target        what an operand means, and opening it
@@ -80,7 +97,7 @@
  *          limits        plat limits
  *          model         plat model
  *          model_layout  plat model layout
- *          model_run     plat model run
+ *          model_run     plat model run; model_steps what it says of each call
  *          completion    plat completion
  *          main          this file
  */

@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/report.h"
+#include "model/exec.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,15 @@ const struct command model_command = {
 		"'plat model run --help' and 'plat model layout --help' explain them.\n",
 	.run = run,
 };
+
+const char *model_exec_why(const struct exec_result *result, char *to, size_t size)
+{
+	snprintf(to, size, "%s%s%s",
+		 result->killed ? "the process is killed by SIGSEGV"
+				: strerror((int)-result->value),
+		 result->refused ? ": " : "", rule_words(result->refused));
+	return to;
+}
 
 /* "model run" is called "run". */
 static bool is_called(const struct command *part, const char *name)

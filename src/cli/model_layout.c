@@ -284,12 +284,9 @@ static int refused(const struct model_layout *layout, const struct layout_report
 		   const struct exec_result *result)
 {
 	struct text text = text_to_stream(stdout);
-	char why[512];
+	char words[256], why[300];
 
-	snprintf(why, sizeof(why), "exec fails: %s%s%s",
-		 result->killed ? "the process is killed by SIGSEGV"
-				: strerror((int)-result->value),
-		 result->refused ? ": " : "", rule_words(result->refused));
+	snprintf(why, sizeof(why), "exec fails: %s", model_exec_why(result, words, sizeof(words)));
 	if (layout->map.form == FORM_JSON) {
 		put_json(report, &text);
 		document_put_member(&text, "space", json_null());

@@ -5,6 +5,7 @@
  */
 #include "cli/map.h"
 #include "cli/model.h"
+#include "cli/model_steps.h"
 #include "cli/report.h"
 #include "model/exec_space.h"
 #include "model/replay.h"
@@ -194,6 +195,7 @@ static int exec_program(struct model_run *run, struct elf_file *file, const char
 	struct space *names = &run->replay.names;
 	struct exec_result result;
 	struct model model;
+	char why[256];
 
 	names->nmodules = 0;
 	if (run->here)
@@ -204,10 +206,8 @@ static int exec_program(struct model_run *run, struct elf_file *file, const char
 	result = model_exec(&model, &file->program, &none);
 	if (model.out_of_memory || result.value < 0 || result.killed) {
 		model_fini(&model);
-		return look_error(&model_run_command, "%s: exec would fail: %s%s%s", path,
-				  result.killed ? "the process is killed by SIGSEGV"
-						: strerror((int)-result.value),
-				  result.refused ? ": " : "", rule_words(result.refused));
+		return look_error(&model_run_command, "%s: exec would fail: %s", path,
+				  model_exec_why(&result, why, sizeof(why)));
 	}
 	replay_take(&run->replay, &model);
 	if (exec_name_parts(&run->replay.model, &file->program, &result, names) < 0)
@@ -257,182 +257,31 @@ static const char *base_name(const char *path)
  * What is written.
  */
 
-static const char *const outcome_names[NREPLAY_OUTCOMES] = {
-	[REPLAY_NOTHING] = "nothing", [REPLAY_UNCHECKED] = "unchecked",
-	[REPLAY_SAME] = "same",	      [REPLAY_DIFFERENT] = "different",
-	[REPLAY_ADOPTED] = "adopted", [REPLAY_STRANGE] = "without-rules",
-	[REPLAY_OTHER] = "other",     [REPLAY_FOREIGN] = "of-others",
-};
-
-/* What the model goes on with. */
-static const struct model_result *result_of(const struct replay_step *step)
-{
-	bool adopted = step->outcome == REPLAY_ADOPTED || step->outcome == REPLAY_STRANGE;
-
-	return adopted ? &step->line.result : &step->result;
-}
-
-static void put_remarks(struct text *text, const struct replay_step *step)
-{
-	enum rule rule = step->result.refused;
-
-	if (step->outcome == REPLAY_DIFFERENT) {
-		text_format(text, "\t# different: line %u says ", step->line.number);
-		if (step->line.wanted == WANTED_NAME)
-			text_put(text, "that it succeeds");
-		else
-			script_put_result(text, &step->line.request, &step->line.result);
-		text_char(text, '\n');
-	}
-	if (step->outcome == REPLAY_ADOPTED || step->outcome == REPLAY_STRANGE)
-		text_format(text, "\t# adopted: %s\n", step->why);
-	else if (rule != RULE_NONE)
-		text_format(text, "\t# %s (%s)\n", rule_words(rule), rule_name(rule));
-}
-
-static void put_call(struct text *text, const struct replay_step *step)
-{
-	script_put_request(text, &step->line.request);
-	text_put(text, " = ");
-	script_put_result(text, &step->line.request, result_of(step));
-	text_char(text, '\n');
-	put_remarks(text, step);
-}
-
-/* Our own words and comments stay as they are. */
-static bool is_kept(const struct replay_step *step, const char *line)
-{
-	if (step->line.type == SCRIPT_NOTHING)
-		return line[0] == '#' || line[0] == '\n';
-	return step->line.type >= SCRIPT_SETTING && step->line.type != SCRIPT_MAP &&
-	       step->line.pid == 0;
-}
-
-static bool is_expectation(const struct script_line *line)
-{
-	return line->type == SCRIPT_EXPECT_VMA || line->type == SCRIPT_EXPECT_FREE ||
-	       line->type == SCRIPT_EXPECT_COUNTER;
-}
-
-static void put_step(struct model_run *run, struct text *text, const struct replay_step *step,
-		     const char *line, size_t size)
-{
-	if (step->line.type == SCRIPT_CALL) {
-		if (!run->quiet || step->outcome == REPLAY_DIFFERENT)
-			put_call(text, step);
-		return;
-	}
-	if ((!run->quiet && is_kept(step, line)) || step->outcome == REPLAY_DIFFERENT) {
-		text_bytes(text, line, size);
-		if (size == 0 || line[size - 1] != '\n')
-			text_char(text, '\n');
-	}
-	if (step->outcome == REPLAY_DIFFERENT)
-		text_format(text, "\t# different: line %u is not so\n", step->line.number);
-}
-
-static json_t *json_result(const struct model_request *request, const struct model_result *result)
-{
-	struct text text = TEXT_EMPTY;
-	json_t *json;
-
-	script_put_result(&text, request, result);
-	json = json_string(text_string(&text));
-	text_fini(&text);
-	return json;
-}
-
-static json_t *json_request(const struct model_request *request)
-{
-	struct text text = TEXT_EMPTY;
-	json_t *json;
-
-	script_put_request(&text, request);
-	json = json_string(text_string(&text));
-	text_fini(&text);
-	return json;
-}
-
 static void begin_json_step(struct model_run *run, struct text *text)
 {
 	text_put(text, run->has_step ? ",\n" : "\n");
 	run->has_step = true;
 }
 
-static void put_json_step(struct model_run *run, struct text *text, const struct replay_step *step)
+static void put_step(struct model_run *run, struct text *text, const struct replay_step *step,
+		     const char *line, size_t size)
 {
-	const struct script_line *line = &step->line;
-	enum rule rule = step->result.refused;
-	bool is_call = line->type == SCRIPT_CALL;
-	json_t *object;
+	if (!is_json(run)) {
+		model_put_step(text, step, line, size, run->quiet);
+	} else if (model_tells_step(step, run->quiet)) {
+		begin_json_step(run, text);
+		document_put(text, model_json_step(step));
+	}
+}
 
-	if ((!is_call && !is_expectation(line)) ||
-	    (run->quiet && step->outcome != REPLAY_DIFFERENT))
+static void put_summary(struct model_run *run, struct text *text)
+{
+	if (!is_json(run)) {
+		model_put_summary(text, &run->replay);
 		return;
-	object = json_object();
-	json_object_set_new(object, "line", json_integer(line->number));
-	json_object_set_new(object, "outcome", json_string(outcome_names[step->outcome]));
-	if (is_call) {
-		json_object_set_new(object, "call", json_request(&line->request));
-		json_object_set_new(object, "result", json_result(&line->request, result_of(step)));
 	}
-	if (line->wanted == WANTED_RESULT)
-		json_object_set_new(object, "recorded", json_result(&line->request, &line->result));
-	if (rule != RULE_NONE) {
-		json_object_set_new(object, "rule", json_string(rule_name(rule)));
-		json_object_set_new(object, "rule_words", json_string(rule_words(rule)));
-	}
-	if (*step->why)
-		json_object_set_new(object, "why", json_string(step->why));
-	begin_json_step(run, text);
-	document_put(text, object);
-}
-
-static size_t count_calls(const struct replay *replay)
-{
-	return replay->outcomes[REPLAY_UNCHECKED] + replay->outcomes[REPLAY_SAME] +
-	       replay->outcomes[REPLAY_DIFFERENT] + replay->outcomes[REPLAY_ADOPTED];
-}
-
-static void put_summary(const struct model_run *run, struct text *text)
-{
-	static const struct {
-		enum replay_outcome outcome;
-		const char *words;
-	} parts[] = {
-		{REPLAY_SAME, "as recorded"},
-		{REPLAY_DIFFERENT, "different"},
-		{REPLAY_ADOPTED, "adopted"},
-		{REPLAY_UNCHECKED, "without a result to check"},
-		{REPLAY_STRANGE, "without rules"},
-		{REPLAY_OTHER, "other calls"},
-		{REPLAY_FOREIGN, "of other processes"},
-	};
-	const char *before = ": ";
-	size_t ncalls = count_calls(&run->replay), i;
-
-	text_format(text, "# %zu call%s", ncalls, ncalls == 1 ? "" : "s");
-	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		size_t n = run->replay.outcomes[parts[i].outcome];
-
-		if (!n)
-			continue;
-		text_format(text, "%s%zu %s", before, n, parts[i].words);
-		before = ", ";
-	}
-	text_char(text, '\n');
-}
-
-static void put_json_summary(const struct model_run *run, struct text *text)
-{
-	json_t *object = json_object();
-	size_t i;
-
-	for (i = REPLAY_UNCHECKED; i < NREPLAY_OUTCOMES; i++)
-		json_object_set_new(object, outcome_names[i],
-				    json_integer((json_int_t)run->replay.outcomes[i]));
 	text_put(text, "\n],\n\"summary\": ");
-	document_put(text, object);
+	document_put(text, model_json_summary(&run->replay));
 	text_put(text, "}\n");
 }
 
@@ -502,10 +351,7 @@ static int run_line(struct model_run *run, struct text *text, const char *line, 
 		text_finish(text); /* what was written stands before the complaint */
 		return look_error(&model_run_command, "%s:%s", run->path, err.text);
 	}
-	if (is_json(run))
-		put_json_step(run, text, &step);
-	else
-		put_step(run, text, &step, line, size);
+	put_step(run, text, &step, line, size);
 	return finish_step(run, text, &step);
 }
 
@@ -566,10 +412,7 @@ static int finish(struct model_run *run, struct text *text)
 {
 	const size_t *outcomes = run->replay.outcomes;
 
-	if (is_json(run))
-		put_json_summary(run, text);
-	else
-		put_summary(run, text);
+	put_summary(run, text);
 	if (outcomes[REPLAY_STRANGE]) {
 		text_finish(text);
 		look_error(&model_run_command, "%s: the model has no rules for %zu call%s: %s",
