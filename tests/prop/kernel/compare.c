@@ -93,8 +93,9 @@ static enum check check_list(struct compare *compare, struct trace_op *op)
 		return r == -ESRCH ? CHECK_GONE : CHECK_MEMORY;
 	if (compare->trace)
 		op->hash = seen_hash(&compare->kernel, false);
-	compare->at = seen_difference(&compare->kernel, &compare->predicted, false);
-	return compare->at < 0 ? CHECK_SAME : CHECK_VMAS;
+	if (seen_difference(&compare->kernel, &compare->predicted, false) >= 0)
+		return CHECK_VMAS;
+	return CHECK_SAME;
 }
 
 static enum check check_counters(struct compare *compare, struct trace_op *op)
@@ -124,8 +125,9 @@ static enum check check_flags(struct compare *compare, struct trace_op *op)
 		return CHECK_MEMORY;
 	if (compare->trace)
 		op->flags_hash = seen_hash(&compare->kernel, true);
-	compare->at = seen_difference(&compare->kernel, &compare->predicted, true);
-	return compare->at < 0 ? CHECK_SAME : CHECK_FLAGS;
+	if (seen_difference(&compare->kernel, &compare->predicted, true) >= 0)
+		return CHECK_FLAGS;
+	return CHECK_SAME;
 }
 
 static enum check record(struct trace *trace, const struct trace_op *op)
@@ -192,10 +194,9 @@ static void print_list(const struct seen *seen, const struct seen *other, bool f
 	}
 }
 
-void compare_explain(const struct compare *compare, enum check check, void *to)
+void compare_explain(const struct compare *compare, enum check check, FILE *stream)
 {
 	const struct model_counters *real = &compare->counters, *said = &compare->model->counters;
-	FILE *stream = to;
 
 	fprintf(stream, "# kernel and model disagree: %s\n", check_name(check));
 	if (check == CHECK_VALUE)
@@ -218,10 +219,9 @@ void compare_explain(const struct compare *compare, enum check check, void *to)
 }
 
 void compare_print(const struct compare *compare, const struct model_request *request,
-		   enum check check, void *to)
+		   enum check check, FILE *stream)
 {
 	struct text text = TEXT_EMPTY;
-	FILE *stream = to;
 
 	script_put_request(&text, request);
 	if (check != CHECK_GONE) {

@@ -6,8 +6,11 @@
 #ifndef KERNEL_COMPARE_H
 #define KERNEL_COMPARE_H
 
+#include "seen.h"
 #include "trace.h"
 #include "world.h"
+
+#include <stdio.h>
 
 /* What differs, if anything does. */
 enum check {
@@ -36,7 +39,6 @@ struct compare {
 	struct model_result real, said; /* of the last request */
 	struct seen kernel, predicted;	/* after it */
 	struct model_counters counters;
-	long at; /* the first VMA that differs */
 };
 
 void compare_init(struct compare *compare, struct world *world, struct model *model);
@@ -50,9 +52,9 @@ const char *check_name(enum check check);
 
 /* A line of a script, with what the model says besides, and compare_explain() where they differ. */
 void compare_print(const struct compare *compare, const struct model_request *request,
-		   enum check check, void *stream);
+		   enum check check, FILE *stream);
 
 /* Says on `stream` what the kernel and what the model has. */
-void compare_explain(const struct compare *compare, enum check check, void *stream);
+void compare_explain(const struct compare *compare, enum check check, FILE *stream);
 
 #endif

@@ -13,7 +13,12 @@
 #ifndef KERNEL_CORNER_H
 #define KERNEL_CORNER_H
 
-#include "session.h"
+#include <stdbool.h>
+
+struct error;
+struct host;
+struct trace;
+struct world;
 
 enum corner { CORNER_AGREES, CORNER_SKIPPED, CORNER_FAILS };
 

@@ -73,8 +73,7 @@ uint64_t draw_below_stack(struct generator *g)
 
 	for (i = 0; i < 12; i++) {
 		vma = draw_vma(g);
-		real = vma ? vmas_at(&g->model->vmas, vmas_find(&g->model->vmas, vma->start))
-			   : NULL;
+		real = vma ? vmas_above(&g->model->vmas, vma->start) : NULL;
 		if (real && (real->flags & VMA_GROWSDOWN))
 			return real->start - (1 + random_of(&g->random, far)) * PAGE;
 	}

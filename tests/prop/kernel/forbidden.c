@@ -22,7 +22,7 @@ static bool meets_program(const struct generator *g, uint64_t start, uint64_t si
 /* What is in vdso and vvar is the kernel's: pages that are not there, and code. */
 static bool is_in_vdso(const struct generator *g, uint64_t addr)
 {
-	const struct vma *vma = vmas_at(&g->model->vmas, vmas_find(&g->model->vmas, addr));
+	const struct vma *vma = vmas_above(&g->model->vmas, addr);
 
 	return vma && vma->start <= addr && vma->file != VMA_NO_FILE &&
 	       g->model->files[vma->file].whole;

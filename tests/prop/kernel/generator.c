@@ -177,9 +177,9 @@ static void make_mprotect(struct generator *g, uint64_t *arg)
 	draw_range(g, &arg[0], &arg[1]);
 	arg[2] = protection(g);
 	if (draw_percent(g, 4))
-		arg[2] |= 0x01000000; /* PROT_GROWSDOWN */
+		arg[2] |= PROT_GROWSDOWN;
 	if (draw_percent(g, 1))
-		arg[2] |= 0x02000000;
+		arg[2] |= PROT_GROWSUP;
 	if (draw_percent(g, 1))
 		arg[2] |= UINT64_C(1) << draw_below(g, 31);
 }
@@ -215,7 +215,7 @@ static void make_madvise(struct generator *g, uint64_t *arg)
 	if (draw_percent(g, 2))
 		arg[2] = draw_percent(g, 50) ? UINT32_MAX : 5;
 	/* Large pages come and go by themselves, and these would bring them. */
-	if (arg[2] == 22 || arg[2] == 23)
+	if (arg[2] == MADV_POPULATE_READ || arg[2] == MADV_POPULATE_WRITE)
 		arg[1] = arg[1] > POPULATE_MOST ? PAGE : arg[1];
 }
 

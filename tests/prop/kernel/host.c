@@ -1,10 +1,11 @@
 #include "host.h"
 
+#include "machine.h"
+
 #include "base/error.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/prctl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #define CAP_SETUID_BIT (UINT64_C(1) << 7)
@@ -22,106 +22,6 @@
 #define SMALL_MEMFD (2 * MODEL_PAGE + 100)
 #define NOEXEC_SIZE 65536
 #define SMALL_DISK (3 * MODEL_PAGE + 100)
-
-static uint64_t read_number(const char *path, uint64_t otherwise)
-{
-	FILE *file = fopen(path, "re");
-	uint64_t x = otherwise;
-
-	if (!file)
-		return otherwise;
-	if (fscanf(file, "%" SCNu64, &x) != 1)
-		x = otherwise;
-	fclose(file);
-	return x;
-}
-
-/* The number behind a word at the start of a line. */
-static uint64_t read_field(const char *path, const char *word, int base)
-{
-	FILE *file = fopen(path, "re");
-	char line[512];
-	uint64_t x = 0;
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (strncmp(line, word, strlen(word)) == 0) {
-			x = strtoull(line + strlen(word), NULL, base);
-			break;
-		}
-	}
-	if (file)
-		fclose(file);
-	return x;
-}
-
-/* What a hint of one page is raised to: no file tells what a security module asks for. */
-static uint64_t find_lowest_hint(void)
-{
-	uint64_t min = read_number("/proc/sys/vm/mmap_min_addr", 65536);
-	void *p = mmap((void *)1, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	/* A hint below one page is none; one of a page is rounded up to where hints begin. */
-	if (p != MAP_FAILED)
-		munmap(p, 1);
-	p = mmap((void *)4096, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		return min;
-	munmap(p, 1);
-	return (uintptr_t)p < 0x1000000 ? (uintptr_t)p : min;
-}
-
-static unsigned running_version(void)
-{
-	struct utsname name;
-	unsigned major = 0, minor = 0;
-
-	uname(&name);
-	sscanf(name.release, "%u.%u", &major, &minor);
-	return VERSION(major, minor);
-}
-
-static void fill_machine(struct model_machine *machine)
-{
-	struct model model;
-
-	model_init(&model);
-	*machine = model.machine;
-	model_fini(&model);
-	machine->version = running_version();
-	machine->lowest_hint = find_lowest_hint();
-	machine->mmap_min_addr = read_number("/proc/sys/vm/mmap_min_addr", 0);
-	machine->stack_guard_gap = 256 * MODEL_PAGE;
-	machine->mmap_rnd_bits = (unsigned)read_number("/proc/sys/vm/mmap_rnd_bits", 28);
-	machine->mmap_rnd_compat_bits =
-		(unsigned)read_number("/proc/sys/vm/mmap_rnd_compat_bits", 8);
-	machine->randomize_va_space =
-		(unsigned)read_number("/proc/sys/kernel/randomize_va_space", 2);
-	machine->legacy_va_layout = read_number("/proc/sys/vm/legacy_va_layout", 0) != 0;
-	machine->max_map_count = read_number("/proc/sys/vm/max_map_count", 65530);
-	machine->overcommit_mode = (unsigned)read_number("/proc/sys/vm/overcommit_memory", 0);
-	machine->ram = read_field("/proc/meminfo", "MemTotal:", 10) * 1024;
-	machine->swap = read_field("/proc/meminfo", "SwapTotal:", 10) * 1024;
-	machine->commit_limit = read_field("/proc/meminfo", "CommitLimit:", 10) * 1024;
-	machine->committed = read_field("/proc/meminfo", "Committed_AS:", 10) * 1024;
-	machine->admin_reserve = read_number("/proc/sys/vm/admin_reserve_kbytes", 0) * 1024;
-	machine->user_reserve = read_number("/proc/sys/vm/user_reserve_kbytes", 0) * 1024;
-	machine->huge_pages = access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK) == 0;
-	machine->protection_keys = read_field("/proc/self/smaps", "ProtectionKey:", 10) != 0;
-}
-
-/* Only where keys exist has smaps this line, and the number of most mappings is 0. */
-static bool has_protection_keys(void)
-{
-	FILE *file = fopen("/proc/self/smaps", "re");
-	char line[512];
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = strncmp(line, "ProtectionKey:", 14) == 0;
-	if (file)
-		fclose(file);
-	return found;
-}
 
 bool host_is_new_file(enum host_file which)
 {
@@ -292,9 +192,8 @@ int host_init(struct host *host, const char *programs, const char *files, struct
 	host->noexec_mount = -1;
 	for (i = 0; i < HOST_FILES_END; i++)
 		host->descriptors[i] = -1;
-	fill_machine(&host->machine);
-	host->machine.protection_keys = has_protection_keys();
-	host->capabilities = read_field("/proc/self/status", "CapEff:", 16);
+	machine_here(&host->machine);
+	host->capabilities = machine_capabilities();
 	host->is_root = geteuid() == 0 && (host->capabilities & needed) == needed;
 	if (!host->is_root)
 		host->why_no_nobody = "another user and fewer capabilities need root";

@@ -5,11 +5,13 @@
  */
 #include "world.h"
 
+#include "machine.h"
+#include "seen.h"
+
 #include "base/error.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,10 +79,7 @@ static void take_capabilities(struct world *world, struct model *model)
 		return;
 	line = strstr(status, "CapEff:");
 	bits = line ? strtoull(line + 7, NULL, 16) : 0;
-	model->capabilities = (bits >> 14 & 1 ? MODEL_CAP_IPC_LOCK : 0) |
-			      (bits >> 17 & 1 ? MODEL_CAP_SYS_RAWIO : 0) |
-			      (bits >> 21 & 1 ? MODEL_CAP_SYS_ADMIN : 0) |
-			      (bits >> 24 & 1 ? MODEL_CAP_SYS_RESOURCE : 0);
+	model->capabilities = machine_capabilities_of_model(bits);
 }
 
 /* prlimit() would ask for a capability where the process belongs to another user. */
@@ -177,7 +176,7 @@ static void parse_names(const char *text, struct line *lines, size_t n)
 static uint32_t file_for(struct model *model, const struct line *line, const struct seen_vma *seen,
 			 uint64_t *inodes)
 {
-	struct model_file file = {.readable = true, .name = NO_FILE, .size = UINT64_MAX / 2};
+	struct model_file file = {.readable = true, .name = NO_FILE, .size = MODEL_SIZE_UNKNOWN};
 	size_t i;
 
 	for (i = 0; i < model->nfiles && !line->is_vdso && !line->is_vvar; i++) {

@@ -1,20 +1,13 @@
 /*
- * Whether the model and the running kernel agree.
- *
- *	conformance --ops 200000	random runs over all profiles, then the corner cases
- *	conformance --fixed		the same with the seed that is always the same
- *	conformance --mutants		and the rules of the model, each taken away in turn
- *	conformance --script FILE	one script, line by line
- *	conformance --again plain:1234	one process of a random run
- *	conformance --speed		how fast the model alone is
- *
- * Exit 1 where kernel and model disagree or a mutant is not caught.
+ * Whether the model and the running kernel agree: random runs, then scripts; and whether it is
+ * noticed where the model does not have a rule. `usage` below has the options.
  */
 #include "corner.h"
 #include "mutants.h"
 #include "runs.h"
 #include "speed.h"
 
+#include "base/assert.h"
 #include "base/compiler.h"
 #include "base/error.h"
 
@@ -30,11 +23,30 @@
 #include <unistd.h>
 
 #define FIXED_SEED UINT64_C(20250101)
+#define MOST_CORNERS 256
+
+static const char usage[] =
+	"Usage: conformance [options]\n\n"
+	"  --ops 200000         random runs over all profiles, then the scripts of --corner\n"
+	"  --corner DIR         with the scripts of this directory\n"
+	"  --profile plain      of this profile alone\n"
+	"  --fixed              with the seed that is always the same\n"
+	"  --seed 1             with this one\n"
+	"  --mutants            and the rules of the model, each taken away in turn\n"
+	"  --script FILE        instead: one script, line by line\n"
+	"  --again plain:1234   instead: one process of a random run\n"
+	"  --speed              instead: how fast the model alone is\n"
+	"  --no-shrink          what disagrees is not made smaller\n"
+	"  --jobs 2             so many processes at a time\n"
+	"  --programs DIR       where child64 and child32 are; else beside this program\n"
+	"  --files DIR          on a disk, for files to be mapped; else the same\n\n"
+	"Exit 1 where kernel and model disagree or a mutant is not caught, 3 where nothing can be\n"
+	"tested, 64 wrong usage.\n";
 
 struct options {
 	struct runs runs;
 	const char *corner, *script, *again, *programs, *files;
-	bool mutants, speed;
+	bool mutants, speed, help;
 };
 
 /*
@@ -67,6 +79,7 @@ static int run_corners(const struct options *options, const struct host *host,
 
 	if (n < 0)
 		return -errno;
+	must(n <= MOST_CORNERS);
 	for (i = 0; i < n; i++) {
 		struct trace *trace = traces ? &traces[*ntraces].trace : NULL;
 		struct error why = {{0}};
@@ -101,7 +114,6 @@ static int run_corners(const struct options *options, const struct host *host,
  */
 
 #define TRACED_OPS 100000
-#define MOST_CORNERS 256
 
 static int trace_runs(const struct runs *runs, const struct host *host, struct tally *tally,
 		      struct mutants_trace **traces, size_t *n)
@@ -270,13 +282,21 @@ static int run(const struct options *options, const struct host *host)
 }
 
 static const struct option long_options[] = {
-	{"ops", required_argument, NULL, 'o'},	   {"seed", required_argument, NULL, 's'},
-	{"profile", required_argument, NULL, 'p'}, {"fixed", no_argument, NULL, 'f'},
-	{"mutants", no_argument, NULL, 'm'},	   {"corner", required_argument, NULL, 'c'},
-	{"script", required_argument, NULL, 'S'},  {"again", required_argument, NULL, 'a'},
-	{"jobs", required_argument, NULL, 'j'},	   {"programs", required_argument, NULL, 'P'},
-	{"files", required_argument, NULL, 'F'},   {"speed", no_argument, NULL, 'v'},
-	{"no-shrink", no_argument, NULL, 'n'},	   {NULL, 0, NULL, 0},
+	{"ops", required_argument, NULL, 'o'},
+	{"seed", required_argument, NULL, 's'},
+	{"profile", required_argument, NULL, 'p'},
+	{"fixed", no_argument, NULL, 'f'},
+	{"mutants", no_argument, NULL, 'm'},
+	{"corner", required_argument, NULL, 'c'},
+	{"script", required_argument, NULL, 'S'},
+	{"again", required_argument, NULL, 'a'},
+	{"jobs", required_argument, NULL, 'j'},
+	{"programs", required_argument, NULL, 'P'},
+	{"files", required_argument, NULL, 'F'},
+	{"speed", no_argument, NULL, 'v'},
+	{"no-shrink", no_argument, NULL, 'n'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
 static bool parse(int argc, char **argv, struct options *options)
@@ -324,6 +344,9 @@ static bool parse(int argc, char **argv, struct options *options)
 		case 'n':
 			options->runs.no_shrink = true;
 			break;
+		case 'h':
+			options->help = true;
+			break;
 		default:
 			return false;
 		}
@@ -358,8 +381,12 @@ int main(int argc, char **argv)
 		options.runs.seed = (uint64_t)time(NULL);
 	options.runs.seed >>= 32;
 	if (!parse(argc, argv, &options)) {
-		fprintf(stderr, "conformance: see the head of tests/prop/kernel/main.c\n");
+		fputs(usage, stderr);
 		return 64;
+	}
+	if (options.help) {
+		fputs(usage, stdout);
+		return 0;
 	}
 #ifndef MODEL_MUTANTS
 	if (options.mutants)

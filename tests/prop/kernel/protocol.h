@@ -16,7 +16,6 @@
 
 #define RING_ADDRESS UINT64_C(0x3f0000)
 #define RING_SIZE UINT64_C(0x10000)
-#define CHILD_ADDRESS (RING_ADDRESS + RING_SIZE) /* where its program is linked to */
 #define RING_DESCRIPTOR 40
 #define RING_ENTRIES 512
 
@@ -51,5 +50,6 @@ struct ring {
 };
 
 _Static_assert(sizeof(struct ring) <= RING_SIZE, "the ring fits where it is mapped");
+_Static_assert(RING_ADDRESS + RING_SIZE == 0x400000, "where meson.build links the program to");
 
 #endif

@@ -82,7 +82,7 @@ static const char *parse_line(const char *at, struct seen_vma *ret)
 int seen_read_maps(struct seen *seen, int maps)
 {
 	const char *at, *end;
-	size_t size;
+	size_t size = 0;
 	int r = read_text(seen, maps, &size);
 
 	if (r < 0)

@@ -1,9 +1,9 @@
 #include "session.h"
 
+#include "generator.h"
+
 #include "base/error.h"
 #include "base/list.h"
-
-#include "generator.h"
 
 #include <errno.h>
 #include <stdio.h>

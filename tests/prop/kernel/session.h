@@ -40,9 +40,9 @@ struct failure {
 };
 
 /*
- * One process of the profile. *requests are written anew. The check that failed with the last of
- * them, or CHECK_SAME. With `trace` everything is kept in it. -errno and a sentence where it could
- * not begin.
+ * One process of the profile. ret->requests are written anew; ret->check failed with the last of
+ * them, or is CHECK_SAME. With `trace` everything is kept in it. *vmas_seen grows by the VMAs there
+ * were after each. 0, or a negative errno and a sentence where it could not begin.
  */
 int session_random(struct world *world, const struct host *host, const struct profile *profile,
 		   uint64_t seed, struct trace *trace, struct failure *ret, uint64_t *vmas_seen,

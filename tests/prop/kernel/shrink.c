@@ -1,11 +1,7 @@
 #include "shrink.h"
 
-#include "base/error.h"
-
 #include "generator.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,12 +201,11 @@ bool shrink(struct world *world, const struct host *host, struct failure *failur
 }
 
 void shrink_print(struct world *world, const struct host *host, const struct failure *failure,
-		  void *to)
+		  FILE *stream)
 {
 	const struct requests *requests = &failure->requests;
 	enum check check = CHECK_SAME;
 	struct session session;
-	FILE *stream = to;
 	char text[256];
 	size_t i;
 

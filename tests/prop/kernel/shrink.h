@@ -7,11 +7,13 @@
 
 #include "session.h"
 
+#include <stdio.h>
+
 /* False: it did not happen again, and nothing was changed. */
 bool shrink(struct world *world, const struct host *host, struct failure *failure);
 
 /* Prints it as a script: the kernel's results, and where the model differs. */
 void shrink_print(struct world *world, const struct host *host, const struct failure *failure,
-		  void *stream);
+		  FILE *stream);
 
 #endif

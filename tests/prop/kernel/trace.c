@@ -1,5 +1,7 @@
 #include "trace.h"
 
+#include "seen.h"
+
 #include <stdlib.h>
 
 #define NEAR (8 * MODEL_PAGE)

@@ -6,7 +6,7 @@
 #ifndef KERNEL_TRACE_H
 #define KERNEL_TRACE_H
 
-#include "seen.h"
+#include "model/model.h"
 
 struct trace_op {
 	struct model_request request;

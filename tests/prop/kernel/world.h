@@ -11,7 +11,6 @@
 
 #include "host.h"
 #include "protocol.h"
-#include "seen.h"
 #include "setting.h"
 
 #include <sys/types.h>

@@ -4,10 +4,8 @@
  */
 #include "check.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define TRIES 4	  /* where parts are in each other's way their places depend on each other */

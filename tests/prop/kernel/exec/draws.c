@@ -3,7 +3,6 @@
 
 #include "model/exec_ranges.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -255,11 +254,11 @@ static bool model_joins(const struct exec_run *run, bool aslr)
 	model.machine = run->machine;
 	model.personality = aslr ? 0 : PERSONALITY_NO_ASLR;
 	model_exec(&model, &program, &random);
-	start = vmas_at(&model.vmas, vmas_find(&model.vmas, model.start_stack))->start;
+	start = vmas_above(&model.vmas, model.start_stack)->start;
 	request.arg[0] = start - MODEL_PAGE;
 	request.arg[3] = MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED;
 	model_do(&model, &request);
-	stack = vmas_at(&model.vmas, vmas_find(&model.vmas, model.start_stack));
+	stack = vmas_above(&model.vmas, model.start_stack);
 	joins = stack->start < start;
 	model_fini(&model);
 	return joins;

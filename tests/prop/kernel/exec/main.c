@@ -13,6 +13,8 @@
  */
 #include "run.h"
 
+#include "machine.h"
+
 #include "base/list.h"
 
 #include <getopt.h>
@@ -22,76 +24,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #define SHOWN_MOST 5
 #define DRAWS_FOR_MUTANTS 60000 /* one in 8192 shows that the heap's page is there */
-
-/*
- * The machine.
- */
-
-static uint64_t read_number(const char *path, uint64_t otherwise)
-{
-	FILE *file = fopen(path, "re");
-	uint64_t x = otherwise;
-
-	if (file && fscanf(file, "%" SCNu64, &x) != 1)
-		x = otherwise;
-	if (file)
-		fclose(file);
-	return x;
-}
-
-static uint64_t read_field(const char *path, const char *word, int base)
-{
-	FILE *file = fopen(path, "re");
-	char line[512];
-	uint64_t x = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (strncmp(line, word, strlen(word)) == 0)
-			x = strtoull(line + strlen(word), NULL, base);
-	if (file)
-		fclose(file);
-	return x;
-}
-
-static void look_at_machine(struct exec_run *run)
-{
-	struct model_machine *machine = &run->machine;
-	unsigned major = 0, minor = 0;
-	struct utsname name;
-	uint64_t has;
-	struct model model;
-
-	model_init(&model);
-	*machine = model.machine;
-	model_fini(&model);
-	uname(&name);
-	sscanf(name.release, "%u.%u", &major, &minor);
-	machine->version = VERSION(major, minor);
-	machine->mmap_min_addr = read_number("/proc/sys/vm/mmap_min_addr", 0);
-	machine->mmap_rnd_bits = (unsigned)read_number("/proc/sys/vm/mmap_rnd_bits", 28);
-	machine->mmap_rnd_compat_bits =
-		(unsigned)read_number("/proc/sys/vm/mmap_rnd_compat_bits", 8);
-	machine->randomize_va_space =
-		(unsigned)read_number("/proc/sys/kernel/randomize_va_space", 2);
-	machine->legacy_va_layout = read_number("/proc/sys/vm/legacy_va_layout", 0) != 0;
-	machine->overcommit_mode = (unsigned)read_number("/proc/sys/vm/overcommit_memory", 0);
-	machine->ram = read_field("/proc/meminfo", "MemTotal:", 10) * KIB;
-	machine->swap = read_field("/proc/meminfo", "SwapTotal:", 10) * KIB;
-	machine->commit_limit = read_field("/proc/meminfo", "CommitLimit:", 10) * KIB;
-	machine->committed = read_field("/proc/meminfo", "Committed_AS:", 10) * KIB;
-	machine->huge_pages = access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK) == 0;
-	/* Only processors with keys have the line, which is 0 nearly everywhere. */
-	machine->protection_keys = false;
-	has = read_field("/proc/self/status", "CapEff:", 16);
-	run->capabilities = (has >> 14 & 1 ? MODEL_CAP_IPC_LOCK : 0) |
-			    (has >> 17 & 1 ? MODEL_CAP_SYS_RAWIO : 0) |
-			    (has >> 21 & 1 ? MODEL_CAP_SYS_ADMIN : 0);
-}
 
 /*
  * One case.
@@ -357,7 +293,8 @@ int main(int argc, char **argv)
 	snprintf(run.program, sizeof(run.program), "%s/exec-%d-program", run.dir, (int)getpid());
 	snprintf(run.interpreter, sizeof(run.interpreter), "%s/exec-%d-interpreter", run.dir,
 		 (int)getpid());
-	look_at_machine(&run);
+	machine_here(&run.machine);
+	run.capabilities = machine_capabilities_of_model(machine_capabilities());
 	run.has_32 = find_32(&run);
 	run_all(&run);
 	unlink(run.program);
