@@ -45,6 +45,32 @@ static bool is_far_in_file(const struct generator *g, uint64_t start, uint64_t s
 }
 
 /*
+ * Pages of shared memory that were only read, and those that MADV_FREE has marked, leave memory
+ * when the kernel finds them in its lists, which depends on what else the machine does.
+ */
+static bool may_reclaim(const struct generator *g, uint64_t start, uint64_t size)
+{
+	const struct vmas *vmas = &g->model->vmas;
+	struct vma_place place = vmas_find(vmas, start);
+	const struct vma *vma;
+
+	for (; (vma = vmas_at(vmas, place)) != NULL && vma->start < add_capped(start, size);
+	     place = vmas_next(vmas, place)) {
+		if (vma->flags & (VMA_LOCKED | VMA_PFNMAP))
+			continue;
+		if (vma->file == VMA_NO_FILE || g->model->files[vma->file].shmem)
+			return true;
+	}
+	return false;
+}
+
+/* Linux mm/ksm.c break_ksm goes page by page, also where there are none. */
+static bool is_endless(uint64_t size)
+{
+	return size > UINT64_C(1) << 32;
+}
+
+/*
  * The vector is only so long. What reaches behind all user space, that of 64-bit programs, is
  * refused before anything is written to it.
  */
@@ -76,7 +102,9 @@ bool generator_forbids(const struct generator *g, const struct model_request *re
 		return is_long_vector(request) || meets_program(g, arg[0], arg[1]);
 	case CALL_MADVISE:
 		return meets_program(g, arg[0], arg[1]) ||
-		       (arg[2] == MADV_REMOVE && is_far_in_file(g, arg[0], arg[1]));
+		       (arg[2] == MADV_REMOVE && is_far_in_file(g, arg[0], arg[1])) ||
+		       (arg[2] == MADV_PAGEOUT && may_reclaim(g, arg[0], arg[1])) ||
+		       (arg[2] == MADV_UNMERGEABLE && is_endless(arg[1]));
 	case CALL_MUNMAP:
 	case CALL_MPROTECT:
 	case CALL_MLOCK:
