@@ -1,0 +1,69 @@
+/* Single words that threads, signal handlers and a reader outside share. */
+#ifndef PLAT_ALLOC_ATOMIC_H
+#define PLAT_ALLOC_ATOMIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define fetch_add(p, v) __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL)
+#define fetch_sub(p, v) __atomic_fetch_sub(p, v, __ATOMIC_ACQ_REL)
+#define fetch_or(p, v) __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)
+#define fetch_and(p, v) __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL)
+#define exchange(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
+/* On failure *seen is what stands there. */
+#define compare_exchange(p, seen, v)                                                               \
+	__atomic_compare_exchange_n(p, seen, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+
+/* __builtin_popcountll without the instruction is a call into libgcc. */
+static inline unsigned count_bits(uint64_t word)
+{
+	word -= word >> 1 & UINT64_C(0x5555555555555555);
+	word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+	word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
+}
+
+/*
+ * A stack that anybody may push to and pop from. Its head is an address with a count in the 16
+ * bits that no address uses, so that a head that has come back is not taken for one that never
+ * left. What is pushed keeps, at the place that the caller names, the address of the next.
+ */
+struct stack {
+	uint64_t head;
+};
+
+#define STACK_ADDRESS ((UINT64_C(1) << 48) - 1)
+
+static inline void stack_push(struct stack *stack, void *item, size_t next_at)
+{
+	uint64_t *next = (uint64_t *)((char *)item + next_at);
+	uint64_t seen = load_acquire(&stack->head), head;
+
+	do {
+		store_relaxed(next, seen & STACK_ADDRESS);
+		head = (uint64_t)(uintptr_t)item | ((seen & ~STACK_ADDRESS) + (STACK_ADDRESS + 1));
+	} while (!compare_exchange(&stack->head, &seen, head));
+}
+
+/* The memory of items is never unmapped, so reading the next of one that has gone is harmless. */
+static inline void *stack_pop(struct stack *stack, size_t next_at)
+{
+	uint64_t seen = load_acquire(&stack->head), head;
+
+	do {
+		const char *item = (const char *)(uintptr_t)(seen & STACK_ADDRESS);
+
+		if (!item)
+			return NULL;
+		head = load_relaxed((const uint64_t *)(item + next_at)) |
+		       ((seen & ~STACK_ADDRESS) + (STACK_ADDRESS + 1));
+	} while (!compare_exchange(&stack->head, &seen, head));
+	return (void *)(uintptr_t)(seen & STACK_ADDRESS);
+}
+
+#endif

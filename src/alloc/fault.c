@@ -1,0 +1,72 @@
+#include "alloc/fault.h"
+
+#include "alloc/atomic.h"
+#include "alloc/line.h"
+#include "alloc/options.h"
+#include "alloc/outside.h"
+
+#include <stdlib.h>
+
+#define STDERR 2
+
+static const char *const fault_words[NFAULTS] = {
+	[FAULT_DOUBLE_FREE] = "double free",
+	[FAULT_INVALID_FREE] = "invalid free",
+	[FAULT_OVERFLOW] = "overflow",
+	[FAULT_UNDERFLOW] = "underflow",
+	[FAULT_WRITE_AFTER_FREE] = "write after free",
+	[FAULT_WRONG_SIZE] = "wrong size",
+	[FAULT_MISMATCHED_FREE] = "mismatched free",
+	[FAULT_USE_AFTER_FREE] = "use after free",
+	[FAULT_PAST_END] = "access past the end",
+};
+
+size_t plat__nfaults;
+
+static void add_block(struct line *line, size_t size)
+{
+	if (size == SIZE_MAX) {
+		plat__line_add(line, "block");
+		return;
+	}
+	plat__line_add(line, "block of ");
+	plat__line_number(line, size, 0);
+	plat__line_add(line, size == 1 ? " byte" : " bytes");
+}
+
+static void report(enum fault fault, const void *p, size_t size, const void *block)
+{
+	struct line line = {.length = 0};
+
+	plat__line_add(&line, "plat-malloc: ");
+	plat__line_add(&line, fault_words[fault]);
+	plat__line_add(&line, ": ");
+	plat__line_address(&line, p);
+	plat__line_add(&line, ", ");
+	if (block && block != p) {
+		plat__line_add(&line, "inside the ");
+		add_block(&line, size);
+		plat__line_add(&line, " at ");
+		plat__line_address(&line, block);
+	} else if (!block) {
+		plat__line_add(&line, "not a block");
+	} else {
+		add_block(&line, size);
+	}
+	plat__line_write(&line, STDERR);
+}
+
+void plat__fault(enum fault fault, const void *p, size_t size, const void *block)
+{
+	fetch_add(&plat__nfaults, 1);
+	plat__report_fault();
+	if (plat__options.on_error != ON_ERROR_IGNORE)
+		report(fault, p, size, block);
+	if (plat__options.on_error == ON_ERROR_ABORT)
+		abort();
+}
+
+size_t plat__fault_count(void)
+{
+	return load_relaxed(&plat__nfaults);
+}

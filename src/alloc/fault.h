@@ -1,0 +1,33 @@
+/* What the allocator says when a program has misused it. */
+#ifndef PLAT_ALLOC_FAULT_H
+#define PLAT_ALLOC_FAULT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct slab;
+
+enum fault {
+	FAULT_DOUBLE_FREE,
+	FAULT_INVALID_FREE,
+	FAULT_OVERFLOW,
+	FAULT_UNDERFLOW,
+	FAULT_WRITE_AFTER_FREE,
+	FAULT_WRONG_SIZE,
+	FAULT_MISMATCHED_FREE,
+	FAULT_USE_AFTER_FREE,
+	FAULT_PAST_END,
+	NFAULTS
+};
+
+/*
+ * One line to stderr, and abort; or only the line, or nothing, as PLAT_ON_ERROR says. `size` is
+ * the block's, or SIZE_MAX if it is not known; `block` is where it begins, if not at p.
+ */
+void plat__fault(enum fault fault, const void *p, size_t size, const void *block);
+
+/* How many there were. */
+extern size_t plat__nfaults;
+size_t plat__fault_count(void);
+
+#endif

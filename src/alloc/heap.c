@@ -1,0 +1,721 @@
+#include "alloc/heap.h"
+
+#include "alloc/atomic.h"
+#include "alloc/granules.h"
+#include "alloc/map.h"
+#include "alloc/meta.h"
+#include "alloc/slab.h"
+#include "alloc/system.h"
+
+#define NEXT offsetof(struct slab, pool_next)
+
+/*
+ * A window's slots span no more than this, or a quarter of those in use: a class in little use
+ * touches few pages, and finds in the cache what it has just freed.
+ */
+#define WINDOW_BYTES 4096
+#define WIDTH_MIN 2
+/* A line worth going back to has so many free slots, or a quarter of what a window holds. */
+#define GOOD_LINE 16
+/* Lines tried before the slab's next unused line is taken. */
+#define TRIES 4
+/* Fewer pages of a slab are not dropped for their own sake. */
+#define WORTH_PAGES 2
+#define GRACE_MIN 2
+#define GRACE_BYTES 65536
+#define CREDIT_MAX 127
+#define PATIENCE 1000
+#define RESTING 4
+
+struct heap plat__no_heap;
+struct heap *plat__heaps;
+
+static struct stack idle_heaps;
+static struct stack pools[NCLASSES];
+static struct slab *resting[RESTING];
+static uint32_t nrested;
+/* Bytes that are free inside of slabs but may be resident, as of the last looks. */
+static size_t idle_bytes;
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint32_t max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+/* --- lists of a heap's slabs; only its thread touches them --- */
+
+static void list_append(struct bin *bin, struct slab *slab)
+{
+	slab->next = NULL;
+	slab->previous = bin->last;
+	*(bin->last ? &bin->last->next : &bin->listed) = slab;
+	bin->last = slab;
+}
+
+static void list_remove(struct bin *bin, struct slab *slab)
+{
+	*(slab->previous ? &slab->previous->next : &bin->listed) = slab->next;
+	*(slab->next ? &slab->next->previous : &bin->last) = slab->previous;
+}
+
+/* --- counts --- */
+
+static void set_interval(struct slab *slab, uint32_t frees)
+{
+	slab->interval = frees;
+	slab->left = frees;
+}
+
+/* Takes what was counted since the last look into `used`. */
+static void account(struct slab *slab)
+{
+	/* More than it was: somebody else has looked, and counts from there. */
+	uint32_t frees = slab->left < slab->interval ? slab->interval - slab->left : 0;
+
+	slab->used = slab->used > frees ? slab->used - frees : 0;
+	set_interval(slab, slab->left);
+}
+
+/* Counts the live slots; the count on the side may have lost some. */
+static void recount(struct slab *slab)
+{
+	slab->used = plat__slab_live(slab);
+}
+
+static void set_idle(struct slab *slab, size_t bytes)
+{
+	if (bytes != slab->idle)
+		fetch_add(&idle_bytes, bytes - slab->idle);
+	slab->idle = (uint32_t)bytes;
+}
+
+/*
+ * The last slabs that have become empty rest for a while before their granules serve somebody
+ * else: a block that is freed twice is then found as what it is, and not in another's slab.
+ */
+static void give_slab(struct slab *slab)
+{
+	set_idle(slab, 0);
+	store_relaxed(&slab->owner, NULL);
+	store_release(&slab->state, SLAB_RESTING);
+	if (CHECKS)
+		slab = exchange(&resting[fetch_add(&nrested, 1) % RESTING], slab);
+	if (slab)
+		plat__slab_free(slab);
+}
+
+static bool wake_all(void)
+{
+	bool has_gone = false;
+	unsigned i;
+
+	for (i = 0; i < RESTING; i++) {
+		struct slab *slab = exchange(&resting[i], NULL);
+
+		if (!slab)
+			continue;
+		plat__slab_free(slab);
+		has_gone = true;
+	}
+	return has_gone;
+}
+
+/* Where there are three live blocks for each page, one in twenty pages holds none. */
+static bool has_free_pages(const struct slab *slab)
+{
+	return slab->used < 3 * count_bits(slab->pages);
+}
+
+/*
+ * Drops pages if slabs hold more idle ones than they may, and only of slabs that are mostly free
+ * and where it is worth a call: where blocks come and go, what is free now is live in a moment.
+ */
+static void purge_if_due(struct slab *slab)
+{
+	set_idle(slab, plat__slab_idle(slab, slab->used));
+	if (slab->used > slab->nslots / 4 || !has_free_pages(slab) ||
+	    slab->idle < WORTH_PAGES * plat__page_bytes ||
+	    load_relaxed(&idle_bytes) <= plat__granules_budget())
+		return;
+	if (plat__slab_purge(slab, WORTH_PAGES) > 0)
+		set_idle(slab, plat__slab_idle(slab, slab->used));
+}
+
+/* First when a quarter is left; then the emptier it is, the sooner its next pages are free. */
+static uint32_t frees_until_next_look(const struct slab *slab)
+{
+	uint32_t quarter = slab->nslots / 4;
+
+	return max_u32(1, slab->used > quarter ? slab->used - quarter : slab->used / 8);
+}
+
+/* --- slabs without an owner --- */
+
+static void pool_put(struct slab *slab)
+{
+	store_relaxed(&slab->owner, NULL);
+	set_interval(slab, frees_until_next_look(slab));
+	store_release(&slab->state, SLAB_POOLED);
+}
+
+/* From a state that anybody may take it from, into hands; from the pool it goes only by a pop. */
+static bool hold(struct slab *slab, uint32_t state)
+{
+	return compare_exchange(&slab->state, &state,
+				state == SLAB_POOLED ? SLAB_PURGING : SLAB_HELD);
+}
+
+static struct slab *pool_take(uint32_t class)
+{
+	struct slab *slab = stack_pop(&pools[class], NEXT);
+	unsigned patience = PATIENCE;
+
+	/*
+	 * Somebody may be dropping its pages: that ends soon, unless a fork without handlers has
+	 * left him behind.
+	 */
+	while (slab && !hold(slab, SLAB_POOLED)) {
+		if (patience-- == 0) {
+			stack_push(&pools[class], slab, NEXT);
+			return NULL;
+		}
+		plat__system_yield();
+	}
+	if (slab)
+		store_relaxed(&slab->state, SLAB_HELD);
+	return slab;
+}
+
+/* Enough of a slab has been freed by others than its owner. */
+static void look_from_outside(struct slab *slab)
+{
+	uint32_t state = load_acquire(&slab->state);
+
+	if ((state != SLAB_FULL && state != SLAB_POOLED) || !hold(slab, state)) {
+		/* Its owner will see. */
+		slab->left = max_u32(1, slab->nslots / 4);
+		return;
+	}
+	recount(slab);
+	if (state == SLAB_FULL && slab->used == 0) {
+		give_slab(slab);
+		return;
+	}
+	purge_if_due(slab);
+	pool_put(slab);
+	if (state == SLAB_FULL)
+		stack_push(&pools[slab->class], slab, NEXT);
+}
+
+/* --- after a fork --- */
+
+/* In a child, until it is seen to: the heap of the thread that forked. */
+static struct heap *survivor;
+
+static int adopt(struct slab *slab, void *data)
+{
+	struct heap *mine = data;
+	uint32_t state = load_relaxed(&slab->state);
+
+	if (state == SLAB_PURGING)
+		store_relaxed(&slab->state, SLAB_POOLED);
+	if ((slab->kind != SLAB_SMALL && slab->kind != SLAB_WIDE) || slab->owner == mine ||
+	    (mine->nested && slab->owner == mine->nested) ||
+	    (state != SLAB_CURRENT && state != SLAB_LISTED && state != SLAB_HELD))
+		return 0;
+	recount(slab);
+	set_interval(slab, frees_until_next_look(slab));
+	pool_put(slab);
+	stack_push(&pools[slab->class], slab, NEXT);
+	return 0;
+}
+
+static void begin_anew(struct heap *heap)
+{
+	uint32_t class;
+
+	for (class = 0; class < NCLASSES; class ++)
+		heap->bins[class] = (struct bin){.grace = GRACE_MIN, .width = WIDTH_MIN};
+	heap->nested = NULL;
+	heap->is_alive = 0;
+	stack_push(&idle_heaps, heap, offsetof(struct heap, next_free));
+}
+
+/*
+ * The other threads stopped anywhere. Their lists are not believed: every slab that was theirs is
+ * found by the map and goes to its pool, and their heaps begin anew. This is done when the child
+ * first needs a slab; many children execute another program before.
+ */
+static void adopt_all(void)
+{
+	struct heap *mine = exchange(&survivor, NULL), *heap;
+
+	if (!mine)
+		return;
+	for (heap = plat__heaps; heap; heap = heap->next_heap)
+		if (heap != mine && heap != mine->nested && heap->is_alive)
+			begin_anew(heap);
+	plat__map_walk(adopt, mine);
+}
+
+/* --- windows --- */
+
+/* How many slots the next window may have. */
+static uint32_t next_width(const struct bin *bin, const struct slab *slab)
+{
+	uint32_t most = max_u32(WINDOW_BYTES / slab->stride, slab->used / 4);
+
+	return max_u32(WIDTH_MIN, min_u32(bin->width * 2u, min_u32(WINDOW, most)));
+}
+
+/* The lowest ones: what lies behind stays untouched. */
+static uint64_t lowest_bits(uint64_t slots, unsigned most)
+{
+	unsigned n = count_bits(slots);
+	uint64_t rest = slots;
+
+	if (n <= most)
+		return slots;
+	if (most < n / 2) {
+		for (; most > 0; most--)
+			rest &= rest - 1;
+		return slots & ~rest;
+	}
+	for (; n > most; n--)
+		slots &= ~(UINT64_C(1) << (63 - __builtin_clzll(slots)));
+	return slots;
+}
+
+static void open_window(struct bin *bin, struct slab *slab, uint32_t line, uint64_t slots)
+{
+	slots = lowest_bits(slots, bin->width);
+	bin->width = (uint8_t)next_width(bin, slab);
+	bin->nopened = (uint8_t)(bin->nopened + (bin->nopened < UINT8_MAX));
+	plat__slab_prepare(slab, line, slots);
+	slab->line = line;
+	slab->used += count_bits(slots);
+	bin->base = slab->base + (uintptr_t)line * WINDOW * slab->stride;
+	bin->tags = slab->tags + (size_t)line * WINDOW;
+	store_relaxed(&bin->mask, slots);
+}
+
+/* Before a slab leaves its owner's use no window may be open in it. */
+static void close_window(struct bin *bin)
+{
+	store_relaxed(&bin->mask, 0);
+	bin->current = NULL;
+}
+
+/*
+ * How many free slots make a line worth taking: as many as a window holds; where there are no
+ * unused lines to turn to, what a line has on average.
+ */
+static unsigned good_line(const struct bin *bin, const struct slab *slab)
+{
+	uint32_t good = min_u32(GOOD_LINE, bin->width), nfree;
+
+	if (slab->prepared < slab_lines(slab))
+		return good;
+	nfree = slab->nslots > slab->used ? slab->nslots - slab->used : 0;
+	return max_u32(1, min_u32(good, nfree / slab_lines(slab)));
+}
+
+/* The next line that has been used and is good; the best one seen is in *best. */
+static bool find_used_line(const struct bin *bin, const struct slab *slab, uint32_t *best,
+			   uint64_t *ret)
+{
+	uint32_t tries = min_u32(slab->prepared, TRIES), line = slab->line;
+	unsigned good = good_line(bin, slab), most = 0;
+
+	for (; tries > 0; tries--) {
+		uint64_t slots;
+		unsigned n;
+
+		line = line + 1 < slab->prepared ? line + 1 : 0;
+		slots = plat__slab_free_slots(slab, line);
+		n = count_bits(slots);
+		if (n > most) {
+			most = n;
+			*best = line;
+			*ret = slots;
+		}
+		if (n >= good)
+			return true;
+	}
+	return false;
+}
+
+static bool find_any_line(const struct slab *slab, uint32_t *best, uint64_t *ret)
+{
+	uint32_t i, nlines = slab_lines(slab), line = slab->line;
+
+	for (i = 0; i < nlines; i++) {
+		line = line + 1 < nlines ? line + 1 : 0;
+		*ret = plat__slab_free_slots(slab, line);
+		*best = line;
+		if (*ret)
+			return true;
+	}
+	return false;
+}
+
+static bool next_window(struct bin *bin, struct slab *slab)
+{
+	uint32_t line = 0;
+	uint64_t slots = 0;
+
+	if (!find_used_line(bin, slab, &line, &slots)) {
+		if (slab->prepared < slab_lines(slab)) {
+			line = slab->prepared;
+			slots = plat__slab_free_slots(slab, line);
+		} else if (!slots && !find_any_line(slab, &line, &slots)) {
+			return false;
+		}
+	}
+	open_window(bin, slab, line, slots);
+	return true;
+}
+
+/* --- the owner's slabs --- */
+
+static void list_slab(struct heap *heap, struct slab *slab)
+{
+	list_append(&heap->bins[slab->class], slab);
+	set_interval(slab, frees_until_next_look(slab));
+	store_release(&slab->state, SLAB_LISTED);
+}
+
+/* It has no free slot, or had none a moment ago. */
+static void retire(struct slab *slab)
+{
+	slab->used = slab->nslots;
+	set_interval(slab, max_u32(1, slab->nslots / 16));
+	store_release(&slab->state, SLAB_FULL);
+}
+
+static void make_current(struct heap *heap, struct bin *bin, struct slab *slab)
+{
+	account(slab);
+	bin->current = slab;
+	slab->line = slab_lines(slab) - 1;
+	store_relaxed(&slab->owner, heap);
+	set_interval(slab, max_u32(slab->used / 2, bin->grace));
+	store_release(&slab->state, SLAB_CURRENT);
+}
+
+static void give_current(struct bin *bin)
+{
+	struct slab *slab = bin->current;
+
+	close_window(bin);
+	bin->width = WIDTH_MIN;
+	give_slab(slab);
+}
+
+/*
+ * Gives back the slabs in use that hold no block at the moment. Before memory grows for one class,
+ * what others have left idle is used.
+ */
+static void give_empty_slabs(struct heap *heap)
+{
+	uint32_t class;
+
+	for (class = 0; class < NCLASSES; class ++) {
+		struct bin *bin = &heap->bins[class];
+		struct slab *slab = bin->current;
+
+		if (!slab)
+			continue;
+		account(slab);
+		if (slab->used > count_bits(bin->mask) || !plat__slab_is_empty(slab))
+			continue;
+		give_current(bin);
+	}
+}
+
+static struct slab *find_slab(struct heap *heap, struct bin *bin, uint32_t class)
+{
+	struct slab *slab = bin->listed;
+
+	if (slab) {
+		list_remove(bin, slab);
+		return slab;
+	}
+	if (load_relaxed(&survivor))
+		adopt_all();
+	slab = load_relaxed(&pools[class].head) & STACK_ADDRESS ? pool_take(class) : NULL;
+	if (slab)
+		return slab;
+	if (!plat__granules_have_dirty())
+		give_empty_slabs(heap);
+	if (bin->has_given) {
+		bin->has_given = 0;
+		bin->credit = (uint8_t)min_u32(bin->credit * 2u + 1, CREDIT_MAX);
+		bin->keeps = bin->credit;
+	}
+	return plat__slab_new(class);
+}
+
+bool plat__heap_refill(struct heap *heap, uint32_t class)
+{
+	struct bin *bin = &heap->bins[class];
+
+	for (;;) {
+		struct slab *slab = bin->current;
+
+		if (slab) {
+			if (next_window(bin, slab))
+				return true;
+			close_window(bin);
+			retire(slab);
+		}
+		slab = find_slab(heap, bin, class);
+		if (!slab)
+			return false;
+		make_current(heap, bin, slab);
+	}
+}
+
+/*
+ * A slab in use is looked at more and more seldom for as long as its class allocates. Once it only
+ * frees, the next look comes when all is free.
+ */
+static void look_at_current(struct bin *bin, struct slab *slab)
+{
+	uint32_t waiting = count_bits(bin->mask);
+	uint32_t live = slab->used > waiting ? slab->used - waiting : 0;
+	bool is_active = bin->nopened > 0;
+
+	bin->nopened = 0;
+	if (is_active)
+		bin->grace = (uint16_t)min_u32(bin->grace * 2u,
+					       max_u32(GRACE_MIN, GRACE_BYTES / slab->stride));
+	else
+		bin->grace = GRACE_MIN;
+	if (live == 0 && plat__slab_is_empty(slab)) {
+		if (bin->keeps == 0) {
+			give_current(bin);
+			bin->has_given = 1;
+			return;
+		}
+		bin->keeps--;
+	} else if (live == 0) {
+		live = plat__slab_live(slab);
+		slab->used = live + waiting;
+	}
+	set_interval(slab, max_u32(live, is_active ? bin->grace : 1));
+}
+
+static void look_at_listed(struct bin *bin, struct slab *slab)
+{
+	if (slab->used <= slab->nslots / 16)
+		recount(slab);
+	if (slab->used == 0) {
+		list_remove(bin, slab);
+		give_slab(slab);
+		return;
+	}
+	purge_if_due(slab);
+	set_interval(slab, frees_until_next_look(slab));
+}
+
+static void look(struct heap *heap, struct slab *slab)
+{
+	struct bin *bin = &heap->bins[slab->class];
+	uint32_t state = load_acquire(&slab->state);
+
+	account(slab);
+	if (state == SLAB_FULL && hold(slab, SLAB_FULL)) {
+		list_slab(heap, slab);
+		state = SLAB_LISTED;
+	}
+	if (state == SLAB_CURRENT && slab == bin->current)
+		look_at_current(bin, slab);
+	else if (state == SLAB_LISTED)
+		look_at_listed(bin, slab);
+	else
+		slab->left = 1;
+}
+
+void plat__heap_look(struct heap *heap, struct slab *slab)
+{
+	if (heap->nested && load_relaxed(&slab->owner) == heap->nested)
+		heap = heap->nested;
+	if (load_relaxed(&slab->owner) != heap || heap == &plat__no_heap) {
+		look_from_outside(slab);
+		return;
+	}
+	if (heap->is_busy) {
+		/* A signal handler that interrupted the long way: the next free looks again. */
+		slab->left = 1;
+		return;
+	}
+	heap->is_busy = 1;
+	look(heap, slab);
+	heap->is_busy = 0;
+}
+
+/* --- heaps --- */
+
+static void init_bins(struct heap *heap)
+{
+	uint32_t class;
+
+	for (class = 0; class < NCLASSES; class ++) {
+		heap->bins[class].grace = GRACE_MIN;
+		heap->bins[class].width = WIDTH_MIN;
+	}
+}
+
+struct heap *plat__heap_take(void)
+{
+	struct heap *heap, *seen;
+
+	/* Before a new thread has a heap that could be taken for one of those left behind. */
+	if (load_relaxed(&survivor))
+		adopt_all();
+	heap = stack_pop(&idle_heaps, offsetof(struct heap, next_free));
+	if (!heap) {
+		heap = plat__meta_take(sizeof(*heap));
+		if (!heap)
+			return NULL;
+		init_bins(heap);
+		seen = load_relaxed(&plat__heaps);
+		do
+			heap->next_heap = seen;
+		while (!compare_exchange(&plat__heaps, &seen, heap));
+	}
+	heap->is_busy = 0;
+	store_release(&heap->is_alive, 1);
+	return heap;
+}
+
+struct heap *plat__heap_nested(struct heap *heap)
+{
+	if (!heap->nested)
+		heap->nested = plat__heap_take();
+	return heap->nested && !heap->nested->is_busy ? heap->nested : NULL;
+}
+
+static void leave_slab(struct slab *slab)
+{
+	account(slab);
+	if (plat__slab_is_empty(slab)) {
+		give_slab(slab);
+		return;
+	}
+	recount(slab);
+	purge_if_due(slab);
+	pool_put(slab);
+	stack_push(&pools[slab->class], slab, NEXT);
+}
+
+static void leave_bin(struct bin *bin)
+{
+	struct slab *slab;
+
+	if (bin->current) {
+		slab = bin->current;
+		close_window(bin);
+		leave_slab(slab);
+	}
+	while ((slab = bin->listed) != NULL) {
+		list_remove(bin, slab);
+		leave_slab(slab);
+	}
+	bin->grace = GRACE_MIN;
+	bin->width = WIDTH_MIN;
+}
+
+/* Its full slabs still name it as their owner: they wait for others' frees, or its next thread. */
+void plat__heap_leave(struct heap *heap)
+{
+	uint32_t class;
+
+	heap->is_busy = 1;
+	for (class = 0; class < NCLASSES; class ++)
+		leave_bin(&heap->bins[class]);
+	store_release(&heap->is_alive, 0);
+	stack_push(&idle_heaps, heap, offsetof(struct heap, next_free));
+}
+
+static void flush_bin(struct bin *bin)
+{
+	struct slab *slab = bin->current, *next;
+
+	if (slab) {
+		close_window(bin);
+		account(slab);
+		recount(slab);
+		list_append(bin, slab);
+		store_release(&slab->state, SLAB_LISTED);
+	}
+	for (slab = bin->listed; slab; slab = next) {
+		next = slab->next;
+		account(slab);
+		recount(slab);
+		if (slab->used == 0) {
+			list_remove(bin, slab);
+			give_slab(slab);
+			continue;
+		}
+		plat__slab_purge(slab, 1);
+		set_idle(slab, plat__slab_idle(slab, slab->used));
+		set_interval(slab, frees_until_next_look(slab));
+	}
+	bin->width = WIDTH_MIN;
+}
+
+void plat__heap_flush(struct heap *heap)
+{
+	uint32_t class;
+
+	if (heap->is_busy)
+		return;
+	heap->is_busy = 1;
+	for (class = 0; class < NCLASSES; class ++)
+		flush_bin(&heap->bins[class]);
+	heap->is_busy = 0;
+}
+
+static int purge_unowned(struct slab *slab, void *data)
+{
+	uint32_t state = load_acquire(&slab->state);
+
+	if ((slab->kind != SLAB_SMALL && slab->kind != SLAB_WIDE) ||
+	    (state != SLAB_POOLED && state != SLAB_FULL) || !hold(slab, state))
+		return 0;
+	account(slab);
+	recount(slab);
+	if (state == SLAB_FULL && slab->used == 0) {
+		*(size_t *)data += slab->ngranules * GRANULE;
+		give_slab(slab);
+		return 0;
+	}
+	*(size_t *)data += plat__slab_purge(slab, 1);
+	set_idle(slab, plat__slab_idle(slab, slab->used));
+	if (state == SLAB_FULL)
+		set_interval(slab, max_u32(1, slab->nslots / 16));
+	store_release(&slab->state, state);
+	return 0;
+}
+
+size_t plat__pool_purge(void)
+{
+	size_t bytes = wake_all() ? plat__page_bytes : 0;
+
+	plat__map_walk(purge_unowned, &bytes);
+	return bytes;
+}
+
+/* Whoever was on the long way in another thread did not come along. */
+void plat__heap_after_fork(struct heap *mine)
+{
+	if (plat__heaps != mine || (mine && mine->next_heap))
+		store_release(&survivor, mine);
+}

@@ -1,0 +1,156 @@
+#include "alloc/map.h"
+
+#include "alloc/atomic.h"
+#include "alloc/meta.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+struct slab *plat__near[NEAR_ENTRIES];
+struct leaf *plat__root[ROOT_ENTRIES];
+
+/* Of the entries in use: a walk of all would touch a MiB. */
+static size_t root_low = ROOT_ENTRIES, root_high;
+
+static void widen_root(size_t i)
+{
+	size_t low = load_relaxed(&root_low), high = load_relaxed(&root_high);
+
+	while (i < low && !compare_exchange(&root_low, &low, i))
+		;
+	while (i >= high && !compare_exchange(&root_high, &high, i + 1))
+		;
+}
+
+static struct leaf *leaf_of(uintptr_t address)
+{
+	uint64_t i = (uint64_t)address >> ROOT_SHIFT;
+
+	return i < ROOT_ENTRIES ? load_acquire(&plat__root[i]) : NULL;
+}
+
+static struct slab **entry_of(struct leaf *leaf, uintptr_t address)
+{
+	return &leaf->slabs[(address >> GRANULE_SHIFT) % LEAF_ENTRIES];
+}
+
+struct slab *plat__map_find(uintptr_t address)
+{
+	struct leaf *leaf = leaf_of(address);
+
+	return leaf ? load_acquire(entry_of(leaf, address)) : NULL;
+}
+
+/* What the loser of a race made stays unused: once for each GiB or chunk at most. */
+static struct leaf *make_leaf(uintptr_t address)
+{
+	uint64_t i = (uint64_t)address >> ROOT_SHIFT;
+	struct leaf *leaf = leaf_of(address), *none = NULL;
+
+	if (leaf || i >= ROOT_ENTRIES)
+		return leaf;
+	leaf = plat__meta_take(sizeof(*leaf));
+	if (!leaf)
+		return NULL;
+	widen_root((size_t)i);
+	return compare_exchange(&plat__root[i], &none, leaf) ? leaf : none;
+}
+
+static struct chunk **chunk_entry(struct leaf *leaf, uintptr_t address)
+{
+	return &leaf->chunks[address / CHUNK_BYTES % LEAF_CHUNKS];
+}
+
+struct chunk *plat__map_chunk(uintptr_t address)
+{
+	struct leaf *leaf = leaf_of(address);
+
+	return leaf ? load_acquire(chunk_entry(leaf, address)) : NULL;
+}
+
+struct chunk *plat__map_make_chunk(uintptr_t address)
+{
+	struct leaf *leaf = make_leaf(address);
+	struct chunk *chunk, *none = NULL;
+
+	if (!leaf)
+		return NULL;
+	chunk = load_acquire(chunk_entry(leaf, address));
+	if (chunk)
+		return chunk;
+	chunk = plat__meta_take(sizeof(*chunk));
+	if (!chunk)
+		return NULL;
+	chunk->base = address & ~(CHUNK_BYTES - 1);
+	chunk->used = UINT64_MAX;
+	return compare_exchange(chunk_entry(leaf, address), &none, chunk) ? chunk : none;
+}
+
+int plat__map_add(struct slab *slab)
+{
+	uintptr_t first = slab->base & ~(GRANULE - 1), at;
+	size_t i;
+
+	for (i = 0; i < slab->ngranules; i++) {
+		at = first + i * GRANULE;
+		if (!make_leaf(at))
+			return -ENOMEM;
+	}
+	for (i = 0; i < slab->ngranules; i++) {
+		at = first + i * GRANULE;
+		store_release(entry_of(leaf_of(at), at), slab);
+		if (slab->reach != 0 || slab->is_short)
+			store_release(&plat__near[(uint32_t)at >> GRANULE_SHIFT], slab);
+	}
+	return 0;
+}
+
+void plat__map_clear(uintptr_t base, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		store_release(entry_of(leaf_of(base + i * GRANULE), base + i * GRANULE), NULL);
+}
+
+static bool is_slotted(const struct slab *slab)
+{
+	return slab->kind == SLAB_SMALL || slab->kind == SLAB_WIDE;
+}
+
+void plat__map_remove(struct slab *slab)
+{
+	uintptr_t first = slab->base & ~(GRANULE - 1);
+	size_t i;
+
+	for (i = 0; i < slab->ngranules && is_slotted(slab); i++) {
+		struct slab **near = &plat__near[(uint32_t)(first + i * GRANULE) >> GRANULE_SHIFT];
+		struct slab *seen = slab;
+
+		compare_exchange(near, &seen, NULL);
+	}
+	plat__map_clear(first, slab->ngranules);
+}
+
+int plat__map_walk(int (*visit)(struct slab *slab, void *data), void *data)
+{
+	struct slab *last = NULL;
+	size_t i, k;
+	int r;
+
+	for (i = load_acquire(&root_low); i < load_acquire(&root_high); i++) {
+		struct leaf *leaf = load_acquire(&plat__root[i]);
+
+		for (k = 0; leaf && k < LEAF_ENTRIES; k++) {
+			struct slab *slab = load_acquire(&leaf->slabs[k]);
+
+			if (!slab || slab == last)
+				continue;
+			last = slab;
+			r = visit(slab, data);
+			if (r != 0)
+				return r;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,51 @@
+/*
+ * From any address to the slab whose granules hold it.
+ *
+ * The map is exact: a root of one entry for each GiB, and leaves of one entry for each granule.
+ * Beside it stands a table that is only a guess, by the low 32 bits of the address, for the short
+ * way of free: what it finds proves itself by the slab's base and reach. Only small slabs are in
+ * it, and where two slabs meet in one entry the loser's blocks go the long way.
+ */
+#ifndef PLAT_ALLOC_MAP_H
+#define PLAT_ALLOC_MAP_H
+
+#include "alloc/state.h"
+
+#define NEAR_ENTRIES 65536
+#define ROOT_SHIFT 30
+#define ROOT_ENTRIES ((size_t)1 << 17)
+#define LEAF_ENTRIES ((size_t)1 << (ROOT_SHIFT - GRANULE_SHIFT))
+
+extern struct slab *plat__near[NEAR_ENTRIES] __attribute__((visibility("hidden")));
+#define LEAF_CHUNKS ((size_t)LEAF_ENTRIES / CHUNK_GRANULES)
+
+struct leaf {
+	struct slab *slabs[LEAF_ENTRIES];
+	struct chunk *chunks[LEAF_CHUNKS];
+};
+
+extern struct leaf *plat__root[ROOT_ENTRIES];
+
+static inline struct slab *near_slab(const void *p)
+{
+	return plat__near[(uint32_t)(uintptr_t)p >> GRANULE_SHIFT];
+}
+
+/* The slab that holds the address, or NULL. */
+struct slab *plat__map_find(uintptr_t address);
+
+/* All granules of the slab lead to it. -ENOMEM: none does. */
+int plat__map_add(struct slab *slab);
+void plat__map_remove(struct slab *slab);
+/* n granules from here on lead nowhere. */
+void plat__map_clear(uintptr_t base, size_t n);
+
+/* The window of 4 MiB that holds the address, or NULL. */
+struct chunk *plat__map_chunk(uintptr_t address);
+/* The same; makes one where there is none, with no granule in it. NULL: there is no memory. */
+struct chunk *plat__map_make_chunk(uintptr_t address);
+
+/* Calls visit for every slab, in the order of addresses, until it returns something else than 0. */
+int plat__map_walk(int (*visit)(struct slab *slab, void *data), void *data);
+
+#endif

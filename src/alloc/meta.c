@@ -1,0 +1,92 @@
+#include "alloc/meta.h"
+
+#include "alloc/atomic.h"
+#include "alloc/system.h"
+
+#include <errno.h>
+
+#define BLOCK_BYTES ((size_t)256 << 10)
+
+/* cursor moves by single additions; who is pushed over the end asks for the next block. */
+struct block {
+	uintptr_t cursor;
+	uintptr_t end;
+};
+
+static struct block *newest;
+size_t plat__meta_lent;
+
+static uintptr_t take_from(struct block *block, size_t bytes)
+{
+	uintptr_t at;
+
+	if (load_relaxed(&block->cursor) + bytes > block->end)
+		return 0;
+	at = fetch_add(&block->cursor, bytes);
+	return at + bytes <= block->end ? at : 0;
+}
+
+static struct block *block_new(size_t bytes)
+{
+	uintptr_t start;
+	struct block *block;
+
+	if (plat__system_map(bytes, &start) < 0)
+		return NULL;
+	fetch_add(&plat__meta_lent, bytes);
+	block = (struct block *)start;
+	block->cursor = start + META_LINE;
+	block->end = start + bytes;
+	return block;
+}
+
+/* What does not fit into a block gets one of its own, and leaves the newest as it is. */
+static void *take_alone(size_t bytes)
+{
+	struct block *block = block_new((bytes + META_LINE + 0xffff) & ~(size_t)0xffff);
+
+	return block ? (void *)take_from(block, bytes) : NULL;
+}
+
+void *plat__meta_take(size_t bytes)
+{
+	bytes = (bytes + META_LINE - 1) & ~(size_t)(META_LINE - 1);
+	if (bytes > BLOCK_BYTES / 4)
+		return take_alone(bytes);
+
+	for (;;) {
+		struct block *block = load_acquire(&newest);
+		uintptr_t at = block ? take_from(block, bytes) : 0;
+		struct block *next;
+
+		if (at)
+			return (void *)at;
+		next = block_new(BLOCK_BYTES);
+		if (!next)
+			return NULL;
+		if (!compare_exchange(&newest, &block, next)) {
+			/* Another thread was faster; its block is as good. */
+			fetch_sub(&plat__meta_lent, BLOCK_BYTES);
+			plat__system_unmap((uintptr_t)next, BLOCK_BYTES);
+		}
+	}
+}
+
+int plat__meta_init(void)
+{
+	struct block *none = NULL, *block;
+
+	if (load_acquire(&newest))
+		return 0;
+	block = block_new(BLOCK_BYTES);
+	if (!block)
+		return -ENOMEM;
+	if (!compare_exchange(&newest, &none, block))
+		plat__system_unmap((uintptr_t)block, BLOCK_BYTES);
+	return 0;
+}
+
+size_t plat__meta_bytes(void)
+{
+	return load_relaxed(&plat__meta_lent);
+}

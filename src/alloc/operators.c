@@ -1,0 +1,127 @@
+/*
+ * C++'s operators new and delete, by their mangled names and without a C++ library. Where there is
+ * no memory, the program's C++ library knows whom to ask and what to throw; it is the one that the
+ * program is linked with, or one that came later with a plugin.
+ *
+ * Those that do not throw are in operators_shared.c.
+ */
+#include "alloc/operators.h"
+
+#include "alloc/line.h"
+#include "alloc/malloc.h"
+
+#include <stdlib.h>
+
+#define EXPORT __attribute__((visibility("default")))
+#define NAME(mangled) __asm__(mangled)
+#define ALIAS(mangled) __attribute__((alias(mangled)))
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define STDERR 2
+
+typedef void new_handler(void);
+typedef new_handler *handler_getter(void);
+
+extern handler_getter get_new_handler NAME("_ZSt15get_new_handlerv") __attribute__((weak));
+extern void throw_bad_alloc(void) NAME("_ZSt17__throw_bad_allocv") __attribute__((weak, noreturn));
+
+static void *late(const char *name)
+{
+	return plat__plugin_symbol ? plat__plugin_symbol(name) : NULL;
+}
+
+new_handler *plat__new_handler(void)
+{
+	handler_getter *get = get_new_handler;
+
+	if (!get)
+		get = (handler_getter *)late("_ZSt15get_new_handlerv");
+	return get ? get() : NULL;
+}
+
+static __attribute__((noreturn)) void fail(size_t bytes)
+{
+	void (*throw)(void) = throw_bad_alloc;
+	struct line line = {.length = 0};
+
+	if (!throw)
+		throw = (void (*)(void))late("_ZSt17__throw_bad_allocv");
+	if (throw)
+		throw();
+	plat__line_add(&line, "plat-malloc: operator new: there is no memory for ");
+	plat__line_number(&line, bytes, 0);
+	plat__line_add(&line, " bytes, and nobody to throw bad_alloc");
+	plat__line_write(&line, STDERR);
+	abort();
+}
+
+/* --- new --- */
+
+/* The handler makes room, throws, or gives up by removing itself. */
+static __attribute__((noinline)) void *insist(size_t bytes, size_t alignment)
+{
+	void *p;
+
+	do {
+		new_handler *handler = plat__new_handler();
+
+		if (!handler)
+			fail(bytes);
+		handler();
+		p = plat__aligned(alignment, bytes);
+	} while (!p);
+	return p;
+}
+
+EXPORT void *new_one(size_t bytes) NAME("_Znw" SIZE_LETTER);
+EXPORT void *new_array(size_t bytes) NAME("_Zna" SIZE_LETTER) ALIAS("_Znw" SIZE_LETTER);
+EXPORT void *new_aligned(size_t bytes, size_t alignment) NAME("_Znw" SIZE_LETTER "St11align_val_t");
+EXPORT void *new_aligned_array(size_t bytes, size_t alignment)
+	NAME("_Zna" SIZE_LETTER "St11align_val_t") ALIAS("_Znw" SIZE_LETTER "St11align_val_t");
+
+void *new_one(size_t bytes)
+{
+	void *p = plat__malloc(bytes);
+
+	return unlikely(!p) ? insist(bytes, 1) : p;
+}
+
+void *new_aligned(size_t bytes, size_t alignment)
+{
+	void *p;
+
+	if (alignment == 0 || (alignment & (alignment - 1)) != 0)
+		fail(bytes);
+	p = plat__aligned(alignment, bytes);
+	return unlikely(!p) ? insist(bytes, alignment) : p;
+}
+
+/* --- delete --- */
+
+/* An alignment and std::nothrow come as further arguments, and say nothing here. */
+#define DELETE(function, mangled) EXPORT void function(void *p) NAME(mangled) ALIAS("_ZdlPv")
+#define DELETE_SIZED(function, mangled)                                                            \
+	EXPORT void function(void *p, size_t bytes) NAME(mangled) ALIAS("_ZdlPv" SIZE_LETTER)
+
+EXPORT void delete_one(void *p) NAME("_ZdlPv");
+DELETE(delete_array, "_ZdaPv");
+DELETE(delete_nothrow, "_ZdlPvRKSt9nothrow_t");
+DELETE(delete_nothrow_array, "_ZdaPvRKSt9nothrow_t");
+DELETE(delete_aligned, "_ZdlPvSt11align_val_t");
+DELETE(delete_aligned_array, "_ZdaPvSt11align_val_t");
+DELETE(delete_aligned_nothrow, "_ZdlPvSt11align_val_tRKSt9nothrow_t");
+DELETE(delete_aligned_nothrow_array, "_ZdaPvSt11align_val_tRKSt9nothrow_t");
+
+EXPORT void delete_sized(void *p, size_t bytes) NAME("_ZdlPv" SIZE_LETTER);
+DELETE_SIZED(delete_sized_array, "_ZdaPv" SIZE_LETTER);
+DELETE_SIZED(delete_sized_aligned, "_ZdlPv" SIZE_LETTER "St11align_val_t");
+DELETE_SIZED(delete_sized_aligned_array, "_ZdaPv" SIZE_LETTER "St11align_val_t");
+
+void delete_one(void *p)
+{
+	plat__free(p);
+}
+
+void delete_sized(void *p, size_t bytes)
+{
+	plat__free_sized(p, bytes);
+}

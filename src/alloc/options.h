@@ -1,0 +1,57 @@
+/* What can be set: by PLAT_* in the environment, by mallopt, by plat_malloc_set. */
+#ifndef PLAT_ALLOC_OPTIONS_H
+#define PLAT_ALLOC_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef CHECKS
+#define CHECKS 1
+#endif
+
+#define DEFAULT_MMAP_THRESHOLD ((size_t)128 << 10)
+#define DEFAULT_TRIM_THRESHOLD ((size_t)128 << 10)
+/* Linux glibc 2.36 malloc/malloc.c DEFAULT_MMAP_THRESHOLD_MAX. */
+#define MMAP_THRESHOLD_MAX (sizeof(long) == 4 ? (size_t)512 << 10 : (size_t)32 << 20)
+
+struct line;
+
+enum on_error { ON_ERROR_ABORT, ON_ERROR_REPORT, ON_ERROR_IGNORE };
+
+struct options {
+	size_t mmap_threshold;
+	size_t trim_threshold;
+	size_t top_pad;
+	size_t mmap_max; /* blocks with a mapping of their own */
+	uint64_t random;
+	uint32_t on_error;
+	int perturb;
+	bool is_dynamic; /* thresholds follow what is freed, as glibc's */
+	bool is_hard;
+	bool is_guard_all;
+	bool is_ready;
+};
+
+extern struct options plat__options __attribute__((visibility("hidden")));
+/* Of canaries; neither byte is zero or ASCII. */
+extern uint16_t plat__key __attribute__((visibility("hidden")));
+
+/*
+ * Before anything else; reads the environment. Where libc does not know it yet, is_ready stays
+ * false, and another call is due.
+ */
+void plat__options_init(void);
+
+/* One of the numbers is set for good: thresholds no longer follow what is freed. */
+void plat__options_fix(size_t *number, size_t value);
+
+/*
+ * By the name that it has in the environment, and as text. -ENOENT: there is none of this name;
+ * -EINVAL: it cannot have this value; -EPERM: it can only be set in the environment.
+ */
+int plat__options_set(const char *name, const char *value);
+/* Appends the value. */
+int plat__options_get(const char *name, struct line *ret);
+
+#endif

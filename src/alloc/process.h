@@ -1,0 +1,16 @@
+/* What begins and ends: the process, its threads, its children. */
+#ifndef PLAT_ALLOC_PROCESS_H
+#define PLAT_ALLOC_PROCESS_H
+
+#include "alloc/state.h"
+
+#include <stdbool.h>
+
+/* plat__no_heap until the thread allocates on the long way, and when it is gone. */
+extern __thread struct heap *plat__my_heap
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* The thread's heap; makes one if need be. plat__no_heap: it can have none. */
+struct heap *plat__enter(void);
+
+#endif

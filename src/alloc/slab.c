@@ -1,0 +1,295 @@
+#include "alloc/slab.h"
+
+#include "alloc/atomic.h"
+#include "alloc/granules.h"
+#include "alloc/map.h"
+#include "alloc/meta.h"
+#include "alloc/source.h"
+#include "alloc/system.h"
+#include "alloc/tags.h"
+
+#include <string.h>
+
+#define LINES(bytes) (((bytes) + META_LINE - 1) / META_LINE)
+#define NSIZES 72
+
+/* Descriptors stay descriptors: who holds an old pointer to one may still count in it. */
+static struct stack unused[NSIZES];
+
+uint32_t plat__class_stride(uint32_t class)
+{
+	uint32_t wide = class - SMALL_CLASSES;
+
+	if (!class_is_wide(class))
+		return class * SLOT_GRAIN;
+	return (SMALL_STRIDE_MAX << wide / 8) + (wide % 8 + 1) * (SMALL_STRIDE_MAX / 8 << wide / 8);
+}
+
+struct fit plat__fit(size_t bytes)
+{
+	uint32_t stride = (uint32_t)bytes + CANARY, doubling, step;
+
+	if (stride <= SMALL_STRIDE_MAX) {
+		uint32_t class = (stride + SLOT_GRAIN - 1) / SLOT_GRAIN;
+
+		class += class == 0;
+		return (struct fit){class, class * SLOT_GRAIN};
+	}
+	doubling = 31 - (unsigned)__builtin_clz((stride - 1) / SMALL_STRIDE_MAX);
+	step = SMALL_STRIDE_MAX / 8 << doubling;
+	stride = (stride + step - 1) / step;
+	return (struct fit){SMALL_CLASSES + doubling * 8 + stride - 9, stride * step};
+}
+
+static uint32_t granules_for(uint32_t stride)
+{
+	return stride <= 4096 ? 1 : stride <= 8192 ? 2 : 4;
+}
+
+static size_t descriptor_bytes(uint32_t kind, uint32_t nslots)
+{
+	size_t tags = kind == SLAB_SMALL ? nslots : kind == SLAB_WIDE ? nslots * 2 : 0;
+
+	/* The scan reads whole lines of tags. */
+	return sizeof(struct slab) + LINES(tags) * META_LINE;
+}
+
+static struct slab *descriptor_take(size_t bytes)
+{
+	struct slab *slab = stack_pop(&unused[LINES(bytes)], offsetof(struct slab, pool_next));
+
+	return slab ? slab : plat__meta_take(bytes);
+}
+
+static void descriptor_give(struct slab *slab)
+{
+	size_t bytes = descriptor_bytes(slab->kind, slab->nslots);
+
+	stack_push(&unused[LINES(bytes)], slab, offsetof(struct slab, pool_next));
+}
+
+struct slab *plat__slab_new(uint32_t class)
+{
+	uint32_t stride = plat__class_stride(class), ngranules = granules_for(stride);
+	uint32_t nslots = (uint32_t)(ngranules * GRANULE / stride);
+	uint32_t kind = class_is_wide(class) ? SLAB_WIDE : SLAB_SMALL;
+	struct slab *slab = descriptor_take(descriptor_bytes(kind, nslots));
+	uint64_t pages;
+	uintptr_t base;
+
+	if (!slab)
+		return NULL;
+	slab->kind = (uint8_t)kind;
+	slab->nslots = nslots;
+	if (plat__granules_take(ngranules, &base, &pages) < 0) {
+		descriptor_give(slab);
+		return NULL;
+	}
+	store_relaxed(&slab->generation, slab->generation + 1);
+	slab->class = (uint8_t) class;
+	slab->stride = stride;
+	slab->ngranules = ngranules;
+	slab->reciprocal = kind == SLAB_SMALL ? ((UINT64_C(1) << SMALL_SHIFT) - 1) / stride + 1
+					      : ((UINT64_C(1) << WIDE_SHIFT) - 1) / stride + 1;
+	slab->pages = pages;
+	slab->dropped = 0;
+	slab->prepared = 0;
+	slab->used = 0;
+	slab->idle = 0;
+	slab->left = slab->interval = nslots;
+	slab->line = 0;
+	store_relaxed(&slab->owner, NULL);
+	store_relaxed(&slab->state, SLAB_HELD);
+	slab->is_short = kind == SLAB_WIDE && !plat__options.is_hard;
+	slab->reach = kind == SLAB_SMALL && !plat__options.is_hard ? (uint64_t)nslots * stride : 0;
+	store_release(&slab->base, base);
+	store_release(&slab->generation, slab->generation + 1);
+	if (plat__map_add(slab) < 0) {
+		plat__granules_give(base, ngranules, pages);
+		descriptor_give(slab);
+		return NULL;
+	}
+	return slab;
+}
+
+void plat__slab_free(struct slab *slab)
+{
+	plat__map_remove(slab);
+	store_relaxed(&slab->state, SLAB_UNUSED);
+	store_relaxed(&slab->owner, NULL);
+	slab->reach = 0;
+	plat__granules_give(slab->base, slab->ngranules, slab->pages);
+	descriptor_give(slab);
+}
+
+struct slab *plat__slab_alone(enum slab_kind kind)
+{
+	struct slab *slab = descriptor_take(sizeof(*slab));
+
+	if (!slab)
+		return NULL;
+	slab->kind = (uint8_t)kind;
+	slab->nslots = 1;
+	slab->reach = 0;
+	slab->is_short = 0;
+	slab->owner = NULL;
+	return slab;
+}
+
+void plat__slab_forget(struct slab *slab)
+{
+	descriptor_give(slab);
+}
+
+static uint64_t line_slots(const struct slab *slab, uint32_t line)
+{
+	uint32_t rest = slab->nslots - line * WINDOW;
+
+	return rest >= WINDOW ? UINT64_MAX : (UINT64_C(1) << rest) - 1;
+}
+
+uint64_t plat__slab_free_slots(const struct slab *slab, uint32_t line)
+{
+	const uint16_t *wide = (const uint16_t *)slab->tags;
+	uint64_t mask = 0;
+	uint32_t i;
+
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (slab->kind == SLAB_SMALL)
+		return tags_zero(slab->tags + line * WINDOW) & line_slots(slab, line);
+	for (i = 0; i < slab->nslots; i += 8)
+		mask |= (uint64_t)tags_zero_wide(wide + i) << i;
+	return mask & line_slots(slab, 0);
+}
+
+uint32_t plat__slab_live(const struct slab *slab)
+{
+	uint32_t line, live = slab->nslots;
+
+	for (line = 0; line < slab_lines(slab); line++)
+		live -= count_bits(plat__slab_free_slots(slab, line));
+	return live;
+}
+
+bool plat__slab_is_empty(const struct slab *slab)
+{
+	const uint64_t *word = (const uint64_t *)slab->tags;
+	size_t bytes = slab->kind == SLAB_WIDE ? slab->nslots * 2 : slab->nslots, i;
+
+	/* Tags behind the last slot's are 0. */
+	for (i = 0; i < (bytes + 7) / 8; i++)
+		if (load_relaxed(&word[i]) != 0)
+			return false;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return true;
+}
+
+/* The pages between two offsets: a bit each. */
+static uint64_t page_bits(size_t start, size_t end)
+{
+	size_t first = start / plat__page_bytes, last = (end - 1) / plat__page_bytes;
+
+	return (last >= 63 ? UINT64_MAX : (UINT64_C(1) << (last + 1)) - 1) &
+	       ~((UINT64_C(1) << first) - 1);
+}
+
+/*
+ * A free block begins with zeros: that is what a write after free is known by. Pages that are not
+ * resident are zero and stay so.
+ */
+static void zero_fronts(struct slab *slab, uint32_t line)
+{
+	uint32_t i = line * WINDOW, end = i + WINDOW < slab->nslots ? i + WINDOW : slab->nslots;
+
+	for (; i < end; i++) {
+		size_t at = (size_t)i * slab->stride;
+
+		if (slab->pages >> at / plat__page_bytes & 1)
+			memset((char *)slab->base + at, 0, sizeof(uint64_t));
+	}
+}
+
+/*
+ * The check of a block's first bytes is a read, and a page that is read first is faulted in twice:
+ * once as the page of zeros, once to be written.
+ */
+static void touch_fronts(const struct slab *slab, uint32_t line, uint64_t slots, uint64_t fresh)
+{
+	for (; slots; slots &= slots - 1) {
+		size_t i = line * WINDOW + (unsigned)__builtin_ctzll(slots);
+		size_t at = i * slab->stride;
+
+		if (fresh >> at / plat__page_bytes & 1)
+			*(volatile uint64_t *)(slab->base + at) = 0;
+	}
+}
+
+void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots)
+{
+	size_t low = line * WINDOW + (unsigned)__builtin_ctzll(slots);
+	size_t high = line * WINDOW + 64 - (unsigned)__builtin_clzll(slots);
+	uint64_t pages = page_bits(low * slab->stride, high * slab->stride);
+
+	if (line >= slab->prepared) {
+		if (CHECKS && slab->pages)
+			zero_fronts(slab, line);
+		slab->prepared = line + 1;
+	}
+	if (pages & slab->dropped) {
+		plat__granules_regret(count_bits(pages & slab->dropped) * plat__page_bytes);
+		slab->dropped &= ~pages;
+	}
+	if (CHECKS && pages & ~slab->pages)
+		touch_fronts(slab, line, slots, pages & ~slab->pages);
+	slab->pages |= pages;
+}
+
+/* The pages that a live block touches. */
+static uint64_t live_pages(const struct slab *slab)
+{
+	uint64_t pages = 0;
+	uint32_t line;
+
+	for (line = 0; line < slab_lines(slab); line++) {
+		uint64_t live = ~plat__slab_free_slots(slab, line) & line_slots(slab, line);
+
+		for (; live; live &= live - 1) {
+			size_t i = line * WINDOW + (unsigned)__builtin_ctzll(live);
+
+			pages |= page_bits(i * slab->stride, (i + 1) * slab->stride);
+		}
+	}
+	return pages;
+}
+
+size_t plat__slab_purge(struct slab *slab, unsigned least)
+{
+	uint64_t gone = slab->pages & ~live_pages(slab);
+	size_t sum = 0;
+
+	if (count_bits(gone) < least)
+		return 0;
+	while (gone) {
+		unsigned first = (unsigned)__builtin_ctzll(gone);
+		uint64_t rest = ~(gone >> first);
+		unsigned n = rest ? (unsigned)__builtin_ctzll(rest) : 64;
+		uint64_t mask = n >= 64 ? UINT64_MAX : ((UINT64_C(1) << n) - 1) << first;
+
+		gone &= ~mask;
+		if (plat__source->drop(slab->base + first * plat__page_bytes,
+				       n * plat__page_bytes) < 0)
+			continue;
+		slab->pages &= ~mask;
+		slab->dropped |= mask;
+		sum += n * plat__page_bytes;
+	}
+	return sum;
+}
+
+size_t plat__slab_idle(const struct slab *slab, uint32_t live)
+{
+	size_t resident = count_bits(slab->pages) * plat__page_bytes;
+	size_t needed = (size_t)live * slab->stride;
+
+	return resident > needed ? resident - needed : 0;
+}

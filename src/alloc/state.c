@@ -1,0 +1,114 @@
+/*
+ * The header's rows, and how it is found: as a symbol that the library exports, and through a note,
+ * which stays where a static program is stripped of its symbols.
+ */
+#include "alloc/outside.h"
+
+#include "alloc/fault.h"
+#include "alloc/heap.h"
+#include "alloc/map.h"
+#include "alloc/meta.h"
+#include "alloc/options.h"
+#include "alloc/slab.h"
+#include "alloc/system.h"
+#include "base/assert.h"
+
+#define ROW(...)                                                                                   \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+#define WIDTH(type, name) sizeof(((struct type *)0)->name)
+#define SIZE(type) ROW(#type, sizeof(struct type), 0, 1)
+#define FIELD(type, name) ROW(#type "." #name, offsetof(struct type, name), WIDTH(type, name), 1)
+#define ARRAY(type, name, n)                                                                       \
+	ROW(#type "." #name, offsetof(struct type, name), WIDTH(type, name[0]), n)
+
+static_assert(sizeof(struct state_field) == 32, "the form of a row never changes");
+static_assert(offsetof(struct state, page_bytes) == 24, "nor does the head");
+
+#define ROWS                                                                                       \
+	SIZE(state), FIELD(state, page_bytes), FIELD(state, granule_bytes),                        \
+		FIELD(state, chunk_granules), FIELD(state, leaf_bytes),                            \
+		FIELD(state, root_entries), FIELD(state, window), FIELD(state, slot_grain),        \
+		FIELD(state, canary_bytes), FIELD(state, tag_bias), FIELD(state, wide_class),      \
+		FIELD(state, root), FIELD(state, heaps), FIELD(state, options),                    \
+		FIELD(state, faults), FIELD(state, meta_bytes),                                    \
+                                                                                                   \
+		SIZE(leaf), ARRAY(leaf, slabs, LEAF_ENTRIES), ARRAY(leaf, chunks, LEAF_CHUNKS),    \
+                                                                                                   \
+		SIZE(chunk), FIELD(chunk, base), FIELD(chunk, used), FIELD(chunk, dirty),          \
+		FIELD(chunk, source),                                                              \
+                                                                                                   \
+		SIZE(slab), FIELD(slab, base), FIELD(slab, owner), FIELD(slab, stride),            \
+		FIELD(slab, nslots), FIELD(slab, kind), FIELD(slab, class),                        \
+		FIELD(slab, ngranules), FIELD(slab, size), FIELD(slab, generation),                \
+		FIELD(slab, mapped), FIELD(slab, state), ARRAY(slab, tags, 0),                     \
+                                                                                                   \
+		SIZE(heap), ARRAY(heap, bins, NCLASSES), FIELD(heap, next_heap),                   \
+		FIELD(heap, is_alive),                                                             \
+                                                                                                   \
+		SIZE(bin), FIELD(bin, mask), FIELD(bin, base), FIELD(bin, current),                \
+                                                                                                   \
+		SIZE(options), FIELD(options, mmap_threshold), FIELD(options, trim_threshold),     \
+		FIELD(options, top_pad), FIELD(options, mmap_max), FIELD(options, on_error),       \
+		FIELD(options, perturb), FIELD(options, is_dynamic), FIELD(options, is_hard),      \
+		FIELD(options, is_guard_all)
+
+#define NFIELDS (sizeof((const struct state_field[]){ROWS}) / sizeof(struct state_field))
+
+struct whole {
+	struct state state;
+	struct state_field fields[NFIELDS];
+};
+
+/* It can be written, so that its pages are in core files. */
+extern struct whole plat__state __attribute__((visibility("hidden")));
+
+__attribute__((used)) struct whole plat__state = {
+	.state =
+		{
+			.magic = STATE_MAGIC,
+			.byte_order = STATE_BYTE_ORDER,
+			.version = STATE_VERSION,
+			.pointer_bytes = sizeof(void *),
+			.nfields = NFIELDS,
+			.field_bytes = sizeof(struct state_field),
+			.fields_at = offsetof(struct whole, fields),
+			.granule_bytes = GRANULE,
+			.chunk_granules = CHUNK_GRANULES,
+			.leaf_bytes = (uint64_t)1 << ROOT_SHIFT,
+			.root_entries = ROOT_ENTRIES,
+			.window = WINDOW,
+			.slot_grain = SLOT_GRAIN,
+			.canary_bytes = CANARY,
+			.tag_bias = TAG_BIAS,
+			.wide_class = SMALL_CLASSES,
+			.root = plat__root,
+			.heaps = &plat__heaps,
+			.options = &plat__options,
+			.faults = &plat__nfaults,
+			.meta_bytes = &plat__meta_lent,
+		},
+	.fields = {ROWS},
+};
+
+extern struct whole plat_malloc_state __attribute__((alias("plat__state"), visibility("default")));
+
+/* Distances are from the word they stand in. */
+__asm__(".pushsection .note.plat, \"a\", %note\n"
+	".balign 4\n"
+	".long 5, 4, 1\n" /* lengths of name and words, STATE_NOTE */
+	".asciz \"plat\"\n"
+	".balign 4\n"
+	".long plat__state - .\n"
+	".popsection\n");
+
+static_assert(STATE_NOTE == 1, "the note says so");
+
+void plat__state_init(void)
+{
+	struct state_field *last = &plat__state.fields[NFIELDS - 1];
+
+	__atomic_store_n(&last->count, last->count, __ATOMIC_RELAXED);
+	__atomic_store_n(&plat__state.state.page_bytes, plat__page_bytes, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,222 @@
+/*
+ * What the allocator writes and a reader outside finds: types and constants only.
+ *
+ *     granule  64 KiB of address space, aligned: the smallest piece the allocator hands about
+ *     chunk    up to 64 granules in a row, from one page source: one bit each
+ *     slab     one or more granules, cut into slots of one stride; or one block alone
+ *     slot     room for one block
+ *
+ *     | block of n bytes | canary, 2 bytes | rest of the slot |
+ *      <------------- stride --------------------------------->
+ *
+ * All that is known of a slot is its tag, which stands in the slab's descriptor, far from the
+ * block: 0 is free, anything else is stride - n of a live block. A tag is one aligned store, so
+ * that whoever stops the process at any instruction reads for each slot either "live" or "free",
+ * never half of it. Whatever else stands here (counts, lists, windows) only says where to look.
+ */
+#ifndef PLAT_ALLOC_STATE_H
+#define PLAT_ALLOC_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STATE_MAGIC 0x6c6c616d74616c70u /* "platmall" in memory */
+#define STATE_VERSION 1
+
+#define GRANULE_SHIFT 16
+#define GRANULE ((size_t)1 << GRANULE_SHIFT)
+#define CHUNK_GRANULES 64
+#define CHUNK_BYTES (CHUNK_GRANULES * GRANULE)
+
+#define SLOT_GRAIN 16
+#define CANARY_BYTES 2
+/* Small slots have every multiple of 16 as their stride, and tags of one byte. */
+#define SMALL_STRIDE_MAX 1024
+#define SMALL_CLASSES (SMALL_STRIDE_MAX / SLOT_GRAIN + 1)
+/* Wide slots have eight strides for each doubling, and tags of two bytes. */
+#define WIDE_STRIDE_MAX 32768
+#define WIDE_CLASSES 40
+#define NCLASSES (SMALL_CLASSES + WIDE_CLASSES)
+
+/* A window is 64 slots of a slab: one bit each in a mask. */
+#define WINDOW 64
+
+enum slab_kind {
+	SLAB_NONE,
+	SLAB_SMALL,
+	SLAB_WIDE,
+	SLAB_RUN,     /* one block in granules of a chunk */
+	SLAB_MAPPING, /* one block in a mapping of its own */
+	SLAB_GUARDED, /* one block between guard pages */
+};
+
+/* Who may hand out slots of a slab, and how it is found. */
+enum slab_state {
+	SLAB_UNUSED,
+	SLAB_CURRENT, /* its owner's heap allocates from it */
+	SLAB_LISTED,  /* it waits in a list of its owner */
+	SLAB_FULL,    /* in no list: whoever frees enough of it takes it */
+	SLAB_POOLED,  /* has no owner; it waits in its class's pool */
+	SLAB_PURGING, /* it waits in the pool, and somebody is dropping its pages */
+	SLAB_HELD,    /* somebody is moving it from one of the others to another */
+	SLAB_RESTING, /* it is empty, and given back in a while */
+};
+
+struct heap;
+
+struct slab {
+	/* Read by everybody, written when the slab changes hands. */
+	uintptr_t base;
+	uint64_t reach;	     /* bytes of all slots; 0 keeps it from the short way of free */
+	uint64_t reciprocal; /* 2^32 / stride for small slabs, 2^40 / stride for wide ones, up */
+	struct heap *owner;
+	uint32_t stride;
+	uint32_t nslots;
+	uint8_t kind;
+	uint8_t class;
+	uint16_t is_short; /* wide slots may be freed the short way */
+	uint32_t ngranules;
+	uint64_t size; /* a block alone: its requested size + 1; 0 is free */
+	uint64_t generation;
+
+	/* Written by whoever frees, without care: a count may be lost. */
+	uint32_t left; /* frees until somebody looks at the slab again */
+
+	/* Written by whoever holds the slab. */
+	uint32_t interval; /* what left was after the last look */
+	uint32_t used;	   /* slots live or in the window, as far as they are counted */
+	uint32_t line;	   /* of 64 slots: the window's */
+	uint32_t prepared; /* lines below it have been used */
+	uint32_t idle;	   /* bytes, free but perhaps resident, at the last look */
+	struct slab *next;
+	struct slab *previous;
+	uint64_t pages;	  /* that may be resident, a bit each */
+	uint64_t dropped; /* pages that were given back */
+	uint64_t mapped;  /* a block alone: bytes of its mapping */
+
+	/* Written by everybody. */
+	uint64_t pool_next;
+	uint32_t state;
+	uint32_t spare;
+
+	uint8_t tags[]; /* a byte a slot, two in wide slabs */
+};
+
+/* Where a heap takes slots of one class from. */
+struct bin {
+	uint64_t mask;	      /* of the window: slots not yet handed out */
+	uintptr_t base;	      /* of the window's first slot */
+	uint8_t *tags;	      /* of the window's first slot */
+	struct slab *current; /* that the window is in */
+	struct slab *listed;  /* slabs of this heap with free slots: the first */
+	struct slab *last;
+	uint16_t grace;	   /* frees between looks at a slab in use */
+	uint8_t width;	   /* slots in a window, at most */
+	uint8_t nopened;   /* windows since the last look, up to 255 */
+	uint8_t has_given; /* its last slab, because that was empty */
+	uint8_t credit;	   /* how often an empty slab is kept, since it was soon needed again */
+	uint8_t keeps;	   /* what is left of that */
+	uint8_t spare;
+	uint64_t spare2;
+} __attribute__((aligned(SLOT_GRAIN))); /* malloc makes their distance of a stride */
+
+struct heap {
+	struct bin bins[NCLASSES];
+	struct heap *next_heap; /* of all there ever were */
+	struct heap *nested;	/* for signal handlers that interrupt the long way */
+	uint64_t next_free;	/* of those without a thread */
+	uint32_t is_alive;
+	uint32_t
+		is_busy; /* in malloc: a signal handler then leaves slabs and windows as they are */
+};
+
+struct chunk {
+	uintptr_t base;
+	uint64_t used;	 /* granules that are taken, or not there */
+	uint64_t dirty;	 /* free granules with pages that may be resident */
+	uint64_t purged; /* free granules whose pages were dropped */
+	uint32_t source; /* 0: the break; 1: mappings */
+	uint32_t is_listed;
+	uint32_t index;
+	uint16_t pages[CHUNK_GRANULES]; /* of free granules, those that may be resident */
+};
+
+/*
+ * The header: where a reader begins, and what it needs to read what another version has written.
+ *
+ *     | head | addresses and numbers | a row for each field of each struct that matters |
+ *
+ * The head and the form of a row never change. All else is found by the rows: a struct may grow,
+ * and its fields may move or change their width. The row of a struct itself has its name alone, its
+ * size as offset, and no width. Numbers of enums keep their meaning; new ones come at the end.
+ *
+ * From there to every block:
+ *
+ *     root[address / 1 GiB] -> leaf: slabs[granule] -> slab: SMALL, WIDE: tags, a slot each
+ *                                                             alone: size, 0 is free
+ *                                    chunks[4 MiB]  -> chunk: used, a bit each granule
+ *
+ * A slab is named by each of its granules, by the first of them first, and by the first of them no
+ * longer before the others. While generation is odd, class and base are being changed.
+ */
+struct state_field {
+	char name[24]; /* "slab.base"; ends with NUL */
+	uint32_t offset;
+	uint16_t width; /* bytes of one */
+	uint16_t count; /* so many in a row */
+};
+
+#define STATE_BYTE_ORDER 0x01020304u
+
+struct state {
+	/* The head. */
+	uint64_t magic;
+	uint32_t byte_order;
+	uint16_t version;
+	uint8_t pointer_bytes;
+	uint8_t spare;
+	uint16_t nfields;
+	uint16_t field_bytes; /* of a row */
+	uint32_t fields_at;   /* the first row, from here on */
+
+	uint64_t page_bytes; /* 0: nothing has been allocated yet */
+	uint32_t granule_bytes;
+	uint32_t chunk_granules;
+	uint64_t leaf_bytes; /* of address space */
+	uint32_t root_entries;
+	uint32_t window; /* slots */
+	uint32_t slot_grain;
+	uint32_t canary_bytes; /* behind each block; 0: without checks */
+	uint32_t tag_bias;     /* a block's size is stride + tag_bias - tag */
+	uint32_t wide_class;   /* the first one of wide slots */
+	const void *root;      /* so many addresses of leaves */
+	const void *heaps;     /* where the newest heap's address stands */
+	const void *options;
+	const void *faults; /* where their number stands, a size_t */
+	const void
+		*meta_bytes; /* where it stands how much the kernel lent for all this, a size_t */
+};
+
+/* In the note .note.plat, of the name "plat" and this type: an int32_t, state's distance from it.
+ */
+#define STATE_NOTE 1
+
+/*
+ * What programs tell `plat run`, in a page that all of them have; its number in the environment
+ * proves that it is the one that is meant.
+ */
+#define REPORT_MAGIC 0x74726f7065723031u
+#define REPORT_BYTES 4096
+
+struct report {
+	uint64_t magic;
+	uint64_t number;
+	uint64_t nfaults;
+	uint32_t nloaded;   /* programs that have the library */
+	uint32_t nprograms; /* and have asked it for a block */
+	uint32_t pid;	    /* of the one that was started */
+	uint32_t is_loaded; /* the same of this one */
+	uint32_t is_active;
+};
+
+#endif

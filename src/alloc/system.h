@@ -1,0 +1,40 @@
+/*
+ * The kernel, asked past whatever a program has put around libc's wrappers: those may allocate.
+ * Every function keeps errno and returns 0 or a negative errno.
+ */
+#ifndef PLAT_ALLOC_SYSTEM_H
+#define PLAT_ALLOC_SYSTEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of a page of the kernel; known after plat__system_init. */
+extern size_t plat__page_bytes;
+
+void plat__system_init(void);
+
+/* Private anonymous memory, readable and writable, anywhere. */
+int plat__system_map(size_t bytes, uintptr_t *ret);
+int plat__system_unmap(uintptr_t start, size_t bytes);
+/* Grows or shrinks a mapping: where it is (target 0), or over the mapping at target. */
+int plat__system_remap(uintptr_t start, size_t bytes, size_t wanted, uintptr_t target);
+/* The range stays taken, of nothing: touching it ends in SIGSEGV. */
+int plat__system_fence(uintptr_t start, size_t bytes);
+/* The pages are given back, and read as zeros afterwards. */
+int plat__system_drop(uintptr_t start, size_t bytes);
+/* How often memory was unmapped or dropped. */
+size_t plat__system_nreturned(void);
+/* Touching these pages ends in SIGSEGV, or no longer. */
+int plat__system_guard(uintptr_t start, size_t bytes);
+int plat__system_unguard(uintptr_t start, size_t bytes);
+void plat__system_write(int fd, const char *text, size_t length);
+void plat__system_yield(void);
+/* A file for reading and writing: its descriptor. */
+int plat__system_open(const char *path);
+void plat__system_close(int fd);
+/* Maps shared memory (memfd_create) of this size; of any other file, -EINVAL. */
+int plat__system_share(int fd, size_t bytes, uintptr_t *ret);
+int plat__system_pid(void);
+
+#endif
