@@ -328,6 +328,7 @@ void facts_auxv(struct space *space, const void *data, size_t size)
 	auxv_find(data, size, word, AT_BASE, &process->base);
 	auxv_find(data, size, word, AT_ENTRY, &process->entry);
 	auxv_find(data, size, word, AT_SYSINFO_EHDR, &process->vdso);
+	auxv_find(data, size, word, AT_SECURE, &process->secure);
 	if (auxv_find(data, size, word, AT_PAGESZ, &page) && page >= 4096 && page <= 1 << 20 &&
 	    is_aligned(page, page & -page) && (page & (page - 1)) == 0)
 		space->machine.page_size = page;

@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -40,12 +41,14 @@
 #define MILLISECOND UINT64_C(1000000)
 #define SAMPLE_SOONEST (5 * MILLISECOND)
 #define SAMPLE_LATEST (50 * MILLISECOND)
+#define SAMPLE_NEVER (1000 * MILLISECOND) /* the clock is looked at, and nothing else */
 #define REST 4		     /* between two looks, in times of what the last one took */
 #define CLEARLY_MORE 32	     /* a 32th more */
 #define SETTLE_TRIES 50	     /* milliseconds for the other threads to reach their end */
 #define STATUSES_AT_ONCE 256 /* before looking at the clock again */
 
 struct watch {
+	const struct launch *launch;
 	struct launched *result;
 	unsigned want;
 	struct spawn spawn;
@@ -224,6 +227,10 @@ static void sample(struct watch *watch)
 	bool grows = clearly_more(found, known);
 	struct error err;
 
+	if (watch->launch->only_end) {
+		watch->next_sample = now() + SAMPLE_NEVER;
+		return;
+	}
 	if (found && now() >= watch->next_look && (grows || !watch->traced))
 		look(watch, &err); /* a look that failed is one that was not taken */
 	watch->interval = grows ? SAMPLE_SOONEST : min_u64(watch->interval * 5 / 4, SAMPLE_LATEST);
@@ -271,6 +278,15 @@ static void settle(const struct watch *watch, int tid)
 		nanosleep(&pause, NULL);
 }
 
+static void take_last_look(struct watch *watch)
+{
+	const struct launch *launch = watch->launch;
+
+	watch->caught = look(watch, &watch->result->why) == 0;
+	if (watch->caught && launch->at_end)
+		launch->at_end(launch->context, &watch->dir, &watch->result->end);
+}
+
 static void thread_ends(struct watch *watch, int tid)
 {
 	bool alone = watch->nthreads > 1 && ends_alone(watch, tid);
@@ -279,7 +295,7 @@ static void thread_ends(struct watch *watch, int tid)
 		watch->ending = true;
 		if (watch->nthreads > 1)
 			settle(watch, tid);
-		watch->caught = look(watch, &watch->result->why) == 0;
+		take_last_look(watch);
 	}
 	watch->nthreads -= watch->nthreads > 1;
 	if (alone && tid == watch->looked)
@@ -354,15 +370,18 @@ static void take_event(struct watch *watch, int tid, int event, int signal)
 /* Returns whether there may be more. */
 static bool take_statuses(struct watch *watch)
 {
+	struct rusage usage;
 	int i, tid, status;
 
 	for (i = 0; i < STATUSES_AT_ONCE && !watch->ended; i++) {
-		tid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED | __WALL);
+		tid = wait4(-1, &status, WNOHANG | WUNTRACED | WCONTINUED | __WALL, &usage);
 		if (tid <= 0)
 			return false;
 		if (WIFEXITED(status) || WIFSIGNALED(status)) {
 			watch->ended = tid == watch->child.pid;
 			watch->status = status;
+			if (watch->ended)
+				watch->result->peak_rss = (uint64_t)usage.ru_maxrss * 1024;
 		} else if (WIFSTOPPED(status) && watch->traced) {
 			take_event(watch, tid, status >> 16, WSTOPSIG(status));
 		} else if (tid == watch->child.pid) {
@@ -547,8 +566,11 @@ static int run(struct watch *watch, struct error *err)
 
 	if (r < 0)
 		return r;
-	watch->traced = trace(watch, &watch->result->why) == 0;
+	if (!watch->launch->untraced)
+		watch->traced = trace(watch, &watch->result->why) == 0;
 	look_through(watch, watch->child.pid);
+	if (watch->launch->begins)
+		watch->launch->begins(watch->launch->context, watch->child.pid);
 	spawn_go(&watch->child);
 	r = watch_it(watch, err);
 	spawn_fini(&watch->child);
@@ -562,9 +584,11 @@ int launch_run(const struct launch *launch, struct launched *ret, struct error *
 {
 	struct launched result = {0};
 	struct watch watch = {
+		.launch = launch,
 		.result = &result,
 		.want = launch->want,
 		.spawn = {.argv = launch->argv,
+			  .environment = launch->environment,
 			  .settings = launch->settings,
 			  .stack = launch->stack},
 		.dir = PROCDIR_CLOSED,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "source/procdir.h"
 #include "source/spawn.h"
 #include "space/space.h"
 
@@ -20,15 +21,24 @@ struct launch {
 	unsigned settings; /* of enum spawn_setting */
 	uint64_t stack;	   /* for SPAWN_STACK */
 	unsigned want;	   /* of enum proc_want */
+
+	char **environment; /* of the command; ends with NULL. NULL: plat's */
+	bool only_end;	    /* no look is taken before its end */
+	bool untraced;	    /* it is not held up: nothing is looked at */
+	/* Either may be NULL: the command is about to be executed; it stands still at its end. */
+	void (*begins)(void *context, int pid);
+	void (*at_end)(void *context, const struct procdir *dir, const struct space *space);
+	void *context;
 };
 
 struct launched {
 	/* Unless it is SPAWN_RUNS nothing else is known; the sentence is in err. */
 	enum spawn_state state;
-	int exit_status;  /* 0 to 255, or -1 where a signal ended it */
-	int signal;	  /* that ended it, or 0 */
-	bool dumped;	  /* a core was written */
-	bool interrupted; /* that signal had come to plat too: somebody wants an end to all this */
+	int exit_status;   /* 0 to 255, or -1 where a signal ended it */
+	int signal;	   /* that ended it, or 0 */
+	bool dumped;	   /* a core was written */
+	bool interrupted;  /* that signal had come to plat too: somebody wants an end to all this */
+	uint64_t peak_rss; /* the kernel's maximum, in bytes; counts plat before the start, too */
 
 	bool has_end, has_peak; /* has_peak only where RSS was clearly higher than at the end */
 	struct space end, peak;

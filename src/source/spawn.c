@@ -91,7 +91,8 @@ _Noreturn static void be_command(const struct spawn *spawn, const struct spawned
 	if (!report.error) {
 		sigaction(SIGCHLD, &spawn->on_child, NULL);
 		sigprocmask(SIG_SETMASK, &spawn->mask, NULL);
-		execvp(spawn->argv[0], spawn->argv);
+		execvpe(spawn->argv[0], spawn->argv,
+			spawn->environment ? spawn->environment : environ);
 		report = (struct report){.error = errno};
 	}
 	send(spawned->report, &report);

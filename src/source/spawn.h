@@ -23,9 +23,10 @@ enum spawn_setting {
 };
 
 struct spawn {
-	char **argv;	   /* the command; ends with NULL */
-	unsigned settings; /* of enum spawn_setting */
-	uint64_t stack;	   /* for SPAWN_STACK: bytes, or LIMIT_INFINITE */
+	char **argv;	    /* the command; ends with NULL */
+	char **environment; /* as well; NULL: that of plat */
+	unsigned settings;  /* of enum spawn_setting */
+	uint64_t stack;	    /* for SPAWN_STACK: bytes, or LIMIT_INFINITE */
 	/* What the command shall inherit, where the caller has changed its own. */
 	sigset_t mask;
 	struct sigaction on_child;

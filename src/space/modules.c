@@ -149,6 +149,22 @@ static int add_segment(struct module *module, const struct header *header)
 	return 0;
 }
 
+/* What says how it is linked, and the notes. */
+static void take_other(struct module *module, const struct header *header)
+{
+	plat_addr start = module->bias + header->vaddr, end = add_capped(start, header->memsz);
+
+	if (header->type == PT_INTERP) {
+		module->has_interpreter = true;
+	} else if (header->type == PT_DYNAMIC) {
+		module->dynamic_start = start;
+		module->dynamic_end = end;
+	} else if (header->type == PT_NOTE && module->nnotes < MODULE_NOTES) {
+		module->notes[module->nnotes].start = start;
+		module->notes[module->nnotes++].end = end;
+	}
+}
+
 static int fill_module(const struct bytes *from, plat_addr header, uint64_t page_size,
 		       struct module *ret)
 {
@@ -162,6 +178,7 @@ static int fill_module(const struct bytes *from, plat_addr header, uint64_t page
 		r = read_headers(from, &image, headers);
 	if (r == 0)
 		r = find_bias(headers, image.phnum, header, page_size, &module.bias);
+	module.is_64 = r == 0 && image.is_64;
 	for (i = 0; r == 0 && i < image.phnum; i++) {
 		const struct header *h = &headers[i];
 
@@ -176,6 +193,8 @@ static int fill_module(const struct bytes *from, plat_addr header, uint64_t page
 		} else if (h->type == PT_TLS) {
 			module.tls_size = h->memsz;
 			module.tls_align = h->align;
+		} else {
+			take_other(&module, h);
 		}
 	}
 	if (r == 0 && module.nsegments == 0)

@@ -41,6 +41,7 @@ void space_init(struct space *space)
 		.base = UNKNOWN,
 		.entry = UNKNOWN,
 		.vdso = UNKNOWN,
+		.secure = UNKNOWN,
 	};
 	space->machine = (struct machine){
 		.page_size = 4096,

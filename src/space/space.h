@@ -154,6 +154,7 @@ struct thread {
 enum module_role { MODULE_PROGRAM, MODULE_INTERPRETER, MODULE_LIBRARY, MODULE_VDSO };
 
 #define MODULE_SEGMENTS 16
+#define MODULE_NOTES 4
 
 struct segment {
 	plat_addr start;    /* p_vaddr + bias */
@@ -172,6 +173,13 @@ struct module {
 	struct segment segments[MODULE_SEGMENTS];
 	plat_addr relro_start, relro_end; /* whole pages; equal where there is none */
 	uint64_t tls_size, tls_align;
+	bool is_64;
+	bool has_interpreter;
+	plat_addr dynamic_start, dynamic_end; /* what the dynamic linker reads; equal: nothing */
+	size_t nnotes;
+	struct {
+		plat_addr start, end;
+	} notes[MODULE_NOTES];
 };
 
 /* The figures of /proc/PID/status, in bytes, or UNKNOWN. */
@@ -232,6 +240,7 @@ struct process {
 	plat_addr arg_start, arg_end, env_start, env_end;
 	plat_addr auxv_start, auxv_end;	   /* where the vector lies in the stack */
 	plat_addr phdr, base, entry, vdso; /* from the auxiliary vector */
+	uint64_t secure; /* as well: whether it gained rights when it began, or UNKNOWN */
 	unsigned phent;
 };
 

@@ -1,0 +1,70 @@
+/*
+ * Reads the heap of libplat-malloc in a process, from what alloc/state.h says of it. The process
+ * may run meanwhile, may be of another version, word size or byte order, and may be hostile: what
+ * does not fit is counted and left out.
+ */
+#ifndef HEAP_OWN_H
+#define HEAP_OWN_H
+
+#include "heap/own_layout.h"
+#include "space/space.h"
+
+/* Classes have their number as index; blocks that stand alone have these. */
+#define OWN_CLASSES_MOST 512
+enum own_alone { OWN_RUN = OWN_CLASSES_MOST, OWN_MAPPING, OWN_GUARDED, OWN_NCLASSES };
+
+/* Of a thread, or of one that is gone. */
+struct own_heap {
+	plat_addr address;
+	uint32_t number; /* from 1, the oldest */
+	bool is_alive;
+};
+
+/* Up to 64 slots in a row that a heap has set aside. */
+struct own_window {
+	plat_addr base;
+	uint64_t mask;
+};
+
+struct own {
+	struct reader *reader;
+	plat_addr at; /* of the header */
+	struct own_layout layout;
+	uint64_t page_bytes; /* 0: it has not been asked for anything yet */
+	uint64_t granule_bytes, leaf_bytes;
+	uint32_t chunk_granules, root_entries, slot_grain, canary_bytes, tag_bias;
+	plat_addr root, heaps_at, meta_at, options_at;
+	uint64_t faults; /* or UNKNOWN */
+
+	/* Of the last walk. */
+	struct heap_sums sums;
+	struct heap_class *classes; /* OWN_NCLASSES; those with slabs == 0 are not there */
+	struct heap_proofs proofs;
+	uint64_t meta_bytes; /* what the kernel lent for the state itself; or UNKNOWN */
+	uint64_t kept_bytes; /* addresses of freed mappings, kept so that nothing else gets there */
+	struct own_heap *heaps; /* in the order of their addresses */
+	size_t nheaps, heaps_room;
+	struct own_window *windows; /* as well */
+	size_t nwindows, windows_room;
+};
+
+/* Where a module has the header, if it has. 0; -ENOENT; or as the reader. */
+int own_find(struct reader *reader, const struct module *module, plat_addr *ret) MUST_CHECK;
+
+/*
+ * Reads the header. 0, and *ret is the caller's to own_close(); -ENOEXEC where there is none;
+ * -ENOTSUP where it cannot be read; -ENOMEM; or as the reader.
+ */
+int own_open(struct reader *reader, plat_addr at, struct own *ret, struct error *err) MUST_CHECK;
+void own_close(struct own *own);
+
+/*
+ * Goes through all blocks, fills the sums, and shows what `visitor` asks for; it may be NULL. 0,
+ * what a visitor returned, or -ENOMEM.
+ */
+int own_walk(struct own *own, const struct heap_visitor *visitor) MUST_CHECK;
+
+/* An owner's heap, or NULL. */
+const struct own_heap *own_heap_at(const struct own *own, plat_addr address);
+
+#endif

@@ -1,0 +1,386 @@
+/*
+ * One slab. It is read, its tags are read, and it is read again: what a running process has changed
+ * meanwhile is tried anew.
+ */
+#include "heap/own_parts.h"
+
+#include "alloc/state.h"
+#include "base/list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TRIES 8
+#define NGRANULES_MOST (UINT64_C(1) << 32)
+#define SLAB_BYTES_MOST 65536
+
+/* A descriptor, as far as it matters. */
+struct slab_seen {
+	plat_addr base;
+	uint64_t size, mapped, generation;
+	uint64_t stride, nslots, ngranules, kind, class;
+	plat_addr owner;
+};
+
+enum outcome { SLAB_WHOLE, SLAB_UNREADABLE, SLAB_CHANGES, SLAB_WRONG, SLAB_NO_MEMORY };
+
+static bool is_alone(uint64_t kind)
+{
+	return kind == SLAB_RUN || kind == SLAB_MAPPING || kind == SLAB_GUARDED;
+}
+
+static bool has_slots(uint64_t kind)
+{
+	return kind == SLAB_SMALL || kind == SLAB_WIDE;
+}
+
+static int read_descriptor(const struct own *own, plat_addr at, struct slab_seen *ret)
+{
+	const struct own_layout *layout = &own->layout;
+	unsigned char bytes[SLAB_BYTES_MOST];
+	int r = reader_read(own->reader, at, bytes, layout->rows[OWN_SLAB].offset);
+
+	if (r < 0)
+		return r;
+	*ret = (struct slab_seen){
+		.base = own_get(layout, bytes, OWN_SLAB_BASE),
+		.size = own_get(layout, bytes, OWN_SLAB_SIZE),
+		.mapped = own_get(layout, bytes, OWN_SLAB_MAPPED),
+		.generation = own_get(layout, bytes, OWN_SLAB_GENERATION),
+		.stride = own_get(layout, bytes, OWN_SLAB_STRIDE),
+		.nslots = own_get(layout, bytes, OWN_SLAB_NSLOTS),
+		.ngranules = own_get(layout, bytes, OWN_SLAB_NGRANULES),
+		.kind = own_get(layout, bytes, OWN_SLAB_KIND),
+		.class = own_get(layout, bytes, OWN_SLAB_CLASS),
+		.owner = own_get(layout, bytes, OWN_SLAB_OWNER),
+	};
+	return 0;
+}
+
+/* Its owner may change at any time; of slots all that matters stands in tags. */
+static bool is_same(const struct slab_seen *a, const struct slab_seen *b)
+{
+	if (a->base != b->base || a->kind != b->kind || a->ngranules != b->ngranules)
+		return false;
+	if (is_alone(a->kind))
+		return a->size == b->size && a->mapped == b->mapped;
+	return a->generation == b->generation && a->class == b->class && a->stride == b->stride &&
+	       a->nslots == b->nslots;
+}
+
+static plat_addr first_granule(const struct own *own, const struct slab_seen *slab)
+{
+	return align_down(slab->base, own->granule_bytes);
+}
+
+static plat_addr end_of(const struct own *own, const struct slab_seen *slab)
+{
+	return add_capped(first_granule(own, slab), slab->ngranules * own->granule_bytes);
+}
+
+/* Its numbers agree with each other. */
+static const char *what_is_wrong(const struct own *own, const struct slab_seen *slab)
+{
+	if (!is_alone(slab->kind) && !has_slots(slab->kind))
+		return "the slab is of no known kind";
+	if (slab->ngranules == 0 || slab->ngranules > NGRANULES_MOST)
+		return "the slab has an impossible number of granules";
+	if (is_alone(slab->kind))
+		return NULL;
+	if (slab->class >= OWN_CLASSES_MOST)
+		return "the slab is of an impossible class";
+	if (slab->stride < own->slot_grain || slab->stride > slab->ngranules * own->granule_bytes ||
+	    slab->stride <= own->canary_bytes || slab->nslots == 0 ||
+	    slab->nslots > slab->ngranules * own->granule_bytes / slab->stride ||
+	    add_capped(slab->base, slab->nslots * slab->stride) > end_of(own, slab))
+		return "the slots of the slab do not fit into it";
+	if (slab->nslots > own->granule_bytes * 64)
+		return "the slab has too many slots";
+	return NULL;
+}
+
+static size_t tag_bytes(const struct slab_seen *slab)
+{
+	return slab->kind == SLAB_WIDE ? 2 : 1;
+}
+
+static enum outcome read_once(struct own_walk *walk, plat_addr at, struct slab_seen *ret,
+			      const char **wrong)
+{
+	const struct own *own = walk->own;
+	struct slab_seen again;
+	size_t size;
+
+	if (read_descriptor(own, at, ret) < 0)
+		return SLAB_UNREADABLE;
+	if (has_slots(ret->kind) && (ret->generation & 1))
+		return SLAB_CHANGES;
+	*wrong = what_is_wrong(own, ret);
+	if (!*wrong && has_slots(ret->kind)) {
+		size = (size_t)ret->nslots * tag_bytes(ret);
+		if (list_reserve(&walk->tags, &walk->tags_room, 0, size) < 0)
+			return SLAB_NO_MEMORY;
+		if (reader_read(own->reader, at + own->layout.rows[OWN_SLAB_TAGS].offset,
+				walk->tags, size) < 0)
+			return SLAB_UNREADABLE;
+	}
+	if (read_descriptor(own, at, &again) < 0)
+		return SLAB_UNREADABLE;
+	if (!is_same(ret, &again))
+		return SLAB_CHANGES;
+	return *wrong ? SLAB_WRONG : SLAB_WHOLE;
+}
+
+/*
+ * Blocks that stand alone.
+ */
+
+static struct heap_class *class_of(struct own *own, const struct slab_seen *slab, uint32_t *ret)
+{
+	static const char *const names[] = {"run", "mapping", "guarded"};
+	static const uint32_t alone[] = {
+		[SLAB_RUN] = OWN_RUN, [SLAB_MAPPING] = OWN_MAPPING, [SLAB_GUARDED] = OWN_GUARDED};
+	struct heap_class *class;
+
+	*ret = is_alone(slab->kind) ? alone[slab->kind] : (uint32_t)slab->class;
+	class = &own->classes[*ret];
+	class->number = *ret;
+	class->slabs++;
+	if (is_alone(slab->kind))
+		class->name = names[*ret - OWN_RUN];
+	else
+		class->stride = slab->stride;
+	return class;
+}
+
+/* What the kernel lent for it: of a guarded block, its pages. */
+static uint64_t bytes_held(const struct own *own, const struct slab_seen *slab, uint64_t size)
+{
+	uint64_t all = end_of(own, slab) - slab->base;
+
+	if (slab->kind == SLAB_MAPPING)
+		return min_u64(slab->mapped, all);
+	if (slab->kind == SLAB_GUARDED)
+		return min_u64(align_up(slab->base + size + own->canary_bytes, own->page_bytes),
+			       end_of(own, slab)) -
+		       align_down(slab->base, own->page_bytes);
+	return all;
+}
+
+static int take_free_alone(struct own_walk *walk, const struct slab_seen *slab,
+			   struct heap_class *class, uint32_t number)
+{
+	uint64_t held = bytes_held(walk->own, slab, 0);
+	struct block block = {
+		.address = slab->base,
+		.size = held,
+		.extent = held,
+		.state = BLOCK_FREE,
+		.class = number,
+		.owner = NO_OWNER,
+	};
+	int r;
+
+	class->free_blocks++;
+	/* Its pages are gone; only the addresses are kept. */
+	if (slab->kind != SLAB_RUN) {
+		walk->own->kept_bytes = add_capped(walk->own->kept_bytes, held);
+		return 0;
+	}
+	class->sums.held = add_capped(class->sums.held, held);
+	class->sums.free_bytes = add_capped(class->sums.free_bytes, held);
+	r = own_show_range(walk, slab->base, slab->base + held);
+	return r ? r : own_show_block(walk, &block);
+}
+
+static int take_alone(struct own_walk *walk, const struct slab_seen *slab)
+{
+	struct own *own = walk->own;
+	uint64_t held, size = slab->size - 1;
+	struct heap_class *class;
+	struct block block;
+	uint32_t number;
+	int r;
+
+	class = class_of(own, slab, &number);
+	if (slab->size == 0)
+		return take_free_alone(walk, slab, class, number);
+	if (size > end_of(own, slab) - slab->base) {
+		/* A stopped process can be in the middle of making it smaller. */
+		own->proofs.unsteady++;
+		size = end_of(own, slab) - slab->base;
+	}
+	held = max_u64(bytes_held(own, slab, size), size);
+	block = (struct block){
+		.address = slab->base,
+		.size = size,
+		.extent = held,
+		.state = BLOCK_LIVE,
+		.class = number,
+		.owner = NO_OWNER,
+	};
+	class->sums.live_blocks++;
+	class->sums.held = add_capped(class->sums.held, held);
+	class->sums.live_bytes = add_capped(class->sums.live_bytes, size);
+	class->sums.slack = add_capped(class->sums.slack, held - size);
+	r = own_show_range(walk, slab->base, slab->base + held);
+	return r ? r : own_show_block(walk, &block);
+}
+
+/*
+ * Slots.
+ */
+
+/* Marks the slots that a window has set aside. */
+static int mark_cached(struct own_walk *walk, const struct slab_seen *slab)
+{
+	const struct own *own = walk->own;
+	size_t size = (size_t)slab->nslots / 8 + 1, i = own_window_from(own, slab->base);
+	plat_addr end = slab->base + slab->nslots * slab->stride;
+
+	if (list_reserve(&walk->cached, &walk->cached_room, 0, size) < 0)
+		return -ENOMEM;
+	memset(walk->cached, 0, size);
+	for (; i < own->nwindows && own->windows[i].base < end; i++) {
+		uint64_t first = (own->windows[i].base - slab->base) / slab->stride, bit;
+
+		for (bit = 0; bit < 64 && first + bit < slab->nslots; bit++)
+			if (own->windows[i].mask >> bit & 1)
+				walk->cached[(first + bit) / 8] |=
+					(unsigned char)(1u << (first + bit) % 8);
+	}
+	return 0;
+}
+
+static uint64_t tag_at(const struct own_walk *walk, const struct slab_seen *slab, uint64_t i)
+{
+	size_t width = tag_bytes(slab);
+
+	return own_number(&walk->own->layout, walk->tags + i * width, (unsigned)width);
+}
+
+/* Fills in what the tag says of a slot. False: nothing that can be. */
+static bool read_slot(struct own_walk *walk, const struct slab_seen *slab, uint64_t i,
+		      struct block *block)
+{
+	const struct own *own = walk->own;
+	uint64_t tag = tag_at(walk, slab, i), room = slab->stride - own->canary_bytes;
+
+	block->address = slab->base + i * slab->stride;
+	if (tag == 0) {
+		block->size = room;
+		block->state = walk->cached[i / 8] >> i % 8 & 1 ? BLOCK_CACHED : BLOCK_FREE;
+		return true;
+	}
+	block->state = BLOCK_LIVE;
+	block->size = slab->stride + own->tag_bias - tag;
+	return block->size <= room;
+}
+
+static void count_slot(struct heap_class *class, const struct block *block)
+{
+	switch (block->state) {
+	case BLOCK_LIVE:
+		class->sums.live_blocks++;
+		class->sums.live_bytes += block->size;
+		class->sums.slack += block->extent - block->size;
+		return;
+	case BLOCK_CACHED:
+		class->cached_blocks++;
+		class->sums.cached_bytes += block->extent;
+		break;
+	default:
+		break;
+	}
+	class->free_blocks++;
+	class->sums.free_bytes += block->extent;
+}
+
+static int take_slots(struct own_walk *walk, const struct slab_seen *slab)
+{
+	struct own *own = walk->own;
+	const struct own_heap *owner = own_heap_at(own, slab->owner);
+	uint64_t i, held = end_of(own, slab) - first_granule(own, slab);
+	struct heap_class *class;
+	struct block block = {.extent = slab->stride};
+	int r = mark_cached(walk, slab);
+
+	if (r == 0)
+		r = own_show_range(walk, first_granule(own, slab), end_of(own, slab));
+	class = class_of(own, slab, &block.class);
+	block.owner = owner ? owner->number : NO_OWNER;
+	class->sums.held = add_capped(class->sums.held, held);
+	class->sums.slack = add_capped(class->sums.slack, held - slab->nslots * slab->stride);
+	for (i = 0; r == 0 && i < slab->nslots; i++) {
+		if (!read_slot(walk, slab, i, &block)) {
+			own_say_broken(own, block.address, "the tag of the slot is impossible");
+			class->sums.slack += slab->stride;
+			continue;
+		}
+		count_slot(class, &block);
+		r = own_show_block(walk, &block);
+	}
+	return r;
+}
+
+/*
+ * Either.
+ */
+
+/* A slab is given back while its process runs: the map no longer leads there, and all is well. */
+static void doubt(struct own *own, const struct own_granule *granule, const char *wrong)
+{
+	plat_addr now = 0;
+
+	if (own_read_number(own->reader, &own->layout, granule->entry, own->layout.pointer_bytes,
+			    &now) == 0 &&
+	    now == granule->slab)
+		own_say_broken(own, granule->slab, wrong);
+	else
+		own->proofs.unsteady++;
+}
+
+static int take_whole(struct own_walk *walk, const struct own_granule *granule,
+		      const struct slab_seen *slab)
+{
+	struct own *own = walk->own;
+	plat_addr first = first_granule(own, slab), end = end_of(own, slab);
+
+	if (granule->start < first || granule->start >= end) {
+		doubt(own, granule, "the map leads to a slab that lies elsewhere");
+		return 0;
+	}
+	walk->covered = end;
+	/* One that is being given back is no longer named by its first granule. */
+	if (granule->start != first)
+		return 0;
+	own->proofs.proved++;
+	return is_alone(slab->kind) ? take_alone(walk, slab) : take_slots(walk, slab);
+}
+
+int own_take_slab(struct own_walk *walk, const struct own_granule *granule)
+{
+	enum outcome outcome = SLAB_CHANGES;
+	struct slab_seen slab;
+	const char *wrong = NULL;
+	int i;
+
+	for (i = 0; i < TRIES && outcome == SLAB_CHANGES; i++)
+		outcome = read_once(walk, granule->slab, &slab, &wrong);
+	switch (outcome) {
+	case SLAB_WHOLE:
+		return take_whole(walk, granule, &slab);
+	case SLAB_UNREADABLE:
+		walk->own->proofs.unreadable++;
+		return 0;
+	case SLAB_CHANGES:
+		walk->own->proofs.unsteady++;
+		return 0;
+	case SLAB_WRONG:
+		doubt(walk->own, granule, wrong);
+		return 0;
+	case SLAB_NO_MEMORY:
+		return -ENOMEM;
+	}
+	return 0;
+}

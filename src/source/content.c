@@ -1,0 +1,168 @@
+/*
+ * pagemap says for each page whether it is there. Pages in a row that are there are copied at once.
+ */
+#include "source/content.h"
+
+#include "source/files.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+#define PAGES_AT_ONCE 64
+
+/* One file at a time: who reads a module reads it for a while. */
+static int file_of(struct content *content, const struct region *region)
+{
+	if (content->file == region->file)
+		return content->file_fd;
+	if (content->file != NO_FILE && content->file_fd >= 0)
+		close(content->file_fd);
+	content->file = region->file;
+	content->file_fd = files_open(content->dir, content->space, region);
+	return content->file_fd;
+}
+
+/* A page of a file that nobody has looked at yet; behind the file's end there is nothing. */
+static int read_file(struct content *content, const struct region *region, plat_addr from, void *to,
+		     size_t size)
+{
+	uint64_t offset = region->offset + (from - region->start);
+	int fd = file_of(content, region);
+	ssize_t n;
+
+	if (fd < 0)
+		return -ENODATA;
+	n = pread(fd, to, size, (off_t)offset);
+	if (n < 0)
+		return -errno;
+	memset((char *)to + n, 0, size - (size_t)n);
+	return 0;
+}
+
+/* Part of one page that is not there. */
+static int read_absent(struct content *content, plat_addr from, void *to, size_t size)
+{
+	const struct region *region = space_find(content->space, from);
+	const struct file *file = region ? region_file(content->space, region) : NULL;
+
+	if (file && file->type != FILE_SPECIAL)
+		return read_file(content, region, from, to, size);
+	/* Anonymous memory, also what was mapped since we looked. */
+	memset(to, 0, size);
+	return 0;
+}
+
+static int read_present(struct content *content, plat_addr from, void *to, size_t size)
+{
+	ssize_t n = pread(content->mem, to, size, (off_t)from);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -EIO;
+}
+
+/* Whether a page is there, for pages in a row; without pagemap we try. */
+static void look_at_pages(struct content *content, plat_addr page, size_t n, uint64_t *entries)
+{
+	off_t at = (off_t)(page / content->page_size * sizeof(*entries));
+	ssize_t got = -1;
+	size_t i;
+
+	if (content->pagemap >= 0)
+		got = pread(content->pagemap, entries, n * sizeof(*entries), at);
+	for (i = got < 0 ? 0 : (size_t)got / sizeof(*entries); i < n; i++)
+		entries[i] = PAGEMAP_PRESENT;
+}
+
+/* Reads up to the end of a row of pages that are alike; *done says how much that was. */
+static int read_row(struct content *content, plat_addr from, char *to, size_t size,
+		    const uint64_t *entries, size_t *done)
+{
+	plat_addr end = from + size;
+	plat_addr stop = align_down(from, content->page_size) + content->page_size;
+	bool is_present = entries[0] & PAGEMAP_PRESENT;
+	size_t i;
+
+	for (i = 1; is_present && stop < end && (entries[i] & PAGEMAP_PRESENT); i++)
+		stop += content->page_size;
+	*done = (size_t)(min_u64(stop, end) - from);
+	if (is_present)
+		return read_present(content, from, to, *done);
+	if (entries[0] & PAGEMAP_SWAPPED)
+		return -ENODATA;
+	return read_absent(content, from, to, *done);
+}
+
+static int read_live(struct content *content, plat_addr from, char *to, size_t size)
+{
+	uint64_t entries[PAGES_AT_ONCE];
+
+	while (size > 0) {
+		plat_addr page = align_down(from, content->page_size), end = from + size;
+		size_t n = (size_t)((end - page + content->page_size - 1) / content->page_size);
+		size_t part = size, done = 0, first = 0;
+		int r = 0;
+
+		if (n > PAGES_AT_ONCE) {
+			n = PAGES_AT_ONCE;
+			part = (size_t)(page + n * content->page_size - from);
+		}
+		look_at_pages(content, page, n, entries);
+		while (r == 0 && part > 0) {
+			first = (size_t)((align_down(from, content->page_size) - page) /
+					 content->page_size);
+			r = read_row(content, from, to, part, entries + first, &done);
+			from += done;
+			to += done;
+			part -= done;
+			size -= done;
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_content(struct reader *reader, plat_addr from, void *to, size_t size)
+{
+	struct content *content = (struct content *)reader; /* its first member */
+
+	if (from > INT64_MAX || size > INT64_MAX - from)
+		return -EFAULT;
+	if (content->dir->live)
+		return read_live(content, from, to, size);
+	return reader_read(&content->captured.reader, from, to, size);
+}
+
+int content_open(struct content *content, const struct procdir *dir, const struct space *space)
+{
+	int r;
+
+	*content = (struct content){
+		.reader = {.read = read_content},
+		.dir = dir,
+		.space = space,
+		.mem = -1,
+		.pagemap = -1,
+		.page_size = space->machine.page_size,
+		.file = NO_FILE,
+	};
+	r = memory_open(&content->captured, dir, content->page_size);
+	if (r < 0 || !dir->live)
+		return r;
+	content->mem = content->captured.mem;
+	content->pagemap = content->captured.pagemap;
+	return 0;
+}
+
+void content_close(struct content *content)
+{
+	memory_close(&content->captured);
+	if (content->file != NO_FILE && content->file_fd >= 0)
+		close(content->file_fd);
+	content->file = NO_FILE;
+	content->mem = content->pagemap = -1;
+}
