@@ -127,6 +127,16 @@ static void print_parts(const struct command *command)
 	printf("\t\tesac\n\t\t[[ $cur == -* ]] || { _filedir; return; }\n");
 }
 
+/* The first word that is no option begins a command line, which completes by itself. */
+static void print_command_line(void)
+{
+	printf("\t\tlocal i\n"
+	       "\t\tfor ((i = 2; i < COMP_CWORD; i++)); do\n"
+	       "\t\t\t[[ ${COMP_WORDS[i]} == -* ]] || break\n"
+	       "\t\tdone\n"
+	       "\t\t[[ $cur == -* && $i == $COMP_CWORD ]] || { _command_offset $i; return; }\n");
+}
+
 static void print_command(const struct command *command)
 {
 	printf("\t%s)\n", command->name);
@@ -137,6 +147,8 @@ static void print_command(const struct command *command)
 	}
 	print_arguments(command);
 	print_words(command);
+	if (command->takes_command)
+		print_command_line();
 	if (command->takes_pid)
 		printf("\t\tpids=1\n");
 	if (command == &completion_command)

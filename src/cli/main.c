@@ -8,10 +8,12 @@
  *          error         the sentence behind a negative errno
  *          list          lists that grow
  *          reader.h      bytes of the process we look at
+ *          reader_cache  the same, remembered
  *          text          text on its way out; names made harmless
  * space/   space         an address space as plain data: regions, files, threads, gaps
  *          layout        which way the mmap zone grows
  *          modules       ELF headers as memory holds them
+ *          dynamic       how modules are linked: symbols, bindings, order, notes
  *          stacks        thread stacks: the C library's descriptors
  *          kinds         which kind each byte is
  *          figures       page figures, given to regions
@@ -49,6 +51,7 @@
  *          maps          the text of maps and smaps
  *          facts         the text of stat, status, limits, auxv, personality
  *          memory        the process's memory, without changing it
+ *          content       the same, with what pages that are not there would hold
  *          files         the files behind mappings
  *          pages         the state of pages
  *          threads       threads and their stack pointers
@@ -64,15 +67,17 @@
  *          here          this machine and our own process, for the model
  *          spawn         a command, started in two steps
  *          launch        the same, watched to its end
+ *          preload       a library that is loaded before a command: whether that can work
  *          puppet        a process that does system calls for us; a file for each processor
  *          probe_space   an address space made like a model's
  *          probe         and really grown
  *          set_limits    prlimit: the only thing that plat changes in a process it looks at
- * view/    units         sizes for people
- *          paint         colours, letters, lines that fit
- *          rows          regions merged into rows
- *          picture       the picture on a terminal; picture_head, _body, _foot, _pair its parts
- *          svg           the picture as a drawing
+ * heap/    heap.h        blocks, sums, proofs; residence: which of it is in memory
+ *          own           the heap of plat's own malloc, by src/alloc/state.h; own_layout its
+ * header, own_heaps and own_slab its parts, own_parts.h what they share allocator     which malloc
+ * a process uses, by its dynamic linker's tables view/    units         sizes for people paint
+ * colours, letters, lines that fit rows          regions merged into rows picture       the picture
+ * on a terminal; picture_head, _body, _foot, _pair its parts svg           the picture as a drawing
  *          columns       what can be said of a region
  *          table         --list
  *          document      pieces of JSON documents
@@ -82,6 +87,8 @@
  *          headroom      plat headroom
  *          limits        plat limits
  *          layout        plat model layout, below the picture
+ *          heap          plat heap
+ *          doctor        plat doctor
  *          explain       plat explain; explain_json, explain_words its parts
  * cli/     commands.h    the subcommands
  *          terminal      what the terminal can show
@@ -98,6 +105,11 @@
  *          model         plat model
  *          model_layout  plat model layout
  *          model_run     plat model run; model_steps what it says of each call
+ *          heap_look     a process's allocator, found and opened
+ *          heap          plat heap
+ *          library       where libplat-malloc is
+ *          run           plat run
+ *          doctor        plat doctor; doctor_preload why a library was not loaded
  *          completion    plat completion
  *          main          this file
  */
@@ -113,9 +125,9 @@
 #endif
 
 const struct command *const commands[] = {
-	&map_command,	   &explain_command,	&usage_command,
-	&resident_command, &headroom_command,	&limits_command,
-	&model_command,	   &completion_command, NULL,
+	&map_command,	   &explain_command, &usage_command,	  &resident_command,
+	&headroom_command, &limits_command,  &model_command,	  &heap_command,
+	&run_command,	   &doctor_command,  &completion_command, NULL,
 };
 
 static void help(void)

@@ -280,7 +280,7 @@ static int map_one(const struct request *request, const char *operand)
 	return code;
 }
 
-static int run_command(const struct request *request, char **argv)
+static int run_argv(const struct request *request, char **argv)
 {
 	if (!argv[0])
 		return usage_error(&map_command, "name a command behind --");
@@ -316,7 +316,7 @@ static int run(struct options *options)
 	if (code)
 		return code;
 	if (options->has_separator)
-		return run_command(&request, options->operands);
+		return run_argv(&request, options->operands);
 	code = check_operands(&request);
 	if (code)
 		return code;
