@@ -275,15 +275,24 @@ static void malloc_large(void)
 
 /* --- Shared memory and files --- */
 
-/* POSIX shared memory: a file in /dev/shm that others can open by its name. */
+/*
+ * POSIX shared memory: a file in /dev/shm that others can open by its name. A town that was killed
+ * has left its own, and its PID comes again.
+ */
 static void share_posix(void)
 {
-	int fd;
+	char name[sizeof(shm_name)];
+	unsigned i;
+	int fd = -1;
 
-	snprintf(shm_name, sizeof(shm_name), "/plat-town-%d", (int)getpid());
-	fd = shm_open(shm_name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	for (i = 0; i < 100 && fd < 0 && (!i || errno == EEXIST); i++) {
+		snprintf(name, sizeof(name), i ? "/plat-town-%d.%u" : "/plat-town-%d",
+			 (int)getpid(), i);
+		fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	}
 	if (fd < 0)
-		err(1, "shm-posix: shm_open %s", shm_name);
+		err(1, "shm-posix: shm_open %s", name);
+	memcpy(shm_name, name, sizeof(name));
 	share_file("shm-posix", fd, 128 * KIB, shm_name);
 }
 

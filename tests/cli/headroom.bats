@@ -161,7 +161,8 @@ verified() {
 	start /dev/null sleep 600
 	asleep sleep
 	headroom --details "$PID" >out
-	run ! grep -q '^- ' out
+	grep -v '^- cgroup: ' out >said # in a chroot groups may not be seen
+	run ! grep -q '^- ' said
 	headroom --details --verbose "$PID" >out
 	grep -q '^- the break is taken to be' out
 }

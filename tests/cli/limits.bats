@@ -16,8 +16,16 @@ teardown() {
 	clean_up
 }
 
+# Where no files of control groups are to be seen, as in a chroot, that alone is no failure.
 limits() {
-	plat limits "$@"
+	local code=0
+	plat limits "$@" 2>complaints || code=$?
+	cat complaints >&2
+	if [ "$code" -eq 2 ] && [ -s complaints ] &&
+		! grep -qv ': cgroup: the files of its group cannot be seen from here$' complaints; then
+		code=0
+	fi
+	return "$code"
 }
 
 # start_hits LIMITS [ARGUMENT]: with these for ulimit; sets PID, and opens its standard input as 7.

@@ -351,6 +351,8 @@ static void almost_null_4080(size_t size)
 	static void name(size_t size)                                                              \
 	{                                                                                          \
 		(void)size;                                                                        \
+		if (sizeof(uintptr_t) < 8)                                                         \
+			_exit(77);                                                                 \
 		free_address((uintptr_t)UINT64_C(address));                                        \
 	}
 
@@ -363,25 +365,32 @@ WILD(above_47_bits, 0x0000800000000000)
 WILD(above_56_bits, 0x0100000000000000)
 WILD(an_empty_page, 0x0000100000000000)
 
+static uintptr_t bit(unsigned n)
+{
+	if (n >= 8 * sizeof(uintptr_t))
+		_exit(77);
+	return (uintptr_t)((uint64_t)1 << n);
+}
+
 /* A block's address with one of the upper bits wrong. */
 static void with_a_wrong_bit_47(size_t size)
 {
-	free_wrongly((void *)((uintptr_t)must_malloc(size) ^ (uintptr_t)UINT64_C(1) << 47));
+	free_wrongly((void *)((uintptr_t)must_malloc(size) ^ bit(47)));
 }
 
 static void with_a_wrong_bit_48(size_t size)
 {
-	free_wrongly((void *)((uintptr_t)must_malloc(size) ^ (uintptr_t)UINT64_C(1) << 48));
+	free_wrongly((void *)((uintptr_t)must_malloc(size) ^ bit(48)));
 }
 
 static void with_a_wrong_bit_63(size_t size)
 {
-	free_wrongly((void *)((uintptr_t)must_malloc(size) ^ (uintptr_t)UINT64_C(1) << 63));
+	free_wrongly((void *)((uintptr_t)must_malloc(size) ^ bit(63)));
 }
 
 static void with_a_wrong_bit_40(size_t size)
 {
-	free_wrongly((void *)((uintptr_t)must_malloc(size) ^ (uintptr_t)UINT64_C(1) << 40));
+	free_wrongly((void *)((uintptr_t)must_malloc(size) ^ bit(40)));
 }
 
 /*

@@ -408,7 +408,7 @@ static void tcache_metadata_poisoning(void)
 
 	/* Numbers of 16 bits for 64 sizes, then as many pointers. */
 	for (i = 2; i < 18; i++)
-		page[i] = 0x0001000100010001;
+		page[i] = (word)UINT64_C(0x0001000100010001);
 	for (i = 18; i < 82; i++)
 		page[i] = (word)target;
 	take(136);

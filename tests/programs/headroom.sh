@@ -30,10 +30,18 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/plat-headroom.XXXXXX") || exit 1
 chmod 755 "$tmp"
 mkdir "$tmp/bin"
 
+# A town takes away what it has made, if it is asked to end.
 end_all()
 {
-	local pid
+	local pid i
 	for pid in "${started[@]}"; do
+		kill -TERM -- "-$pid" 2>/dev/null
+	done
+	for pid in "${started[@]}"; do
+		for ((i = 0; i < 500; i++)); do
+			kill -0 -- "-$pid" 2>/dev/null || break
+			sleep 0.01
+		done
 		kill -KILL -- "-$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
 	done

@@ -81,7 +81,7 @@ end_all()
 		kill -TERM -- "-$pid" 2>/dev/null
 	done
 	for pid in "${started[@]}"; do
-		for ((i = 0; i < 100; i++)); do
+		for ((i = 0; i < 500; i++)); do
 			kill -0 -- "-$pid" 2>/dev/null || break
 			sleep 0.01
 		done

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 void compare_init(struct compare *compare, struct world *world, struct model *model)
 {
@@ -43,15 +44,21 @@ const char *check_name(enum check check)
 	return names[check];
 }
 
-/* Which pages of a file on a disk are in memory depends on more than this process. */
-static bool is_loose(const struct model *model, const struct model_request *request)
+/*
+ * Which pages of a file on a disk are in memory depends on more than this process. So it does after
+ * MADV_PAGEOUT: pages that were never written to go, and with swap all others, too.
+ */
+static bool is_loose(const struct compare *compare, const struct model_request *request)
 {
+	const struct model *model = compare->model;
 	uint64_t end = add_capped(request->arg[0], request->arg[1]);
 	struct vma_place place;
 	const struct vma *vma;
 
 	if (request->call != CALL_MINCORE)
 		return false;
+	if (compare->paged_out)
+		return true;
 	for (place = vmas_find(&model->vmas, request->arg[0]);
 	     (vma = vmas_at(&model->vmas, place)) != NULL && vma->start < end;
 	     place = vmas_next(&model->vmas, place)) {
@@ -140,10 +147,12 @@ static enum check record(struct trace *trace, const struct trace_op *op)
 
 enum check compare_step(struct compare *compare, const struct model_request *request)
 {
-	struct trace_op op = {.request = *request, .loose = is_loose(compare->model, request)};
+	struct trace_op op = {.request = *request, .loose = is_loose(compare, request)};
 	enum check check;
 
 	compare->count++;
+	compare->paged_out |=
+		request->call == CALL_MADVISE && (uint32_t)request->arg[2] == MADV_PAGEOUT;
 	if (world_do(compare->world, request, &compare->real) < 0)
 		return CHECK_GONE;
 	op.result = compare->real;

@@ -35,6 +35,7 @@ struct compare {
 	unsigned whole_every; /* all VMAs after so many, else what is near; 1 always */
 	struct trace *trace;  /* written, or NULL */
 
+	bool paged_out; /* the kernel was free to drop pages that the model keeps */
 	uint64_t count;
 	struct model_result real, said; /* of the last request */
 	struct seen kernel, predicted;	/* after it */

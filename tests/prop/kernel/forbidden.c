@@ -11,6 +11,7 @@
 #define PAGE MODEL_PAGE
 #define USER_SPACE_END UINT64_C(0x7ffffffff000)
 #define LARGE_FILE (UINT64_C(1) << 40)
+#define UNMERGED_MOST (UINT64_C(1) << 32)
 
 static bool meets_program(const struct generator *g, uint64_t start, uint64_t size)
 {
@@ -45,29 +46,21 @@ static bool is_far_in_file(const struct generator *g, uint64_t start, uint64_t s
 }
 
 /*
- * Pages of shared memory that were only read, and those that MADV_FREE has marked, leave memory
- * when the kernel finds them in its lists, which depends on what else the machine does.
+ * MADV_UNMERGEABLE and mremap() look at each page of what is mergeable, also where none has ever
+ * been: 100 TiB take many minutes (Linux 6.18).
  */
-static bool may_reclaim(const struct generator *g, uint64_t start, uint64_t size)
+static bool is_long_unmerging(const struct generator *g, uint64_t start, uint64_t size)
 {
-	const struct vmas *vmas = &g->model->vmas;
-	struct vma_place place = vmas_find(vmas, start);
+	uint64_t end = add_capped(start, size), sum = 0;
+	struct vma_place place = vmas_find(&g->model->vmas, start);
 	const struct vma *vma;
 
-	for (; (vma = vmas_at(vmas, place)) != NULL && vma->start < add_capped(start, size);
-	     place = vmas_next(vmas, place)) {
-		if (vma->flags & (VMA_LOCKED | VMA_PFNMAP))
-			continue;
-		if (vma->file == VMA_NO_FILE || g->model->files[vma->file].shmem)
-			return true;
+	for (; (vma = vmas_at(&g->model->vmas, place)) != NULL && vma->start < end;
+	     place = vmas_next(&g->model->vmas, place)) {
+		if (vma->flags & VMA_MERGEABLE)
+			sum += overlap(vma->start, vma->end, start, end);
 	}
-	return false;
-}
-
-/* Linux mm/ksm.c break_ksm goes page by page, also where there are none. */
-static bool is_endless(uint64_t size)
-{
-	return size > UINT64_C(1) << 32;
+	return sum > UNMERGED_MOST;
 }
 
 /*
@@ -96,15 +89,15 @@ bool generator_forbids(const struct generator *g, const struct model_request *re
 	case CALL_MMAP:
 		return (arg[3] & MAP_FIXED) && meets_program(g, arg[0], arg[1]);
 	case CALL_MREMAP:
-		return meets_program(g, arg[0], arg[1]) || meets_program(g, arg[0], arg[2]) ||
+		return is_long_unmerging(g, arg[0], arg[1]) || meets_program(g, arg[0], arg[1]) ||
+		       meets_program(g, arg[0], arg[2]) ||
 		       ((arg[3] & MREMAP_FIXED) && meets_program(g, arg[4], arg[2]));
 	case CALL_MINCORE:
 		return is_long_vector(request) || meets_program(g, arg[0], arg[1]);
 	case CALL_MADVISE:
 		return meets_program(g, arg[0], arg[1]) ||
 		       (arg[2] == MADV_REMOVE && is_far_in_file(g, arg[0], arg[1])) ||
-		       (arg[2] == MADV_PAGEOUT && may_reclaim(g, arg[0], arg[1])) ||
-		       (arg[2] == MADV_UNMERGEABLE && is_endless(arg[1]));
+		       (arg[2] == MADV_UNMERGEABLE && is_long_unmerging(g, arg[0], arg[1]));
 	case CALL_MUNMAP:
 	case CALL_MPROTECT:
 	case CALL_MLOCK:
