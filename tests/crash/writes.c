@@ -13,10 +13,10 @@
 /* A block of a multiple of 16 bytes ends where its guard begins, when each has one. */
 static const size_t exact[] = {16, 64, 128, 256, 1024, 0};
 static const size_t inexact[] = {1,   7,   8,	15,  24,   31,	 33,   63,    65,     100,
-				 120, 255, 257, 500, 1000, 1023, 5000, 20000, 200000, 0};
-/* More than 8 bytes are left to the next multiple of 16. */
-static const size_t with_room[] = {1, 5, 24, 33, 65, 100, 500, 1000, 5000, 20000, 200000, 0};
-static const size_t some[] = {24, 1000, 5000, 200000, 0};
+				 120, 255, 257, 500, 1000, 1023, 5000, 20001, 200001, 0};
+/* At least 8 bytes are left to the next multiple of 16. */
+static const size_t with_room[] = {1, 5, 24, 33, 65, 100, 500, 1000, 5000, 20001, 200001, 0};
+static const size_t some[] = {24, 1000, 5000, 200001, 0};
 static const size_t some_exact[] = {64, 1024, 0};
 static const size_t in_slabs[] = {16, 64, 1000, 5000, 0};
 static const size_t in_mappings[] = {200000, 1000000, 0};
