@@ -338,6 +338,12 @@ int plat__granules_take(size_t n, uintptr_t *ret, uint64_t *pages)
 	return plat__granules_return() ? grow(n, ret) : -ENOMEM;
 }
 
+int plat__granules_take_free(size_t n, uintptr_t *ret, uint64_t *pages)
+{
+	*pages = 0;
+	return take_free(n, ret, pages) ? 0 : -ENOMEM;
+}
+
 bool plat__granules_have_dirty(void)
 {
 	return load_relaxed(&dirty_pages) > 0;

@@ -17,6 +17,9 @@
 /* *pages gets a bit for each page of the first 64 pages that may be resident, so not be zero. */
 int plat__granules_take(size_t n, uintptr_t *ret, uint64_t *pages);
 
+/* Of those that are free now: nothing grows. */
+int plat__granules_take_free(size_t n, uintptr_t *ret, uint64_t *pages);
+
 /* There are free granules with resident pages: the next ones taken cost no memory. */
 bool plat__granules_have_dirty(void);
 

@@ -1,9 +1,11 @@
 #include "alloc/meta.h"
 
 #include "alloc/atomic.h"
+#include "alloc/granules.h"
 #include "alloc/system.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define BLOCK_BYTES ((size_t)256 << 10)
 
@@ -26,12 +28,23 @@ static uintptr_t take_from(struct block *block, size_t bytes)
 	return at + bytes <= block->end ? at : 0;
 }
 
+/* Where the kernel gives no more, what is free for blocks serves, for good. */
+static int take_granules(size_t bytes, uintptr_t *ret)
+{
+	uint64_t pages;
+	int r = plat__granules_take_free((bytes + GRANULE - 1) / GRANULE, ret, &pages);
+
+	if (r == 0 && pages)
+		memset((void *)*ret, 0, bytes);
+	return r;
+}
+
 static struct block *block_new(size_t bytes)
 {
 	uintptr_t start;
 	struct block *block;
 
-	if (plat__system_map(bytes, &start) < 0)
+	if (plat__system_map(bytes, &start) < 0 && take_granules(bytes, &start) < 0)
 		return NULL;
 	fetch_add(&plat__meta_lent, bytes);
 	block = (struct block *)start;

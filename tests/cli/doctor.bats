@@ -189,7 +189,7 @@ sys.stdin.read()'
 	start_blocks
 	doctor "$PID" >lines
 	fits 80 <lines
-	grep -q "^malloc      plat's malloc, in " lines
+	grep -q "^malloc      plat's malloc" lines
 	grep -q '^preload     .*' lines
 	grep -q '^settings    ' lines
 	doctor --ascii "$PID" | is_ascii

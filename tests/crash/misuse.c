@@ -1,7 +1,6 @@
 /*
  *	misuse CASE	does it
- *	misuse --list	the cases, one a line for each mode: CASE MODE SIGNALS PATTERN, tabs in
- *between
+ *	misuse --list	the cases, a line for each mode: CASE MODE SIGNALS PATTERN, with tabs
  */
 #include "misuse.h"
 

@@ -1,11 +1,11 @@
 /*
  * One misuse of malloc each, and what is expected of it: a signal and a line on standard error, in
- *the default build, in hard mode (PLAT_HARD=1) and when every block is guarded (PLAT_GUARD=all).
+ * the default build, in hard mode (PLAT_HARD=1) and when every block is guarded (PLAT_GUARD=all).
  *
  *	plat-malloc: KIND: 0xADDRESS, WORDS
  *
  * A case prints "address LOW HIGH" before it does wrong: ADDRESS lies there. If it gets to its end
- *it prints "survived" and exits 0; it exits 3 if it saw that the misuse had its effect.
+ * it prints "survived" and exits 0; it exits 3 if it saw that the misuse had its effect.
  */
 #ifndef CRASH_MISUSE_H
 #define CRASH_MISUSE_H
