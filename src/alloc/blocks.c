@@ -15,7 +15,9 @@ struct cut {
 	uintptr_t base;
 	uint32_t stride;
 	uint32_t nslots;
+	uint32_t zone;
 	uint8_t kind;
+	uint8_t is_hard;
 };
 
 static bool is_cut(uint8_t kind)
@@ -31,6 +33,8 @@ static struct cut read_cut(const struct slab *slab)
 	cut.stride = load_relaxed(&slab->stride);
 	cut.nslots = load_relaxed(&slab->nslots);
 	cut.kind = load_relaxed(&slab->kind);
+	cut.is_hard = load_relaxed(&slab->is_hard);
+	cut.zone = cut.is_hard ? ZONE_BYTES : 0;
 	return cut;
 }
 
@@ -45,14 +49,14 @@ static struct block slot_block(const struct slab *slab, const struct cut *cut, u
 {
 	struct block block = {
 		.start = cut->base + (uintptr_t)i * cut->stride,
-		.size = cut->stride - CANARY,
+		.size = cut->stride - CANARY - cut->zone,
 		.room = cut->stride,
 		.kind = cut->kind,
 	};
 	uint32_t tag = cut->kind == SLAB_WIDE ? load_acquire((const uint16_t *)slab->tags + i)
 					      : load_acquire(slab->tags + i);
 
-	block.is_live = tag != 0;
+	block.is_live = tag_is_live(tag);
 	if (block.is_live)
 		block.size = cut->stride + TAG_BIAS - tag;
 	return block;
@@ -70,8 +74,12 @@ static bool read_alone(const struct slab *slab, struct block *ret)
 	ret->size = size ? (size_t)(size - 1) : whole;
 	/* Behind the pages of a mapping lie guards, and addresses without pages. */
 	ret->room = whole;
-	if (ret->kind != SLAB_RUN && size)
-		ret->room = (ret->size + CANARY + page - 1) & ~(page - 1);
+	if (ret->kind == SLAB_GUARDED)
+		ret->room =
+			ret->size ? ((ret->start + ret->size + page - 1) & ~(page - 1)) - ret->start
+				  : 1;
+	else if (ret->kind != SLAB_RUN && size)
+		ret->room = (ret->size + (slab->is_guarded ? 0 : CANARY) + page - 1) & ~(page - 1);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return plat__map_find(ret->start) == slab && load_relaxed(&slab->size) == size;
 }
@@ -119,7 +127,7 @@ int plat__blocks_of(const struct slab *slab, int (*visit)(const struct block *bl
 	if (!is_cut(cut.kind))
 		return read_alone(slab, &block) ? visit(&block, data) : 0;
 	/* What is visited may free the rest of the slab. */
-	for (i = 0; r == 0 && is_still(slab, &cut) && i < cut.nslots; i++) {
+	for (i = cut.is_hard; r == 0 && is_still(slab, &cut) && i < cut.nslots; i++) {
 		block = slot_block(slab, &cut, i);
 		r = visit(&block, data);
 	}

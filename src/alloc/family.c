@@ -121,18 +121,6 @@ EXPORT void *pvalloc(size_t bytes)
 
 /* --- back, with a size --- */
 
-/*
- * Whoever says how long a block is, and errs, has another block in mind or believes in another
- * type. The tag of a small slot ends at UINT8_MAX: an aligned block may be shorter than it says.
- */
-static bool is_of_size(const struct found *found, size_t bytes)
-{
-	bool is_exact = found->slab->kind != SLAB_SMALL ||
-			found->slab->stride + TAG_BIAS - found->size < UINT8_MAX;
-
-	return bytes == found->size || (!is_exact && bytes < found->size);
-}
-
 /* The short way to a yes; whether p is a block at all is for free to tell. */
 static bool is_surely_of_size(const void *p, size_t bytes)
 {
@@ -144,12 +132,13 @@ static bool is_surely_of_size(const void *p, size_t bytes)
 		       bytes;
 }
 
+/* Whoever says how long a block is, and errs, has another one in mind, or another type. */
 void plat__free_sized(void *p, size_t bytes)
 {
 	struct found found;
 
 	if (CHECKS && !is_surely_of_size(p, bytes) && plat__find(p, &found) && found.is_start &&
-	    found.is_live && !is_of_size(&found, bytes))
+	    found.is_live && found.size != bytes)
 		plat__fault(FAULT_WRONG_SIZE, p, found.size, p);
 	plat__free(p);
 }

@@ -4,6 +4,7 @@
 #include "alloc/line.h"
 #include "alloc/options.h"
 #include "alloc/outside.h"
+#include "alloc/trap.h"
 
 #include <stdlib.h>
 
@@ -34,6 +35,13 @@ static void add_block(struct line *line, size_t size)
 	plat__line_add(line, size == 1 ? " byte" : " bytes");
 }
 
+static const char *where(const void *p, size_t size, const void *block)
+{
+	if ((uintptr_t)p < (uintptr_t)block)
+		return "before the ";
+	return (uintptr_t)p - (uintptr_t)block < size ? "inside the " : "behind the ";
+}
+
 static void report(enum fault fault, const void *p, size_t size, const void *block)
 {
 	struct line line = {.length = 0};
@@ -44,7 +52,7 @@ static void report(enum fault fault, const void *p, size_t size, const void *blo
 	plat__line_address(&line, p);
 	plat__line_add(&line, ", ");
 	if (block && block != p) {
-		plat__line_add(&line, "inside the ");
+		plat__line_add(&line, where(p, size, block));
 		add_block(&line, size);
 		plat__line_add(&line, " at ");
 		plat__line_address(&line, block);
@@ -56,12 +64,19 @@ static void report(enum fault fault, const void *p, size_t size, const void *blo
 	plat__line_write(&line, STDERR);
 }
 
-void plat__fault(enum fault fault, const void *p, size_t size, const void *block)
+void plat__fault_tell(enum fault fault, const void *p, size_t size, const void *block)
 {
 	fetch_add(&plat__nfaults, 1);
 	plat__report_fault();
-	if (plat__options.on_error != ON_ERROR_IGNORE)
-		report(fault, p, size, block);
+	if (plat__options.on_error == ON_ERROR_IGNORE)
+		return;
+	report(fault, p, size, block);
+	plat__trap_explain(p);
+}
+
+void plat__fault(enum fault fault, const void *p, size_t size, const void *block)
+{
+	plat__fault_tell(fault, p, size, block);
 	if (plat__options.on_error == ON_ERROR_ABORT)
 		abort();
 }

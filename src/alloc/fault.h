@@ -25,6 +25,8 @@ enum fault {
  * the block's, or SIZE_MAX if it is not known; `block` is where it begins, if not at p.
  */
 void plat__fault(enum fault fault, const void *p, size_t size, const void *block);
+/* Only the line: the program ends anyway. */
+void plat__fault_tell(enum fault fault, const void *p, size_t size, const void *block);
 
 /* How many there were. */
 extern size_t plat__nfaults;

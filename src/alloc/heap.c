@@ -2,6 +2,7 @@
 
 #include "alloc/atomic.h"
 #include "alloc/granules.h"
+#include "alloc/hard.h"
 #include "alloc/map.h"
 #include "alloc/meta.h"
 #include "alloc/slab.h"
@@ -84,6 +85,8 @@ static void account(struct slab *slab)
 /* Counts the live slots; the count on the side may have lost some. */
 static void recount(struct slab *slab)
 {
+	if (slab->is_hard)
+		plat__hard_end_wait(slab);
 	slab->used = plat__slab_live(slab);
 }
 
@@ -301,6 +304,8 @@ static void open_window(struct bin *bin, struct slab *slab, uint32_t line, uint6
 	slab->used += count_bits(slots);
 	bin->base = slab->base + (uintptr_t)line * WINDOW * slab->stride;
 	bin->tags = slab->tags + (size_t)line * WINDOW;
+	if (slab->is_hard)
+		plat__hard_end_wait_in(slab, line);
 	store_relaxed(&bin->mask, slots);
 }
 
@@ -350,16 +355,19 @@ static bool find_used_line(const struct bin *bin, const struct slab *slab, uint3
 	return false;
 }
 
-static bool find_any_line(const struct slab *slab, uint32_t *best, uint64_t *ret)
+static bool find_any_line(struct slab *slab, uint32_t *best, uint64_t *ret)
 {
 	uint32_t i, nlines = slab_lines(slab), line = slab->line;
 
-	for (i = 0; i < nlines; i++) {
+	/* In hard mode a slot may have to be passed once. */
+	for (i = 0; i < nlines << (slab->is_hard > 0); i++) {
 		line = line + 1 < nlines ? line + 1 : 0;
 		*ret = plat__slab_free_slots(slab, line);
 		*best = line;
 		if (*ret)
 			return true;
+		if (slab->is_hard)
+			plat__hard_end_wait_in(slab, line);
 	}
 	return false;
 }
@@ -497,7 +505,7 @@ static void look_at_current(struct bin *bin, struct slab *slab)
 					       max_u32(GRACE_MIN, GRACE_BYTES / slab->stride));
 	else
 		bin->grace = GRACE_MIN;
-	if (live == 0 && plat__slab_is_empty(slab)) {
+	if (live == 0 && !slab->is_hard && plat__slab_is_empty(slab)) {
 		if (bin->keeps == 0) {
 			give_current(bin);
 			bin->has_given = 1;

@@ -14,6 +14,7 @@
 #ifndef PLAT_ALLOC_HEAP_H
 #define PLAT_ALLOC_HEAP_H
 
+#include "alloc/atomic.h"
 #include "alloc/state.h"
 
 #include <stdbool.h>
@@ -33,6 +34,26 @@ struct heap *plat__heap_nested(struct heap *heap);
 
 /* Opens a window in this class; its mask is not 0 then. false: there is no memory. */
 bool plat__heap_refill(struct heap *heap, uint32_t class);
+
+/*
+ * Between the load of the mask and the store of the tag the heap is busy: a signal handler takes
+ * slots of the same window, but opens none, and gives no slab back. The mask is stored before the
+ * tag is looked at, so that what the handler has taken meanwhile is seen by its tag.
+ */
+static inline uint32_t begin_taking(struct heap *heap)
+{
+	uint32_t before = load_relaxed(&heap->is_busy);
+
+	store_relaxed(&heap->is_busy, 1);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return before;
+}
+
+static inline void end_taking(struct heap *heap, uint32_t before)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	store_relaxed(&heap->is_busy, before);
+}
 
 /* The slab's count of frees has come down to 0. */
 void plat__heap_look(struct heap *heap, struct slab *slab);

@@ -2,11 +2,13 @@
 
 #include "alloc/atomic.h"
 #include "alloc/granules.h"
+#include "alloc/guard.h"
 #include "alloc/map.h"
 #include "alloc/options.h"
 #include "alloc/slab.h"
 #include "alloc/source.h"
 #include "alloc/system.h"
+#include "alloc/trap.h"
 
 #include <string.h>
 
@@ -15,6 +17,8 @@
 #define QUARANTINE_BYTES ((size_t)64 << 20)
 /* A freed run of granules waits until the next one is freed. */
 #define HELD_RUN_MAX ((size_t)1 << 20)
+/* In hard mode one that is not too large waits where nobody can touch it. */
+#define HIDDEN_RUN_MAX ((size_t)320 << 10)
 
 static size_t mappings, mapped_bytes;
 static struct slab *held_run;
@@ -25,6 +29,8 @@ static size_t round_up(size_t bytes, size_t unit)
 {
 	return (bytes + unit - 1) & ~(unit - 1);
 }
+
+static void keep(struct slab *slab);
 
 static void write_canary(const struct slab *slab, size_t bytes)
 {
@@ -95,6 +101,11 @@ static void run_release(struct slab *slab)
 static void run_free(struct slab *slab, size_t bytes)
 {
 	slab->pages = run_pages(slab, bytes);
+	if (plat__options.is_hard && slab->mapped <= HIDDEN_RUN_MAX &&
+	    plat__system_guard(slab->base, slab->mapped) == 0) {
+		keep(slab);
+		return;
+	}
 	if (slab->mapped > HELD_RUN_MAX || !CHECKS) {
 		run_release(slab);
 		return;
@@ -144,17 +155,105 @@ static void *run_realloc(struct slab *slab, size_t bytes)
 
 /* --- in mappings --- */
 
-/* Behind the block's last page lies one that cannot be touched, where the kernel has guards. */
-static void guard(const struct slab *slab, size_t bytes, bool is_on)
+/*
+ * What lies behind the block's last page cannot be touched, where the kernel has guards; so what
+ * lies in front of the mapping above, which the kernel mostly puts right behind, cannot either. A
+ * block that ends with its page needs no canary then.
+ */
+static void guard(struct slab *slab, size_t bytes)
 {
-	uintptr_t end = slab->base + round_up(bytes + CANARY, plat__page_bytes);
+	uintptr_t end = slab->base + round_up(bytes, plat__page_bytes);
 
-	if (!CHECKS || end >= slab->base + slab->mapped)
+	slab->is_guarded = CHECKS && end < slab->base + slab->mapped &&
+			   plat__system_guard(end, slab->base + slab->mapped - end) == 0;
+	if (!slab->is_guarded)
 		return;
-	if (is_on)
-		plat__system_guard(end, plat__page_bytes);
-	else
-		plat__system_unguard(end, plat__page_bytes);
+	plat__trap_set();
+	if (slab->front > 0)
+		plat__system_guard(slab->base - plat__page_bytes, plat__page_bytes);
+}
+
+static void unguard(struct slab *slab)
+{
+	uintptr_t end = slab->base + round_up(large_size(slab), plat__page_bytes);
+
+	if (slab->is_guarded)
+		plat__system_unguard(end, slab->base + slab->mapped - end);
+	slab->is_guarded = false;
+}
+
+/* What is left of the last page: nothing, the canary, or the canary and zeros. */
+static size_t slack(const struct slab *slab, size_t bytes)
+{
+	size_t rest = -bytes & (plat__page_bytes - 1);
+
+	return slab->is_guarded || rest + 1 > CANARY ? rest : CANARY;
+}
+
+/* As much of the canary as there is room for. */
+static size_t canary_part(size_t rest)
+{
+	return rest > CANARY ? CANARY : rest;
+}
+
+static void write_slack(const struct slab *slab, size_t bytes, size_t before)
+{
+	char *end = (char *)slab->base + bytes;
+	size_t rest = slack(slab, bytes);
+
+	if (!CHECKS)
+		return;
+	/* Fresh pages are zero, but not where a longer block has been. */
+	if (before > bytes)
+		memset(end, 0, rest);
+	memcpy(end, &plat__key, canary_part(rest));
+}
+
+bool plat__large_is_intact(const struct slab *slab, size_t bytes)
+{
+	const char *end = (const char *)slab->base + bytes;
+	size_t rest = slack(slab, bytes), i;
+
+	if (!CHECKS)
+		return true;
+	if (slab->kind == SLAB_RUN)
+		return memcmp(end, &plat__key, CANARY) == 0;
+	if (memcmp(end, &plat__key, canary_part(rest)) != 0)
+		return false;
+	for (i = CANARY; i < rest; i++)
+		if (end[i])
+			return false;
+	return true;
+}
+
+/* In hard mode a page that nobody can touch lies in front, too. */
+static size_t front_bytes(void)
+{
+	return plat__options.is_hard ? GRANULE : 0;
+}
+
+static uintptr_t region_start(const struct slab *slab)
+{
+	return slab->base - slab->front;
+}
+
+static size_t region_bytes(const struct slab *slab)
+{
+	return slab->front + slab->mapped;
+}
+
+/* What lies in front ends where the block begins, however far it is aligned. */
+static int map_region(size_t whole, size_t alignment, uintptr_t *ret)
+{
+	size_t front = front_bytes(), lead = front ? round_up(front, alignment) : 0;
+	int r = plat__source->map(lead + whole, alignment, ret);
+
+	if (r < 0)
+		return r;
+	if (lead > front)
+		plat__source->unmap(*ret, lead - front);
+	*ret += lead;
+	return 0;
 }
 
 static size_t mapping_bytes(size_t bytes)
@@ -172,22 +271,23 @@ static void *mapping_malloc(size_t bytes, size_t alignment)
 		return NULL;
 	if (alignment < GRANULE)
 		alignment = GRANULE;
-	if (plat__source->map(whole, alignment, &base) < 0 &&
-	    (!plat__large_return() || plat__source->map(whole, alignment, &base) < 0)) {
+	if (map_region(whole, alignment, &base) < 0 &&
+	    (!plat__large_return() || map_region(whole, alignment, &base) < 0)) {
 		plat__slab_forget(slab);
 		return NULL;
 	}
 	slab->base = base;
+	slab->front = front_bytes();
 	slab->ngranules = (uint32_t)(whole / GRANULE);
 	slab->stride = 0;
 	slab->mapped = whole;
 	if (plat__map_add(slab) < 0) {
-		plat__source->unmap(base, whole);
+		plat__source->unmap(region_start(slab), region_bytes(slab));
 		plat__slab_forget(slab);
 		return NULL;
 	}
-	guard(slab, bytes, true);
-	write_canary(slab, bytes);
+	guard(slab, bytes);
+	write_slack(slab, bytes, 0);
 	fetch_add(&mappings, 1);
 	fetch_add(&mapped_bytes, whole);
 	store_release(&slab->size, bytes + 1);
@@ -196,8 +296,14 @@ static void *mapping_malloc(size_t bytes, size_t alignment)
 
 static void let_go(struct slab *slab)
 {
+	if (slab->kind == SLAB_RUN) {
+		plat__system_unguard(slab->base, slab->mapped);
+		slab->pages = 0;
+		run_release(slab);
+		return;
+	}
 	plat__map_remove(slab);
-	plat__source->unmap(slab->base, slab->mapped);
+	plat__source->unmap(region_start(slab), region_bytes(slab));
 	plat__slab_forget(slab);
 }
 
@@ -205,10 +311,15 @@ static void let_go(struct slab *slab)
 static void keep_away(struct slab *slab)
 {
 	if (!CHECKS || slab->mapped > QUARANTINE_BYTES ||
-	    plat__source->fence(slab->base, slab->mapped) < 0) {
+	    plat__source->fence(region_start(slab), region_bytes(slab)) < 0) {
 		let_go(slab);
 		return;
 	}
+	keep(slab);
+}
+
+static void keep(struct slab *slab)
+{
 	slab = exchange(&quarantine[fetch_add(&quarantine_at, 1) % QUARANTINE], slab);
 	if (slab)
 		let_go(slab);
@@ -224,8 +335,9 @@ static void follow(size_t bytes)
 	store_relaxed(&plat__options.trim_threshold, bytes * 2);
 }
 
-static void mapping_free(struct slab *slab)
+static void mapping_free(struct slab *slab, size_t bytes)
 {
+	slab->freed_size = bytes;
 	follow(slab->mapped);
 	fetch_sub(&mappings, 1);
 	fetch_sub(&mapped_bytes, slab->mapped);
@@ -240,12 +352,15 @@ static struct slab *move_mapping(struct slab *slab, size_t whole)
 
 	if (!moved)
 		return NULL;
-	if (plat__source->map(whole, GRANULE, &base) < 0)
+	if (map_region(whole, GRANULE, &base) < 0)
 		goto forget;
 	moved->base = base;
+	moved->front = front_bytes();
 	moved->ngranules = (uint32_t)(whole / GRANULE);
 	moved->stride = 0;
 	moved->mapped = whole;
+	moved->class = slab->class;
+	moved->is_sampled = slab->is_sampled;
 	store_relaxed(&moved->size, slab->size);
 	if (plat__map_add(moved) < 0)
 		goto unmap;
@@ -253,6 +368,8 @@ static struct slab *move_mapping(struct slab *slab, size_t whole)
 	plat__map_remove(slab);
 	if (plat__source->remap(slab->base, slab->mapped, whole, base) < 0)
 		goto remove;
+	if (slab->front > 0)
+		plat__source->unmap(region_start(slab), slab->front);
 	store_relaxed(&slab->size, 0);
 	plat__slab_forget(slab);
 	return moved;
@@ -260,7 +377,7 @@ remove:
 	plat__map_add(slab); /* the map has room for it */
 	plat__map_remove(moved);
 unmap:
-	plat__source->unmap(base, whole);
+	plat__source->unmap(region_start(moved), region_bytes(moved));
 forget:
 	store_relaxed(&moved->size, 0);
 	plat__slab_forget(moved);
@@ -292,19 +409,20 @@ static void *mapping_realloc(struct slab *slab, size_t bytes)
 {
 	size_t before = large_size(slab), old = slab->mapped, whole = mapping_bytes(bytes);
 
-	guard(slab, before, false);
+	unguard(slab);
 	if (whole != old && !resize_mapping(slab, whole)) {
 		struct slab *moved = move_mapping(slab, whole);
 
 		if (!moved) {
-			guard(slab, before, true);
+			guard(slab, before);
+			write_slack(slab, before, 0);
 			return NULL;
 		}
 		slab = moved;
 	}
 	fetch_add(&mapped_bytes, whole - old);
-	guard(slab, bytes, true);
-	write_canary(slab, bytes);
+	guard(slab, bytes);
+	write_slack(slab, bytes, before);
 	store_release(&slab->size, bytes + 1);
 	return (void *)slab->base;
 }
@@ -331,14 +449,16 @@ void *plat__large_malloc(size_t bytes, size_t alignment, bool *is_zero)
 	return p;
 }
 
-bool plat__large_free(struct slab *slab)
+bool plat__large_free(struct slab *slab, const void *frame)
 {
 	uint64_t size = exchange(&slab->size, 0);
 
 	if (size == 0)
 		return false;
-	if (slab->kind == SLAB_MAPPING)
-		mapping_free(slab);
+	if (slab->kind == SLAB_GUARDED)
+		plat__guard_free(slab, (size_t)(size - 1), frame);
+	else if (slab->kind == SLAB_MAPPING)
+		mapping_free(slab, (size_t)(size - 1));
 	else
 		run_free(slab, (size_t)(size - 1));
 	return true;
@@ -347,6 +467,8 @@ bool plat__large_free(struct slab *slab)
 void *plat__large_realloc(struct slab *slab, size_t bytes)
 {
 	if (bytes > PTRDIFF_MAX - 2 * GRANULE)
+		return NULL;
+	if (slab->kind == SLAB_GUARDED)
 		return NULL;
 	if (slab->kind == SLAB_MAPPING)
 		return mapping_realloc(slab, bytes);
@@ -359,6 +481,7 @@ bool plat__large_let_go(void)
 	bool has_gone = slab != NULL;
 	unsigned i;
 
+	has_gone |= plat__guard_let_go();
 	if (slab)
 		run_release(slab);
 	for (i = 0; i < QUARANTINE; i++) {

@@ -8,8 +8,10 @@
 
 /* alignment: a power of two. *is_zero: the block reads as zeros. NULL: there is no memory. */
 void *plat__large_malloc(size_t bytes, size_t alignment, bool *is_zero);
-/* p is where the block of this slab begins, and it is live. false: somebody else was faster. */
-bool plat__large_free(struct slab *slab);
+/* Its block is live. false: somebody else was faster. frame: see sites.h. */
+bool plat__large_free(struct slab *slab, const void *frame);
+/* Nothing was written behind a block of so many bytes. */
+bool plat__large_is_intact(const struct slab *slab, size_t bytes);
 /* NULL: it cannot be done in place, nor by moving pages. The caller has checked the canary. */
 void *plat__large_realloc(struct slab *slab, size_t bytes);
 

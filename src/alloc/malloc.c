@@ -10,11 +10,14 @@
 #include "alloc/atomic.h"
 #include "alloc/fault.h"
 #include "alloc/granules.h"
+#include "alloc/guard.h"
+#include "alloc/hard.h"
 #include "alloc/heap.h"
 #include "alloc/large.h"
 #include "alloc/map.h"
 #include "alloc/perturb.h"
 #include "alloc/process.h"
+#include "alloc/sample.h"
 #include "alloc/slab.h"
 #include "alloc/system.h"
 
@@ -35,26 +38,6 @@ static void free_long(void *p) __attribute__((noinline));
 static struct bin *small_bin(struct heap *heap, size_t stride)
 {
 	return (struct bin *)((char *)heap->bins + stride * (sizeof(struct bin) / SLOT_GRAIN));
-}
-
-/*
- * Between the load of the mask and the store of the tag the heap is busy: a signal handler takes
- * slots of the same window, but opens none, and gives no slab back. The mask is stored before the
- * tag is looked at, so that what the handler has taken meanwhile is seen by its tag.
- */
-static inline uint32_t begin_taking(struct heap *heap)
-{
-	uint32_t before = load_relaxed(&heap->is_busy);
-
-	store_relaxed(&heap->is_busy, 1);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	return before;
-}
-
-static inline void end_taking(struct heap *heap, uint32_t before)
-{
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	store_relaxed(&heap->is_busy, before);
 }
 
 static inline void *take_small(struct bin *bin, size_t stride, size_t bytes)
@@ -151,11 +134,19 @@ static void set_window_tag(struct bin *bin, uint32_t class, unsigned i, uint32_t
 		store_release(bin->tags + i, (uint8_t)tag);
 }
 
+static bool refill(struct heap *heap, struct fit fit)
+{
+	if (!plat__heap_refill(heap, fit.class))
+		return false;
+	plat__watch_refill(heap, fit);
+	return true;
+}
+
 static void *take_slot(struct heap *heap, struct fit fit, size_t bytes)
 {
 	struct bin *bin = &heap->bins[fit.class];
 
-	while (bin->mask || plat__heap_refill(heap, fit.class)) {
+	while (bin->mask || refill(heap, fit)) {
 		uint64_t mask = bin->mask;
 		unsigned i = (unsigned)__builtin_ctzll(mask);
 		char *p = (char *)bin->base + (size_t)i * fit.stride;
@@ -197,7 +188,18 @@ static void *no_memory(void)
 	return NULL;
 }
 
-static void *malloc_alone(size_t bytes, size_t alignment, bool *is_zero)
+/* Blocks are known by where our callers called us, so functions on the way keep frame pointers. */
+#define FRAME() __builtin_frame_address(0)
+#define KEEP_FRAME() __asm__ volatile("" : : "r"(FRAME()))
+
+/* What comes before is not the last call of its function, whose frame would be gone by then. */
+static inline void *stay(void *p)
+{
+	__asm__ volatile("" : "+r"(p));
+	return p;
+}
+
+static void *malloc_alone(struct heap *heap, size_t bytes, size_t alignment, bool *is_zero)
 {
 	void *p = NULL;
 
@@ -208,6 +210,8 @@ static void *malloc_alone(size_t bytes, size_t alignment, bool *is_zero)
 		plat__perturb_block(NULL, p, bytes);
 		*is_zero = false;
 	}
+	if (p && heap && unlikely(load_relaxed(&plat__samples.mean) != 0))
+		plat__watch_alone(heap, p, bytes, FRAME());
 	return p ? p : no_memory();
 }
 
@@ -220,24 +224,78 @@ static void *take_busy(struct heap *heap, struct fit fit, size_t bytes)
 	return p;
 }
 
-static void *malloc_fit(struct heap *heap, struct fit fit, size_t bytes)
+static void *malloc_fit(struct heap *heap, struct fit fit, size_t bytes, size_t alignment,
+			const void *frame)
 {
 	void *p = take_busy(heap, fit, bytes);
 
 	if (!p && plat__trim(0))
 		p = take_busy(heap, fit, bytes);
+	if (unlikely(heap->events) && p)
+		p = plat__watch_block(heap, p, bytes, alignment, frame);
+	return p ? p : no_memory();
+}
+
+static bool fit_aligned(size_t alignment, size_t bytes, size_t zone, struct fit *ret);
+
+/* No type that is aligned to 16 fits into less: there the end can be nearer to a page's. */
+static size_t any_alignment(size_t bytes)
+{
+	return bytes < SLOT_GRAIN ? SLOT_GRAIN / 2 : SLOT_GRAIN;
+}
+
+/* Where no call takes the short way. */
+static __attribute__((noinline)) void *malloc_hard(size_t bytes, size_t alignment,
+						   const void *frame, bool *is_zero)
+{
+	struct heap *heap = usable_heap();
+	size_t zone = plat__options.is_hard ? ZONE_BYTES : 0;
+	struct fit fit;
+	void *p = NULL;
+
+	KEEP_FRAME();
+	*is_zero = false;
+	if (bytes == 0 || plat__options.is_guard_all)
+		p = plat__guard_malloc(bytes, alignment, frame);
+	if (p && unlikely(load_relaxed(&plat__options.perturb)))
+		plat__perturb_block(NULL, p, bytes);
+	else
+		*is_zero = p != NULL; /* its pages are new */
+	if (p && heap && unlikely(load_relaxed(&plat__samples.mean) != 0))
+		plat__watch_alone(heap, p, bytes, frame);
+	if (p)
+		return p;
+	if (alignment < SLOT_GRAIN)
+		alignment = SLOT_GRAIN;
+	if (!heap || !fit_aligned(alignment, bytes, zone, &fit))
+		return malloc_alone(heap, bytes, alignment, is_zero);
+	if (!plat__options.is_hard)
+		return malloc_fit(heap, fit, bytes, alignment, frame);
+	p = plat__hard_malloc(heap, fit, bytes);
+	if (!p && plat__trim(0))
+		p = plat__hard_malloc(heap, fit, bytes);
+	if (p && unlikely(load_relaxed(&plat__options.perturb)))
+		plat__perturb_block(NULL, p, bytes);
+	if (unlikely(heap->events) && p)
+		p = plat__watch_block(heap, p, bytes, alignment, frame);
 	return p ? p : no_memory();
 }
 
 static void *malloc_long(size_t bytes)
 {
-	struct heap *heap = usable_heap();
+	/* The first call of all reads the environment on its way in. */
+	struct heap *heap = plat__options.is_long ? NULL : usable_heap();
 	bool is_zero;
 
+	if (unlikely(plat__options.is_long)) {
+		void *p = plat__hard_malloc_quick(bytes);
+
+		return p ? p : stay(malloc_hard(bytes, any_alignment(bytes), FRAME(), &is_zero));
+	}
 	if (bytes <= WIDE_MAX && heap &&
 	    (bytes <= SMALL_MAX || bytes < load_relaxed(&plat__options.mmap_threshold)))
-		return malloc_fit(heap, plat__fit(bytes), bytes);
-	return malloc_alone(bytes, SLOT_GRAIN, &is_zero);
+		return stay(malloc_fit(heap, plat__fit(bytes), bytes, SLOT_GRAIN, FRAME()));
+	return stay(malloc_alone(heap, bytes, SLOT_GRAIN, &is_zero));
 }
 
 void *plat__calloc(size_t bytes)
@@ -245,34 +303,16 @@ void *plat__calloc(size_t bytes)
 	bool is_zero = false;
 	void *p;
 
-	if (bytes <= WIDE_MAX) {
+	KEEP_FRAME();
+	if (bytes <= WIDE_MAX)
 		p = plat__malloc(bytes);
-	} else {
-		plat__enter();
-		p = malloc_alone(bytes, SLOT_GRAIN, &is_zero);
-	}
+	else if (unlikely(plat__options.is_long))
+		p = malloc_hard(bytes, SLOT_GRAIN, FRAME(), &is_zero);
+	else
+		p = malloc_alone(usable_heap(), bytes, SLOT_GRAIN, &is_zero);
 	if (p && !is_zero)
 		memset(p, 0, bytes);
 	return p;
-}
-
-/* The first class whose slots all begin at a multiple of the alignment. */
-static bool fit_aligned(size_t alignment, size_t bytes, struct fit *ret)
-{
-	size_t stride = (bytes + CANARY + (bytes + CANARY == 0) + alignment - 1) & ~(alignment - 1);
-
-	if (bytes > WIDE_MAX || alignment > WIDE_STRIDE_MAX)
-		return false;
-	if (stride <= SMALL_STRIDE_MAX) {
-		*ret = (struct fit){(uint32_t)stride / SLOT_GRAIN, (uint32_t)stride};
-		return true;
-	}
-	for (*ret = plat__fit(stride - CANARY); ret->class < NCLASSES; ret->class ++) {
-		ret->stride = plat__class_stride(ret->class);
-		if (ret->stride % alignment == 0)
-			return true;
-	}
-	return false;
 }
 
 /* How much shorter than its slot a block can be. */
@@ -281,20 +321,45 @@ static size_t slack_max(struct fit fit)
 	return (class_is_wide(fit.class) ? UINT16_MAX : UINT8_MAX) - TAG_BIAS;
 }
 
+/*
+ * The first class whose slots all begin at a multiple of the alignment, with room for a zone, and
+ * whose tags can say how much shorter the block is: where those of small slots cannot, it is a wide
+ * one.
+ */
+static bool fit_aligned(size_t alignment, size_t bytes, size_t zone, struct fit *ret)
+{
+	size_t room = bytes + zone + CANARY, stride;
+
+	if (bytes > WIDE_MAX - zone || alignment > WIDE_STRIDE_MAX)
+		return false;
+	stride = (room + (room == 0) + alignment - 1) & ~(alignment - 1);
+	*ret = (struct fit){(uint32_t)stride / SLOT_GRAIN, (uint32_t)stride};
+	if (stride <= SMALL_STRIDE_MAX && stride - bytes <= slack_max(*ret))
+		return true;
+	if (stride <= SMALL_STRIDE_MAX)
+		stride = SMALL_STRIDE_MAX + 1;
+	for (*ret = plat__fit(stride - CANARY); ret->class < NCLASSES; ret->class ++) {
+		ret->stride = plat__class_stride(ret->class);
+		if (ret->stride % alignment == 0 && ret->stride - bytes <= slack_max(*ret))
+			return true;
+	}
+	return false;
+}
+
 void *plat__aligned(size_t alignment, size_t bytes)
 {
 	struct heap *heap;
 	struct fit fit;
 	bool is_zero;
 
-	if (alignment <= SLOT_GRAIN)
+	if (alignment <= SLOT_GRAIN && !plat__options.is_long)
 		return plat__malloc(bytes);
 	heap = usable_heap();
-	if (!heap || !fit_aligned(alignment, bytes, &fit))
-		return malloc_alone(bytes, alignment, &is_zero);
-	if (fit.stride - bytes > slack_max(fit))
-		bytes = fit.stride - slack_max(fit);
-	return malloc_fit(heap, fit, bytes);
+	if (unlikely(plat__options.is_long))
+		return stay(malloc_hard(bytes, alignment, FRAME(), &is_zero));
+	if (!heap || !fit_aligned(alignment, bytes, 0, &fit))
+		return stay(malloc_alone(heap, bytes, alignment, &is_zero));
+	return stay(malloc_fit(heap, fit, bytes, alignment, FRAME()));
 }
 
 /* --- the long way back --- */
@@ -310,7 +375,7 @@ static bool find_slot(struct slab *slab, uintptr_t at, struct found *ret)
 	ret->start = slab->base + (uintptr_t)ret->slot * slab->stride;
 	ret->is_start = at == ret->start;
 	ret->size = slab_tag(slab, ret->slot);
-	ret->is_live = ret->size != 0;
+	ret->is_live = tag_is_live((uint32_t)ret->size);
 	if (ret->is_live)
 		ret->size = slab_size_of(slab, (uint32_t)ret->size);
 	return true;
@@ -334,17 +399,30 @@ bool plat__find(const void *p, struct found *ret)
 	return true;
 }
 
-static bool has_canary(const struct found *found)
+static bool is_slot(const struct found *found)
 {
-	const char *at = (const char *)found->start + found->size;
+	return found->slab->kind == SLAB_SMALL || found->slab->kind == SLAB_WIDE;
+}
 
-	return !CHECKS || memcmp(at, &plat__key, CANARY_BYTES) == 0;
+/* What was written beside the block; NFAULTS: nothing, as far as can be seen. *ret: whose fault. */
+static enum fault damage(const struct found *found, const void **ret)
+{
+	if (found->slab->kind == SLAB_GUARDED)
+		return plat__guard_damage(found->slab, found->size);
+	if (!is_slot(found))
+		return plat__large_is_intact(found->slab, found->size) ? NFAULTS : FAULT_OVERFLOW;
+	if (found->slab->is_hard)
+		return plat__hard_damage(found, ret);
+	return !CHECKS || plat__is_canary((const char *)found->start + found->size)
+		       ? NFAULTS
+		       : FAULT_OVERFLOW;
 }
 
 /* The pointer is the begin of a live block, and nobody wrote past its end. */
 static bool check(void *p, struct found *found)
 {
 	const void *start;
+	enum fault fault;
 
 	if (!plat__find(p, found)) {
 		plat__fault(FAULT_INVALID_FREE, p, SIZE_MAX, NULL);
@@ -359,11 +437,26 @@ static bool check(void *p, struct found *found)
 		plat__fault(FAULT_DOUBLE_FREE, p, SIZE_MAX, start);
 		return false;
 	}
-	if (!has_canary(found)) {
-		plat__fault(FAULT_OVERFLOW, p, found->size, start);
+	fault = damage(found, &start);
+	if (fault != NFAULTS) {
+		plat__fault(fault, start, start == p ? found->size : SIZE_MAX, start);
 		return false;
 	}
 	return true;
+}
+
+static bool is_sample(const struct found *found)
+{
+	if (!is_slot(found))
+		return found->slab->is_sampled;
+	return CHECKS && plat__is_sample_canary((const char *)found->start + found->size);
+}
+
+/* Nobody will see what is in it. */
+static bool is_to_be_hidden(const struct found *found)
+{
+	return found->slab->kind == SLAB_MAPPING || found->slab->kind == SLAB_GUARDED ||
+	       found->slab->is_hard;
 }
 
 static void free_slot(const struct found *found)
@@ -381,13 +474,20 @@ static void free_long(void *p)
 {
 	struct found found;
 
-	if (!p || !check(p, &found))
+	if (!p || (unlikely(plat__options.is_hard) && plat__hard_free_quick(p)) ||
+	    !check(p, &found))
 		return;
-	if (unlikely(load_relaxed(&plat__options.perturb)) && found.slab->kind != SLAB_MAPPING)
+	if (unlikely(plat__options.is_long))
+		plat__kind_check_found(&found, KIND_MALLOC);
+	if (is_sample(&found))
+		plat__sample_end(p);
+	if (unlikely(load_relaxed(&plat__options.perturb)) && !is_to_be_hidden(&found))
 		plat__perturb_free(p, found.size);
-	if (found.slab->kind == SLAB_SMALL || found.slab->kind == SLAB_WIDE)
+	if (found.slab->is_hard)
+		plat__hard_free(p, &found);
+	else if (is_slot(&found))
 		free_slot(&found);
-	else if (!plat__large_free(found.slab))
+	else if (!plat__large_free(found.slab, FRAME()))
 		plat__fault(FAULT_DOUBLE_FREE, p, SIZE_MAX, p);
 }
 
@@ -475,8 +575,10 @@ static bool resize_slot(const struct found *found, size_t bytes)
 	if (bytes + CANARY > slab->stride || slab->stride - bytes > slack_max(fit) ||
 	    (bytes < slab->stride / 2 && slab->stride > 64))
 		return false;
+	/* Of a sample it is another one. */
 	if (CHECKS)
-		memcpy((char *)found->start + bytes, &plat__key, CANARY_BYTES);
+		memmove((char *)found->start + bytes, (char *)found->start + found->size,
+			CANARY_BYTES);
 	slab_set_tag(slab, found->slot, (uint32_t)(slab->stride + TAG_BIAS - bytes));
 	return true;
 }
@@ -497,13 +599,23 @@ void *plat__realloc(void *p, size_t bytes)
 	struct found found;
 	void *resized;
 
+	KEEP_FRAME();
 	if (!check(p, &found))
 		return NULL;
-	if (found.slab->kind == SLAB_SMALL || found.slab->kind == SLAB_WIDE) {
+	if (unlikely(plat__options.is_long))
+		plat__kind_check_found(&found, KIND_MALLOC);
+	if (found.slab->is_hard) {
+		if (plat__hard_resize(&found, bytes))
+			return p;
+	} else if (is_slot(&found)) {
 		if (resize_slot(&found, bytes))
 			return p;
 	} else if (bytes > WIDE_MAX) {
+		bool is_sampled = found.slab->is_sampled;
+
 		resized = plat__large_realloc(found.slab, bytes);
+		if (resized && is_sampled)
+			plat__sample_move(p, resized);
 		if (resized)
 			return resized;
 	}

@@ -99,7 +99,7 @@ int plat__map_add(struct slab *slab)
 	for (i = 0; i < slab->ngranules; i++) {
 		at = first + i * GRANULE;
 		store_release(entry_of(leaf_of(at), at), slab);
-		if (slab->reach != 0 || slab->is_short)
+		if (slab->reach != 0 || slab->is_short || slab->is_hard)
 			store_release(&plat__near[(uint32_t)at >> GRANULE_SHIFT], slab);
 	}
 	return 0;

@@ -49,14 +49,17 @@ static struct block *block_new(size_t bytes)
 	fetch_add(&plat__meta_lent, bytes);
 	block = (struct block *)start;
 	block->cursor = start + META_LINE;
-	block->end = start + bytes;
+	/* The kernel puts mappings below each other: what runs out of the next block stops here. */
+	block->end = start + bytes - plat__page_bytes;
+	plat__system_guard(block->end, plat__page_bytes);
 	return block;
 }
 
 /* What does not fit into a block gets one of its own, and leaves the newest as it is. */
 static void *take_alone(size_t bytes)
 {
-	struct block *block = block_new((bytes + META_LINE + 0xffff) & ~(size_t)0xffff);
+	struct block *block =
+		block_new((bytes + META_LINE + plat__page_bytes + 0xffff) & ~(size_t)0xffff);
 
 	return block ? (void *)take_from(block, bytes) : NULL;
 }

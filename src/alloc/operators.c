@@ -7,6 +7,7 @@
  */
 #include "alloc/operators.h"
 
+#include "alloc/hard.h"
 #include "alloc/line.h"
 #include "alloc/malloc.h"
 
@@ -73,16 +74,29 @@ static __attribute__((noinline)) void *insist(size_t bytes, size_t alignment)
 }
 
 EXPORT void *new_one(size_t bytes) NAME("_Znw" SIZE_LETTER);
-EXPORT void *new_array(size_t bytes) NAME("_Zna" SIZE_LETTER) ALIAS("_Znw" SIZE_LETTER);
+EXPORT void *new_array(size_t bytes) NAME("_Zna" SIZE_LETTER);
 EXPORT void *new_aligned(size_t bytes, size_t alignment) NAME("_Znw" SIZE_LETTER "St11align_val_t");
 EXPORT void *new_aligned_array(size_t bytes, size_t alignment)
-	NAME("_Zna" SIZE_LETTER "St11align_val_t") ALIAS("_Znw" SIZE_LETTER "St11align_val_t");
+	NAME("_Zna" SIZE_LETTER "St11align_val_t");
 
 void *new_one(size_t bytes)
 {
 	void *p = plat__malloc(bytes);
 
-	return unlikely(!p) ? insist(bytes, 1) : p;
+	if (unlikely(!p))
+		p = insist(bytes, 1);
+	plat__set_kind(p, KIND_NEW);
+	return p;
+}
+
+void *new_array(size_t bytes)
+{
+	void *p = plat__malloc(bytes);
+
+	if (unlikely(!p))
+		p = insist(bytes, 1);
+	plat__set_kind(p, KIND_NEW_ARRAY);
+	return p;
 }
 
 void *new_aligned(size_t bytes, size_t alignment)
@@ -92,36 +106,66 @@ void *new_aligned(size_t bytes, size_t alignment)
 	if (alignment == 0 || (alignment & (alignment - 1)) != 0)
 		fail(bytes);
 	p = plat__aligned(alignment, bytes);
-	return unlikely(!p) ? insist(bytes, alignment) : p;
+	if (unlikely(!p))
+		p = insist(bytes, alignment);
+	plat__set_kind(p, KIND_NEW);
+	return p;
+}
+
+void *new_aligned_array(size_t bytes, size_t alignment)
+{
+	void *p = new_aligned(bytes, alignment);
+
+	plat__set_kind(p, KIND_NEW_ARRAY);
+	return p;
 }
 
 /* --- delete --- */
 
 /* An alignment and std::nothrow come as further arguments, and say nothing here. */
-#define DELETE(function, mangled) EXPORT void function(void *p) NAME(mangled) ALIAS("_ZdlPv")
-#define DELETE_SIZED(function, mangled)                                                            \
-	EXPORT void function(void *p, size_t bytes) NAME(mangled) ALIAS("_ZdlPv" SIZE_LETTER)
+#define ONE "_ZdlPv"
+#define ARRAY "_ZdaPv"
+#define DELETE(function, kind, mangled) EXPORT void function(void *p) NAME(kind mangled) ALIAS(kind)
+#define DELETE_SIZED(function, kind, mangled)                                                      \
+	EXPORT void function(void *p, size_t bytes) NAME(kind SIZE_LETTER mangled)                 \
+		ALIAS(kind SIZE_LETTER)
 
-EXPORT void delete_one(void *p) NAME("_ZdlPv");
-DELETE(delete_array, "_ZdaPv");
-DELETE(delete_nothrow, "_ZdlPvRKSt9nothrow_t");
-DELETE(delete_nothrow_array, "_ZdaPvRKSt9nothrow_t");
-DELETE(delete_aligned, "_ZdlPvSt11align_val_t");
-DELETE(delete_aligned_array, "_ZdaPvSt11align_val_t");
-DELETE(delete_aligned_nothrow, "_ZdlPvSt11align_val_tRKSt9nothrow_t");
-DELETE(delete_aligned_nothrow_array, "_ZdaPvSt11align_val_tRKSt9nothrow_t");
+EXPORT void delete_one(void *p) NAME(ONE);
+DELETE(delete_nothrow, ONE, "RKSt9nothrow_t");
+DELETE(delete_aligned, ONE, "St11align_val_t");
+DELETE(delete_aligned_nothrow, ONE, "St11align_val_tRKSt9nothrow_t");
 
-EXPORT void delete_sized(void *p, size_t bytes) NAME("_ZdlPv" SIZE_LETTER);
-DELETE_SIZED(delete_sized_array, "_ZdaPv" SIZE_LETTER);
-DELETE_SIZED(delete_sized_aligned, "_ZdlPv" SIZE_LETTER "St11align_val_t");
-DELETE_SIZED(delete_sized_aligned_array, "_ZdaPv" SIZE_LETTER "St11align_val_t");
+EXPORT void delete_array(void *p) NAME(ARRAY);
+DELETE(delete_nothrow_array, ARRAY, "RKSt9nothrow_t");
+DELETE(delete_aligned_array, ARRAY, "St11align_val_t");
+DELETE(delete_aligned_nothrow_array, ARRAY, "St11align_val_tRKSt9nothrow_t");
+
+EXPORT void delete_sized(void *p, size_t bytes) NAME(ONE SIZE_LETTER);
+DELETE_SIZED(delete_sized_aligned, ONE, "St11align_val_t");
+
+EXPORT void delete_sized_array(void *p, size_t bytes) NAME(ARRAY SIZE_LETTER);
+DELETE_SIZED(delete_sized_aligned_array, ARRAY, "St11align_val_t");
 
 void delete_one(void *p)
 {
+	plat__check_kind(p, KIND_NEW);
+	plat__free(p);
+}
+
+void delete_array(void *p)
+{
+	plat__check_kind(p, KIND_NEW_ARRAY);
 	plat__free(p);
 }
 
 void delete_sized(void *p, size_t bytes)
 {
+	plat__check_kind(p, KIND_NEW);
+	plat__free_sized(p, bytes);
+}
+
+void delete_sized_array(void *p, size_t bytes)
+{
+	plat__check_kind(p, KIND_NEW_ARRAY);
 	plat__free_sized(p, bytes);
 }

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE 1 /* RTLD_NEXT */
 #include "alloc/operators.h"
 
+#include "alloc/hard.h"
 #include "alloc/malloc.h"
 
 #include <dlfcn.h>
@@ -21,11 +22,10 @@
 #define ALIGNED_ARRAY "_Zna" SIZE_LETTER "St11align_val_tRKSt9nothrow_t"
 
 EXPORT void *new_nothrow(size_t bytes, const void *nothrow) NAME(ONE);
-EXPORT void *new_nothrow_array(size_t bytes, const void *nothrow) NAME(ARRAY)
-	__attribute__((alias(ONE)));
+EXPORT void *new_nothrow_array(size_t bytes, const void *nothrow) NAME(ARRAY);
 EXPORT void *new_nothrow_aligned(size_t bytes, size_t alignment, const void *nothrow) NAME(ALIGNED);
 EXPORT void *new_nothrow_aligned_array(size_t bytes, size_t alignment, const void *nothrow)
-	NAME(ALIGNED_ARRAY) __attribute__((alias(ALIGNED)));
+	NAME(ALIGNED_ARRAY);
 
 void *plat__plugin_symbol(const char *name)
 {
@@ -45,10 +45,19 @@ void *new_nothrow(size_t bytes, const void *nothrow)
 {
 	void *p = plat__malloc(bytes), *(*next)(size_t, const void *);
 
+	plat__set_kind(p, KIND_NEW);
 	if (p || !plat__new_handler())
 		return p;
 	next = (void *(*)(size_t, const void *))next_symbol(ONE);
 	return next ? next(bytes, nothrow) : NULL;
+}
+
+void *new_nothrow_array(size_t bytes, const void *nothrow)
+{
+	void *p = new_nothrow(bytes, nothrow);
+
+	plat__set_kind(p, KIND_NEW_ARRAY);
+	return p;
 }
 
 void *new_nothrow_aligned(size_t bytes, size_t alignment, const void *nothrow)
@@ -58,8 +67,17 @@ void *new_nothrow_aligned(size_t bytes, size_t alignment, const void *nothrow)
 	if (alignment == 0 || (alignment & (alignment - 1)) != 0)
 		return NULL;
 	p = plat__aligned(alignment, bytes);
+	plat__set_kind(p, KIND_NEW);
 	if (p || !plat__new_handler())
 		return p;
 	next = (void *(*)(size_t, size_t, const void *))next_symbol(ALIGNED);
 	return next ? next(bytes, alignment, nothrow) : NULL;
+}
+
+void *new_nothrow_aligned_array(size_t bytes, size_t alignment, const void *nothrow)
+{
+	void *p = new_nothrow_aligned(bytes, alignment, nothrow);
+
+	plat__set_kind(p, KIND_NEW_ARRAY);
+	return p;
 }

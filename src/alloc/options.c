@@ -9,6 +9,7 @@
 #include "alloc/line.h"
 #include "alloc/perturb.h"
 #include "alloc/outside.h"
+#include "alloc/sample.h"
 
 #include <errno.h>
 #include <string.h>
@@ -42,8 +43,8 @@ static void make_keys(void)
 
 	if (random)
 		memcpy(&seed, random, sizeof(seed));
-	plat__options.random = scatter(seed + 1);
-	/* What runs over is mostly a string or its end: that must not look like the canary. */
+	/* What runs over is mostly a string or its end: that must not look like zone or canary. */
+	plat__options.random = scatter(seed + 1) | UINT64_C(0x8080808080800001);
 	plat__key = (uint16_t)(scatter(seed + 2) | 0x8080);
 }
 
@@ -108,19 +109,27 @@ static void get_on_error(struct line *ret)
 	plat__line_add(ret, error_words[load_relaxed(&plat__options.on_error)]);
 }
 
+/* Which blocks stand between guard pages. */
 static bool set_guard(const char *value)
 {
-	bool is_all = strcmp(value, "all") == 0;
+	bool is_off = strcmp(value, "off") == 0, is_all = strcmp(value, "all") == 0;
 
-	if (!is_all && strcmp(value, "0") != 0)
+	if (!is_off && !is_all && strcmp(value, "sampled") != 0)
 		return false;
+	plat__options.is_guard_off = is_off;
 	plat__options.is_guard_all = is_all;
 	return true;
 }
 
 static void get_guard(struct line *ret)
 {
-	plat__line_add(ret, plat__options.is_guard_all ? "all" : "0");
+	const char *value = "sampled";
+
+	if (plat__options.is_guard_off)
+		value = "off";
+	if (plat__options.is_guard_all)
+		value = "all";
+	plat__line_add(ret, value);
 }
 
 static bool set_hard(const char *value)
@@ -131,6 +140,22 @@ static bool set_hard(const char *value)
 static void get_hard(struct line *ret)
 {
 	plat__line_add(ret, plat__options.is_hard ? "1" : "0");
+}
+
+/* Bytes between samples; "off" is 0. */
+static bool set_sample(const char *value)
+{
+	size_t number = 0;
+
+	if (strcmp(value, "off") != 0 && !read_number(value, &number))
+		return false;
+	store_relaxed(&plat__samples.mean, number);
+	return true;
+}
+
+static void get_sample(struct line *ret)
+{
+	plat__line_number(ret, load_relaxed(&plat__samples.mean), 0);
 }
 
 /* A word between plat's programs: the command's own, or taken where it is needed. */
@@ -193,6 +218,7 @@ static const struct setting settings[] = {
 	{"PLAT_ON_ERROR", false, set_on_error, get_on_error, NULL},
 	{"PLAT_PERTURB", false, set_perturb, get_perturb, NULL},
 	{"PLAT_REPORT", true, set_report, get_none, NULL},
+	{"PLAT_SAMPLE", false, set_sample, get_sample, NULL},
 	{"PLAT_TRIM_THRESHOLD", false, NULL, NULL, &plat__options.trim_threshold},
 };
 
@@ -279,5 +305,8 @@ void plat__options_init(void)
 	for (entry = environ; *entry && !getauxval(AT_SECURE); entry++)
 		if (strncmp(*entry, "PLAT_", 5) == 0)
 			read_entry(*entry);
+	/* Without canaries there is no room for what hard mode knows of a slot. */
+	plat__options.is_hard &= CHECKS;
+	plat__options.is_long = plat__options.is_hard || plat__options.is_guard_all;
 	plat__options.is_ready = true;
 }

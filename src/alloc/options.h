@@ -30,6 +30,8 @@ struct options {
 	bool is_dynamic; /* thresholds follow what is freed, as glibc's */
 	bool is_hard;
 	bool is_guard_all;
+	bool is_guard_off;
+	bool is_long; /* hard or guard_all: no call takes the short way */
 	bool is_ready;
 };
 

@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 __thread struct heap *plat__my_heap __attribute__((tls_model("initial-exec"))) = &plat__no_heap;
+__thread struct heap *plat__my_long_heap __attribute__((tls_model("initial-exec")));
 /* How often this thread's heap was taken from it: destructors may bring it back. */
 static __thread unsigned nleft __attribute__((tls_model("initial-exec")));
 
@@ -31,6 +32,7 @@ static pthread_key_t key;
 static void leave(void *data)
 {
 	plat__my_heap = &plat__no_heap;
+	plat__my_long_heap = NULL;
 	nleft++;
 	plat__heap_leave(data);
 }
@@ -68,10 +70,31 @@ static bool make_key(void)
 	return true;
 }
 
+struct heap *plat__thread_heap(void)
+{
+	return plat__my_long_heap ? plat__my_long_heap : plat__my_heap;
+}
+
+/* The short way of malloc marks the heap that it finds, so that each thread needs its own. */
+static struct heap *front_of(struct heap *heap)
+{
+	if (!heap->front)
+		heap->front = plat__meta_take(sizeof(*heap->front));
+	return heap->front ? heap->front : &plat__no_heap;
+}
+
+static void set_thread_heap(struct heap *heap)
+{
+	plat__my_long_heap = plat__options.is_long ? heap : NULL;
+	plat__my_heap = plat__options.is_long ? front_of(heap) : heap;
+}
+
 struct heap *plat__enter(void)
 {
 	struct heap *heap = plat__my_heap;
 
+	if (plat__my_long_heap)
+		return plat__my_long_heap;
 	if (heap != &plat__no_heap)
 		return heap;
 	begin();
@@ -81,7 +104,7 @@ struct heap *plat__enter(void)
 	heap = plat__heap_take();
 	if (!heap)
 		return &plat__no_heap;
-	plat__my_heap = heap;
+	set_thread_heap(heap);
 	if (make_key())
 		pthread_setspecific(key, heap);
 	return heap;
@@ -90,14 +113,19 @@ struct heap *plat__enter(void)
 static void after_fork(void)
 {
 	plat__source_after_fork();
-	plat__heap_after_fork(plat__my_heap);
+	plat__heap_after_fork(plat__thread_heap());
 }
 
 __attribute__((constructor)) static void start(void)
 {
 	/* The first calls may have come before there was an environment. */
-	if (!plat__options.is_ready)
+	if (!plat__options.is_ready) {
 		plat__options_init();
+		if (plat__options.is_long && plat__my_heap != &plat__no_heap) {
+			plat__heap_flush(plat__my_heap);
+			set_thread_heap(plat__my_heap);
+		}
+	}
 	/* A handler in the parent would hold something over the fork; there is nothing to hold. */
 	pthread_atfork(NULL, NULL, after_fork);
 }

@@ -114,19 +114,29 @@ void plat__report_fault(void)
 		fetch_add(&report->nfaults, 1);
 }
 
-/* --- PLAT_ALONE=FILE: programs that this one starts shall not have this library --- */
+/* --- PLAT_ALONE=FILE[:FILE]: programs that this one starts shall not have these libraries --- */
 
-/* Takes the file out of a list with colons and blanks between; true if nothing else is left. */
-static bool take_out(char *list, const char *file)
+static bool is_in(const char *files, const char *name, size_t length)
 {
-	size_t length = strlen(file);
+	while (*files) {
+		size_t n = strcspn(files, ":");
+
+		if (n == length && memcmp(files, name, n) == 0)
+			return true;
+		files += n + (files[n] != '\0');
+	}
+	return false;
+}
+
+/* Takes the files out of a list with colons and blanks between; true if nothing else is left. */
+static bool take_out(char *list, const char *files)
+{
 	char *from = list, *to = list;
 
 	while (*from) {
 		size_t n = strcspn(from, ": ");
-		bool is_it = n == length && memcmp(from, file, n) == 0;
 
-		if (!is_it && n > 0) {
+		if (n > 0 && !is_in(files, from, n)) {
 			if (to > list)
 				*to++ = ':';
 			memmove(to, from, n);
@@ -138,19 +148,19 @@ static bool take_out(char *list, const char *file)
 	return to == list;
 }
 
-static bool is_gone(char *entry, const char *file)
+static bool is_gone(char *entry, const char *files)
 {
 	if (strncmp(entry, "PLAT_ALONE=", 11) == 0 || strncmp(entry, "PLAT_REPORT=", 12) == 0)
 		return true;
-	return strncmp(entry, "LD_PRELOAD=", 11) == 0 && take_out(entry + 11, file);
+	return strncmp(entry, "LD_PRELOAD=", 11) == 0 && take_out(entry + 11, files);
 }
 
-static void clean_environment(const char *file)
+static void clean_environment(const char *files)
 {
 	char **from, **to = environ;
 
 	for (from = environ; *from; from++)
-		if (!is_gone(*from, file))
+		if (!is_gone(*from, files))
 			*to++ = *from;
 	*to = NULL;
 }
@@ -158,10 +168,10 @@ static void clean_environment(const char *file)
 /* Before main, also where nothing has been allocated: that it was loaded is to be known. */
 __attribute__((constructor)) static void begin(void)
 {
-	const char *file = getauxval(AT_SECURE) ? NULL : getenv("PLAT_ALONE");
+	const char *files = getauxval(AT_SECURE) ? NULL : getenv("PLAT_ALONE");
 
 	if (!plat__options.is_ready)
 		plat__options_init();
-	if (file && environ)
-		clean_environment(file);
+	if (files && environ)
+		clean_environment(files);
 }

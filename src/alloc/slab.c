@@ -2,6 +2,7 @@
 
 #include "alloc/atomic.h"
 #include "alloc/granules.h"
+#include "alloc/hard.h"
 #include "alloc/map.h"
 #include "alloc/meta.h"
 #include "alloc/source.h"
@@ -11,7 +12,7 @@
 #include <string.h>
 
 #define LINES(bytes) (((bytes) + META_LINE - 1) / META_LINE)
-#define NSIZES 72
+#define NSIZES 136
 
 /* Descriptors stay descriptors: who holds an old pointer to one may still count in it. */
 static struct stack unused[NSIZES];
@@ -46,13 +47,16 @@ static uint32_t granules_for(uint32_t stride)
 	return stride <= 4096 ? 1 : stride <= 8192 ? 2 : 4;
 }
 
-static size_t descriptor_bytes(uint32_t kind, uint32_t nslots)
+static size_t descriptor_bytes(uint32_t kind, uint32_t nslots, bool is_hard)
 {
 	size_t tags = kind == SLAB_SMALL ? nslots : kind == SLAB_WIDE ? nslots * 2 : 0;
 
 	/* The scan reads whole lines of tags. */
-	return sizeof(struct slab) + LINES(tags) * META_LINE;
+	return sizeof(struct slab) + LINES(tags) * META_LINE + (is_hard ? nslots : 0);
 }
+
+static_assert(LINES(sizeof(struct slab)) + 2 * (GRANULE / SLOT_GRAIN / META_LINE) < NSIZES,
+	      "the slab of the smallest slots has the most tags, and in hard mode as many kinds");
 
 static struct slab *descriptor_take(size_t bytes)
 {
@@ -63,7 +67,7 @@ static struct slab *descriptor_take(size_t bytes)
 
 static void descriptor_give(struct slab *slab)
 {
-	size_t bytes = descriptor_bytes(slab->kind, slab->nslots);
+	size_t bytes = descriptor_bytes(slab->kind, slab->nslots, slab->is_hard);
 
 	stack_push(&unused[LINES(bytes)], slab, offsetof(struct slab, pool_next));
 }
@@ -73,7 +77,8 @@ struct slab *plat__slab_new(uint32_t class)
 	uint32_t stride = plat__class_stride(class), ngranules = granules_for(stride);
 	uint32_t nslots = (uint32_t)(ngranules * GRANULE / stride);
 	uint32_t kind = class_is_wide(class) ? SLAB_WIDE : SLAB_SMALL;
-	struct slab *slab = descriptor_take(descriptor_bytes(kind, nslots));
+	bool is_hard = plat__options.is_hard;
+	struct slab *slab = descriptor_take(descriptor_bytes(kind, nslots, is_hard));
 	uint64_t pages;
 	uintptr_t base;
 
@@ -81,6 +86,7 @@ struct slab *plat__slab_new(uint32_t class)
 		return NULL;
 	slab->kind = (uint8_t)kind;
 	slab->nslots = nslots;
+	slab->is_hard = (uint8_t)(is_hard << (stride == SLOT_GRAIN));
 	if (plat__granules_take(ngranules, &base, &pages) < 0) {
 		descriptor_give(slab);
 		return NULL;
@@ -100,8 +106,8 @@ struct slab *plat__slab_new(uint32_t class)
 	slab->line = 0;
 	store_relaxed(&slab->owner, NULL);
 	store_relaxed(&slab->state, SLAB_HELD);
-	slab->is_short = kind == SLAB_WIDE && !plat__options.is_hard;
-	slab->reach = kind == SLAB_SMALL && !plat__options.is_hard ? (uint64_t)nslots * stride : 0;
+	slab->is_short = kind == SLAB_WIDE && !plat__options.is_long;
+	slab->reach = kind == SLAB_SMALL && !plat__options.is_long ? (uint64_t)nslots * stride : 0;
 	store_release(&slab->base, base);
 	store_release(&slab->generation, slab->generation + 1);
 	if (plat__map_add(slab) < 0) {
@@ -114,6 +120,8 @@ struct slab *plat__slab_new(uint32_t class)
 
 void plat__slab_free(struct slab *slab)
 {
+	if (slab->is_hard)
+		plat__hard_look(slab);
 	plat__map_remove(slab);
 	store_relaxed(&slab->state, SLAB_UNUSED);
 	store_relaxed(&slab->owner, NULL);
@@ -133,6 +141,10 @@ struct slab *plat__slab_alone(enum slab_kind kind)
 	slab->reach = 0;
 	slab->is_short = 0;
 	slab->owner = NULL;
+	slab->class = 0;
+	slab->is_hard = slab->is_guarded = false;
+	slab->front = 0;
+	slab->is_sampled = 0;
 	return slab;
 }
 
@@ -144,8 +156,9 @@ void plat__slab_forget(struct slab *slab)
 static uint64_t line_slots(const struct slab *slab, uint32_t line)
 {
 	uint32_t rest = slab->nslots - line * WINDOW;
+	uint64_t slots = rest >= WINDOW ? UINT64_MAX : (UINT64_C(1) << rest) - 1;
 
-	return rest >= WINDOW ? UINT64_MAX : (UINT64_C(1) << rest) - 1;
+	return line == 0 ? slots >> slab->is_hard << slab->is_hard : slots;
 }
 
 uint64_t plat__slab_free_slots(const struct slab *slab, uint32_t line)
@@ -164,7 +177,7 @@ uint64_t plat__slab_free_slots(const struct slab *slab, uint32_t line)
 
 uint32_t plat__slab_live(const struct slab *slab)
 {
-	uint32_t line, live = slab->nslots;
+	uint32_t line, live = slab->nslots - slab->is_hard;
 
 	for (line = 0; line < slab_lines(slab); line++)
 		live -= count_bits(plat__slab_free_slots(slab, line));
@@ -228,12 +241,14 @@ void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots)
 {
 	size_t low = line * WINDOW + (unsigned)__builtin_ctzll(slots);
 	size_t high = line * WINDOW + 64 - (unsigned)__builtin_clzll(slots);
-	uint64_t pages = page_bits(low * slab->stride, high * slab->stride);
+	uint64_t pages = page_bits(low * slab->stride - slab_zone(slab), high * slab->stride);
 
 	if (line >= slab->prepared) {
-		if (CHECKS && slab->pages)
+		if (CHECKS && slab->pages && slab->is_hard)
+			plat__hard_prepare(slab, line);
+		else if (CHECKS && slab->pages)
 			zero_fronts(slab, line);
-		slab->prepared = line + 1;
+		store_release(&slab->prepared, line + 1);
 	}
 	if (pages & slab->dropped) {
 		plat__granules_regret(count_bits(pages & slab->dropped) * plat__page_bytes);
@@ -256,7 +271,8 @@ static uint64_t live_pages(const struct slab *slab)
 		for (; live; live &= live - 1) {
 			size_t i = line * WINDOW + (unsigned)__builtin_ctzll(live);
 
-			pages |= page_bits(i * slab->stride, (i + 1) * slab->stride);
+			pages |= page_bits(i * slab->stride - slab_zone(slab),
+					   (i + 1) * slab->stride);
 		}
 	}
 	return pages;
@@ -269,6 +285,8 @@ size_t plat__slab_purge(struct slab *slab, unsigned least)
 
 	if (count_bits(gone) < least)
 		return 0;
+	if (slab->is_hard)
+		plat__hard_look(slab);
 	while (gone) {
 		unsigned first = (unsigned)__builtin_ctzll(gone);
 		uint64_t rest = ~(gone >> first);

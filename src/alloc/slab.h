@@ -4,6 +4,7 @@
 
 #include "alloc/options.h"
 #include "alloc/state.h"
+#include "base/assert.h"
 
 #include <stdbool.h>
 
@@ -27,6 +28,12 @@ uint32_t plat__class_stride(uint32_t class);
 static inline bool class_is_wide(uint32_t class)
 {
 	return class >= SMALL_CLASSES;
+}
+
+/* What a block has in front of it, in the slot before. */
+static inline size_t slab_zone(const struct slab *slab)
+{
+	return slab->is_hard ? ZONE_BYTES : 0;
 }
 
 static inline uint32_t slab_lines(const struct slab *slab)
@@ -74,6 +81,13 @@ static inline void slab_set_tag(struct slab *slab, uint32_t i, uint32_t tag)
 		__atomic_store_n((uint16_t *)slab->tags + i, (uint16_t)tag, __ATOMIC_RELEASE);
 	else
 		__atomic_store_n(slab->tags + i, (uint8_t)tag, __ATOMIC_RELEASE);
+}
+
+static_assert(CANARY_BYTES > TAG_WAITS, "no live block has this tag");
+
+static inline bool tag_is_live(uint32_t tag)
+{
+	return tag > (CHECKS ? TAG_WAITS : TAG_FREE);
 }
 
 static inline size_t slab_size_of(const struct slab *slab, uint32_t tag)

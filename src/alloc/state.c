@@ -9,6 +9,7 @@
 #include "alloc/map.h"
 #include "alloc/meta.h"
 #include "alloc/options.h"
+#include "alloc/sample.h"
 #include "alloc/slab.h"
 #include "alloc/system.h"
 #include "base/assert.h"
@@ -32,7 +33,7 @@ static_assert(offsetof(struct state, page_bytes) == 24, "nor does the head");
 		FIELD(state, root_entries), FIELD(state, window), FIELD(state, slot_grain),        \
 		FIELD(state, canary_bytes), FIELD(state, tag_bias), FIELD(state, wide_class),      \
 		FIELD(state, root), FIELD(state, heaps), FIELD(state, options),                    \
-		FIELD(state, faults), FIELD(state, meta_bytes),                                    \
+		FIELD(state, faults), FIELD(state, meta_bytes), FIELD(state, samples),             \
                                                                                                    \
 		SIZE(leaf), ARRAY(leaf, slabs, LEAF_ENTRIES), ARRAY(leaf, chunks, LEAF_CHUNKS),    \
                                                                                                    \
@@ -42,12 +43,26 @@ static_assert(offsetof(struct state, page_bytes) == 24, "nor does the head");
 		SIZE(slab), FIELD(slab, base), FIELD(slab, owner), FIELD(slab, stride),            \
 		FIELD(slab, nslots), FIELD(slab, kind), FIELD(slab, class),                        \
 		FIELD(slab, ngranules), FIELD(slab, size), FIELD(slab, generation),                \
-		FIELD(slab, mapped), FIELD(slab, state), ARRAY(slab, tags, 0),                     \
+		FIELD(slab, mapped), FIELD(slab, state), FIELD(slab, site),                        \
+		FIELD(slab, freed_site), FIELD(slab, is_hard), ARRAY(slab, tags, 0),               \
                                                                                                    \
 		SIZE(heap), ARRAY(heap, bins, NCLASSES), FIELD(heap, next_heap),                   \
 		FIELD(heap, is_alive),                                                             \
                                                                                                    \
 		SIZE(bin), FIELD(bin, mask), FIELD(bin, base), FIELD(bin, current),                \
+                                                                                                   \
+		SIZE(samples), FIELD(samples, mean), FIELD(samples, nsites),                       \
+		ARRAY(samples, sites, SITE_BLOCKS), ARRAY(samples, rows, SAMPLE_BUCKETS),          \
+                                                                                                   \
+		SIZE(site), FIELD(site, made), FIELD(site, made_bytes), FIELD(site, freed),        \
+		FIELD(site, freed_bytes), FIELD(site, nsamples), FIELD(site, nframes),             \
+		ARRAY(site, frames, SITE_FRAMES),                                                  \
+                                                                                                   \
+		SIZE(sample_row), ARRAY(sample_row, samples, SAMPLES_ROW),                         \
+		FIELD(sample_row, next),                                                           \
+                                                                                                   \
+		SIZE(sample), FIELD(sample, address), FIELD(sample, size), FIELD(sample, weight),  \
+		FIELD(sample, site),                                                               \
                                                                                                    \
 		SIZE(options), FIELD(options, mmap_threshold), FIELD(options, trim_threshold),     \
 		FIELD(options, top_pad), FIELD(options, mmap_max), FIELD(options, on_error),       \
@@ -88,6 +103,7 @@ __attribute__((used)) struct whole plat__state = {
 			.options = &plat__options,
 			.faults = &plat__nfaults,
 			.meta_bytes = &plat__meta_lent,
+			.samples = &plat__samples,
 		},
 	.fields = {ROWS},
 };

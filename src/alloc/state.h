@@ -13,6 +13,18 @@
  * block: 0 is free, anything else is stride - n of a live block. A tag is one aligned store, so
  * that whoever stops the process at any instruction reads for each slot either "live" or "free",
  * never half of it. Whatever else stands here (counts, lists, windows) only says where to look.
+ *
+ * In hard mode a slot is laid out otherwise, the first one of a slab is never handed out, and a
+ * freed one gets the tag 1, which no live block has, until somebody has once passed it by:
+ *
+ *     | zone of the slot before, 6 bytes | block of n bytes | canary | zeros | zone, 6 bytes |
+ *                                         <------------------- stride ---------------------->
+ *
+ * Behind the tags of such a slab, from the next multiple of 64 on, stand the kinds of its blocks,
+ * a byte a slot.
+ *
+ * A block whose size is 0 or that is watched more closely stands alone between pages that nobody
+ * can touch (SLAB_GUARDED); it ends at the end of a page, so that base is any multiple of 16.
  */
 #ifndef PLAT_ALLOC_STATE_H
 #define PLAT_ALLOC_STATE_H
@@ -30,6 +42,8 @@
 
 #define SLOT_GRAIN 16
 #define CANARY_BYTES 2
+/* In hard mode, what lies between one slot's block and the next's. */
+#define ZONE_BYTES 6
 /* Small slots have every multiple of 16 as their stride, and tags of one byte. */
 #define SMALL_STRIDE_MAX 1024
 #define SMALL_CLASSES (SMALL_STRIDE_MAX / SLOT_GRAIN + 1)
@@ -37,6 +51,10 @@
 #define WIDE_STRIDE_MAX 32768
 #define WIDE_CLASSES 40
 #define NCLASSES (SMALL_CLASSES + WIDE_CLASSES)
+
+/* Of slots that are not live: free, and free but not to be handed out the next time. */
+#define TAG_FREE 0
+#define TAG_WAITS 1
 
 /* A window is 64 slots of a slab: one bit each in a mask. */
 #define WINDOW 64
@@ -74,7 +92,8 @@ struct slab {
 	uint32_t nslots;
 	uint8_t kind;
 	uint8_t class;
-	uint16_t is_short; /* wide slots may be freed the short way */
+	uint8_t is_short; /* wide slots may be freed the short way */
+	uint8_t is_hard;  /* slots are laid out for hard mode; so many are never handed out */
 	uint32_t ngranules;
 	uint64_t size; /* a block alone: its requested size + 1; 0 is free */
 	uint64_t generation;
@@ -83,21 +102,37 @@ struct slab {
 	uint32_t left; /* frees until somebody looks at the slab again */
 
 	/* Written by whoever holds the slab. */
-	uint32_t interval; /* what left was after the last look */
-	uint32_t used;	   /* slots live or in the window, as far as they are counted */
+	union {
+		uint32_t interval; /* what left was after the last look */
+		uint32_t site;	   /* a guarded block: where it was made */
+	};
+	union {
+		uint32_t used;	     /* slots live or in the window, as far as they are counted */
+		uint32_t freed_site; /* a guarded block: where it was freed */
+	};
 	uint32_t line;	   /* of 64 slots: the window's */
 	uint32_t prepared; /* lines below it have been used */
 	uint32_t idle;	   /* bytes, free but perhaps resident, at the last look */
-	struct slab *next;
-	struct slab *previous;
-	uint64_t pages;	  /* that may be resident, a bit each */
+	union {
+		struct slab *next;
+		uint64_t freed_size; /* a guarded block that is free: what its size was */
+	};
+	union {
+		struct slab *previous;
+		uint64_t front; /* a block alone: bytes of its mapping that nobody may touch */
+	};
+	union {
+		uint64_t pages;	 /* that may be resident, a bit each */
+		uint64_t region; /* a guarded block: where its mapping begins */
+	};
 	uint64_t dropped; /* pages that were given back */
 	uint64_t mapped;  /* a block alone: bytes of its mapping */
 
 	/* Written by everybody. */
 	uint64_t pool_next;
 	uint32_t state;
-	uint32_t spare;
+	uint8_t is_sampled; /* a block alone: it is among the samples */
+	uint8_t is_guarded; /* a block alone: the page behind its last one cannot be touched */
 
 	uint8_t tags[]; /* a byte a slot, two in wide slabs */
 };
@@ -116,7 +151,7 @@ struct bin {
 	uint8_t has_given; /* its last slab, because that was empty */
 	uint8_t credit;	   /* how often an empty slab is kept, since it was soon needed again */
 	uint8_t keeps;	   /* what is left of that */
-	uint8_t spare;
+	uint8_t turn;	   /* hard mode: the bit from which the next slot is looked for */
 	uint64_t spare2;
 } __attribute__((aligned(SLOT_GRAIN))); /* malloc makes their distance of a stride */
 
@@ -124,10 +159,70 @@ struct heap {
 	struct bin bins[NCLASSES];
 	struct heap *next_heap; /* of all there ever were */
 	struct heap *nested;	/* for signal handlers that interrupt the long way */
-	uint64_t next_free;	/* of those without a thread */
+	struct heap *front; /* without slots: what the short way finds where it is not to serve */
+	uint64_t next_free; /* of those without a thread */
 	uint32_t is_alive;
-	uint32_t
-		is_busy; /* in malloc: a signal handler then leaves slabs and windows as they are */
+	uint32_t is_busy; /* in malloc: a signal handler leaves slabs and windows as they are */
+
+	/* What to look at more closely: see sample.h. */
+	int64_t until_guard;   /* bytes to the next guarded block */
+	uint64_t until_sample; /* bytes to the next sample */
+	uint64_t mean;	       /* that until_sample was drawn with */
+	uint64_t random;
+	uint64_t due[(NCLASSES + 63) / 64]; /* classes whose window ends where a sample is due */
+	uint32_t events;		    /* what is to be done with the block being made */
+	uint32_t weighed;		    /* bytes that it counts for */
+	uint32_t has_drawn;		    /* until_guard */
+};
+
+/* Where blocks are made or freed: a stack of return addresses, the innermost first. */
+#define SITE_FRAMES 16
+
+struct site {
+	/*
+	 * What would have been seen if every block were a sample, in 65536ths of a block, and in
+	 * bytes: estimates. Live is what was made less what was freed.
+	 */
+	uint64_t made;
+	uint64_t made_bytes;
+	uint64_t freed;
+	uint64_t freed_bytes;
+	uint64_t nsamples;
+	uint64_t hash;
+	uint32_t next; /* number of the next one of the same hash; 0 is none */
+	uint32_t nframes;
+	uint64_t frames[SITE_FRAMES];
+};
+
+/* A sample that is live. An address of 0 is an empty place, and 1 one that is being filled. */
+struct sample {
+	uint64_t address;
+	uint64_t size;
+	uint64_t weight; /* blocks that it stands for, in 65536ths */
+	uint32_t site;
+	uint32_t spare;
+};
+
+#define SAMPLES_ROW 3
+
+/* Samples whose addresses hash alike. */
+struct sample_row {
+	struct sample samples[SAMPLES_ROW];
+	struct sample_row *next;
+};
+
+#define SITES_BLOCK 64
+#define SITE_BLOCKS 1024
+#define SITE_BUCKETS 1024
+#define SAMPLE_BUCKETS 4096
+
+struct samples {
+	uint64_t mean;	 /* bytes between samples, on average; 0: none. A tool may write it. */
+	uint32_t nsites; /* that there are, and number 0 for what could not be told apart */
+	uint32_t spare;
+	struct site *sites[SITE_BLOCKS]; /* 64 in a row */
+	uint32_t buckets[SITE_BUCKETS];	 /* numbers of sites; 0 is none */
+	struct sample_row *rows[SAMPLE_BUCKETS];
 };
 
 struct chunk {
@@ -195,6 +290,7 @@ struct state {
 	const void *faults; /* where their number stands, a size_t */
 	const void
 		*meta_bytes; /* where it stands how much the kernel lent for all this, a size_t */
+	const void *samples; /* a struct samples */
 };
 
 /* In the note .note.plat, of the name "plat" and this type: an int32_t, state's distance from it.

@@ -113,6 +113,123 @@ int plat__system_unguard(uintptr_t start, size_t bytes)
 	return answer(syscall(SYS_madvise, start, bytes, MADV_GUARD_REMOVE), saved);
 }
 
+int plat__system_protect(uintptr_t start, size_t bytes, bool is_on)
+{
+	int saved = errno, rights = is_on ? PROT_NONE : PROT_READ | PROT_WRITE;
+
+	return answer(syscall(SYS_mprotect, start, bytes, rights), saved);
+}
+
+/*
+ * Linux kernel/signal.c rt_sigprocmask: the set is copied in before `how` is looked at, and this
+ * one there is none of. It is a call that nobody forbids.
+ */
+bool plat__system_is_readable(uintptr_t at)
+{
+	int saved = errno;
+
+	return answer(syscall(SYS_rt_sigprocmask, -1, at, NULL, sizeof(uint64_t)), saved) !=
+	       -EFAULT;
+}
+
+/* --- /proc/self/maps --- */
+
+struct maps {
+	int fd;
+	size_t at, end;
+	char text[256];
+};
+
+static int next_char(struct maps *maps)
+{
+	if (maps->at == maps->end) {
+		long n = syscall(SYS_read, maps->fd, maps->text, sizeof(maps->text));
+
+		if (n <= 0)
+			return -1;
+		maps->at = 0;
+		maps->end = (size_t)n;
+	}
+	return maps->text[maps->at++];
+}
+
+/* Up to the first character that is no digit; that one is gone too. */
+static uintptr_t next_number(struct maps *maps)
+{
+	uintptr_t number = 0;
+
+	for (;;) {
+		int c = next_char(maps);
+
+		if (c >= '0' && c <= '9')
+			number = number * 16 + (uintptr_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			number = number * 16 + (uintptr_t)(c - 'a' + 10);
+		else
+			return number;
+	}
+}
+
+static void skip_word(struct maps *maps)
+{
+	int c;
+
+	do
+		c = next_char(maps);
+	while (c > ' ');
+}
+
+/* What follows the last slash of the rest of the line. */
+static void read_name(struct maps *maps, char *name, size_t size)
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = next_char(maps)) >= 0 && c != '\n') {
+		if (c == '/')
+			n = 0;
+		else if (n + 1 < size && (n > 0 || c != ' '))
+			name[n++] = (char)c;
+	}
+	name[n] = '\0';
+}
+
+/* start-end rights offset device inode   path */
+static bool find_module(struct maps *maps, uintptr_t address, struct code_module *ret)
+{
+	uintptr_t start, end, offset;
+
+	do {
+		start = next_number(maps);
+		end = next_number(maps);
+		skip_word(maps);
+		offset = next_number(maps);
+		skip_word(maps);
+		skip_word(maps);
+		read_name(maps, ret->name, sizeof(ret->name));
+		if (end == 0)
+			return false;
+	} while (address < start || address >= end);
+	ret->offset = address - start + offset;
+	return ret->name[0] != '\0';
+}
+
+bool plat__system_module(uintptr_t address, struct code_module *ret)
+{
+	int saved = errno;
+	struct maps maps = {
+		.fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC),
+	};
+	bool is_found = false;
+
+	if (maps.fd >= 0) {
+		is_found = find_module(&maps, address, ret);
+		syscall(SYS_close, maps.fd);
+	}
+	errno = saved;
+	return is_found;
+}
+
 void plat__system_write(int fd, const char *text, size_t length)
 {
 	int saved = errno;

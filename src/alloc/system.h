@@ -28,6 +28,19 @@ size_t plat__system_nreturned(void);
 /* Touching these pages ends in SIGSEGV, or no longer. */
 int plat__system_guard(uintptr_t start, size_t bytes);
 int plat__system_unguard(uintptr_t start, size_t bytes);
+/* The range can be touched, or not; its pages stay. For kernels without guards. */
+int plat__system_protect(uintptr_t start, size_t bytes, bool is_on);
+/* A word can be read there. */
+bool plat__system_is_readable(uintptr_t at);
+
+/* A file that is mapped, and what an address in it is an offset of. */
+struct code_module {
+	char name[64]; /* without the path, and cut off if it is too long */
+	uintptr_t offset;
+};
+
+/* false: the address is in no mapped file. Works in a signal handler. */
+bool plat__system_module(uintptr_t address, struct code_module *ret);
 void plat__system_write(int fd, const char *text, size_t length);
 void plat__system_yield(void);
 /* A file for reading and writing: its descriptor. */

@@ -16,16 +16,21 @@
 #endif
 
 #define FILE_NAME "libplat-malloc.so.1"
+#define CHECKED_NAME "libplat-checked.so.1"
 
-static bool try(const char *folder, const char *between, char *ret)
+static bool try_file(const char *folder, const char *between, const char *name, char *ret)
 {
 	char path[PATH_MAX];
 
-	if ((size_t)snprintf(path, sizeof(path), "%s%s/" FILE_NAME, folder, between) >=
-	    sizeof(path))
+	if ((size_t)snprintf(path, sizeof(path), "%s%s/%s", folder, between, name) >= sizeof(path))
 		return false;
 	/* Links are followed only in folders: what is to be loaded may be moved behind the link. */
 	return access(path, R_OK) == 0 && realpath(path, ret);
+}
+
+static bool try(const char *folder, const char *between, char *ret)
+{
+	return try_file(folder, between, FILE_NAME, ret);
 }
 
 static bool find_beside_plat(char *ret)
@@ -77,4 +82,19 @@ int library_find(const char *named, char ret[PATH_MAX], struct error *err)
 			 FILE_NAME " is neither beside plat nor in " PLAT_LIBDIR
 				   "; name it by --library or PLAT_LIBRARY");
 	return r < 0 ? r : check_path(ret, err);
+}
+
+int library_find_checked(const char *library, char ret[PATH_MAX], struct error *err)
+{
+	char folder[PATH_MAX];
+	char *slash;
+
+	snprintf(folder, sizeof(folder), "%s", library);
+	slash = strrchr(folder, '/');
+	if (slash)
+		*slash = '\0';
+	if (!try_file(folder, "", CHECKED_NAME, ret) &&
+	    !try_file(folder, "/../mem", CHECKED_NAME, ret))
+		return fail(err, -ENOENT, CHECKED_NAME " is not beside %s", library);
+	return check_path(ret, err);
 }

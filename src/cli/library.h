@@ -1,4 +1,4 @@
-/* Where libplat-malloc is. */
+/* Where libplat-malloc is, and libplat-checked. */
 #ifndef CLI_LIBRARY_H
 #define CLI_LIBRARY_H
 
@@ -12,5 +12,11 @@
  * installed. -ENOENT, or what is wrong with the one that was named; a sentence is in err.
  */
 int library_find(const char *named, char ret[PATH_MAX], struct error *err) MUST_CHECK;
+
+/*
+ * libplat-checked.so.1 that belongs to this libplat-malloc: beside it, as both were built or
+ * installed. -ENOENT.
+ */
+int library_find_checked(const char *library, char ret[PATH_MAX], struct error *err) MUST_CHECK;
 
 #endif

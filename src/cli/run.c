@@ -32,6 +32,7 @@
 enum {
 	OPT_HARD,
 	OPT_GUARD_ALL,
+	OPT_CHECKED,
 	OPT_ON_ERROR,
 	OPT_ALONE,
 	OPT_LIBRARY,
@@ -41,8 +42,9 @@ enum {
 };
 
 static const struct option_row rows[] = {
-	FLAG(OPT_HARD, 0, "hard", "set PLAT_HARD=1"),
-	FLAG(OPT_GUARD_ALL, 0, "guard-all", "set PLAT_GUARD=all"),
+	FLAG(OPT_HARD, 0, "hard", "look at more of each block, for longer (PLAT_HARD=1)"),
+	FLAG(OPT_GUARD_ALL, 0, "guard-all", "each block between guard pages (PLAT_GUARD=all)"),
+	FLAG(OPT_CHECKED, 0, "checked", "ask before each memcpy and its like (libplat-checked)"),
 	ROW(OPT_ON_ERROR, 0, "on-error", "WHAT", "abort, report or ignore (PLAT_ON_ERROR)",
 	    COMPLETE_NOTHING),
 	FLAG(OPT_ALONE, 0, "alone", "not the programs that it starts"),
@@ -71,10 +73,10 @@ const struct command run_command = {
 /* What was asked for, and what came of it. */
 struct request {
 	struct options *options;
-	bool report, quiet, no_trace;
+	bool report, quiet, no_trace, is_checked;
 	const char *named_library;
 	struct preload_settings settings;
-	char library[PATH_MAX];
+	char library[PATH_MAX], checked[PATH_MAX];
 	char report_value[80];
 	struct report *page;
 
@@ -97,6 +99,9 @@ static int take_option(void *context, int option, const char *value)
 		break;
 	case OPT_GUARD_ALL:
 		request->settings.is_guard_all = true;
+		break;
+	case OPT_CHECKED:
+		request->is_checked = true;
 		break;
 	case OPT_ON_ERROR:
 		if (strcmp(value, "abort") != 0 && strcmp(value, "report") != 0 &&
@@ -373,6 +378,12 @@ static int prepare(struct request *request, const char *command, struct error *e
 	if (r < 0)
 		return r;
 	request->settings.library = request->library;
+	if (request->is_checked) {
+		r = library_find_checked(request->library, request->checked, err);
+		if (r < 0)
+			return r;
+		request->settings.checked = request->checked;
+	}
 	obstacle = preload_check(command, request->library, err);
 	if (obstacle != PRELOAD_WORKS && obstacle != PRELOAD_LINKED_IN)
 		return -ENOEXEC;

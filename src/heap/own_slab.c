@@ -19,6 +19,7 @@ struct slab_seen {
 	plat_addr base;
 	uint64_t size, mapped, generation;
 	uint64_t stride, nslots, ngranules, kind, class;
+	uint64_t is_hard; /* so many slots, the first ones, are never handed out */
 	plat_addr owner;
 };
 
@@ -52,6 +53,7 @@ static int read_descriptor(const struct own *own, plat_addr at, struct slab_seen
 		.ngranules = own_get(layout, bytes, OWN_SLAB_NGRANULES),
 		.kind = own_get(layout, bytes, OWN_SLAB_KIND),
 		.class = own_get(layout, bytes, OWN_SLAB_CLASS),
+		.is_hard = own_get(layout, bytes, OWN_SLAB_IS_HARD),
 		.owner = own_get(layout, bytes, OWN_SLAB_OWNER),
 	};
 	return 0;
@@ -161,8 +163,7 @@ static uint64_t bytes_held(const struct own *own, const struct slab_seen *slab, 
 	if (slab->kind == SLAB_MAPPING)
 		return min_u64(slab->mapped, all);
 	if (slab->kind == SLAB_GUARDED)
-		return min_u64(align_up(slab->base + size + own->canary_bytes, own->page_bytes),
-			       end_of(own, slab)) -
+		return min_u64(align_up(slab->base + size, own->page_bytes), end_of(own, slab)) -
 		       align_down(slab->base, own->page_bytes);
 	return all;
 }
@@ -267,7 +268,8 @@ static bool read_slot(struct own_walk *walk, const struct slab_seen *slab, uint6
 	uint64_t tag = tag_at(walk, slab, i), room = slab->stride - own->canary_bytes;
 
 	block->address = slab->base + i * slab->stride;
-	if (tag == 0) {
+	/* In hard mode a freed slot waits. */
+	if (tag == TAG_FREE || (tag == TAG_WAITS && slab->is_hard)) {
 		block->size = room;
 		block->state = walk->cached[i / 8] >> i % 8 & 1 ? BLOCK_CACHED : BLOCK_FREE;
 		return true;
@@ -300,7 +302,7 @@ static int take_slots(struct own_walk *walk, const struct slab_seen *slab)
 {
 	struct own *own = walk->own;
 	const struct own_heap *owner = own_heap_at(own, slab->owner);
-	uint64_t i, held = end_of(own, slab) - first_granule(own, slab);
+	uint64_t i, first, held = end_of(own, slab) - first_granule(own, slab);
 	struct heap_class *class;
 	struct block block = {.extent = slab->stride};
 	int r = mark_cached(walk, slab);
@@ -310,8 +312,10 @@ static int take_slots(struct own_walk *walk, const struct slab_seen *slab)
 	class = class_of(own, slab, &block.class);
 	block.owner = owner ? owner->number : NO_OWNER;
 	class->sums.held = add_capped(class->sums.held, held);
-	class->sums.slack = add_capped(class->sums.slack, held - slab->nslots * slab->stride);
-	for (i = 0; r == 0 && i < slab->nslots; i++) {
+	first = min_u64(slab->is_hard, slab->nslots);
+	class->sums.slack =
+		add_capped(class->sums.slack, held - (slab->nslots - first) * slab->stride);
+	for (i = first; r == 0 && i < slab->nslots; i++) {
 		if (!read_slot(walk, slab, i, &block)) {
 			own_say_broken(own, block.address, "the tag of the slot is impossible");
 			class->sums.slack += slab->stride;

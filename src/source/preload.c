@@ -283,23 +283,45 @@ static bool is_ours(const char *entry)
 	return false;
 }
 
-/* The user's list behind the library, which it does not name twice. */
-static char *preload_list(const char *library)
+/* The two libraries, or the one there is, with a colon between. */
+static char *both(const struct preload_settings *settings)
+{
+	const char *checked = settings->checked ? settings->checked : "";
+	char *list;
+
+	return asprintf(&list, "%s%s%s", checked, *checked ? ":" : "", settings->library) < 0
+		       ? NULL
+		       : list;
+}
+
+static bool is_one_of(const struct preload_settings *settings, const char *name, size_t length)
+{
+	const char *const names[] = {settings->library, settings->checked};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i] && length == strlen(names[i]) && memcmp(name, names[i], length) == 0)
+			return true;
+	return false;
+}
+
+/* The user's list behind the libraries, which it does not name twice. */
+static char *preload_list(const struct preload_settings *settings, const char *libraries)
 {
 	const char *list = getenv("LD_PRELOAD");
 	size_t room, used;
 	char *entry;
 
 	list = list ? list : "";
-	room = strlen("LD_PRELOAD=") + strlen(library) + strlen(list) + 3;
+	room = strlen("LD_PRELOAD=") + strlen(libraries) + strlen(list) + 3;
 	entry = malloc(room);
 	if (!entry)
 		return NULL;
-	used = (size_t)snprintf(entry, room, "LD_PRELOAD=%s", library);
+	used = (size_t)snprintf(entry, room, "LD_PRELOAD=%s", libraries);
 	while (*list) {
 		size_t length = strcspn(list, ": ");
 
-		if (length && (length != strlen(library) || memcmp(list, library, length) != 0))
+		if (length && !is_one_of(settings, list, length))
 			used += (size_t)snprintf(entry + used, room - used, ":%.*s", (int)length,
 						 list);
 		list += length + (list[length] != '\0');
@@ -340,7 +362,7 @@ static int add(char **environment, size_t *n, const char *name, const char *valu
 	return 0;
 }
 
-static int fill(const struct preload_settings *settings, char **environment)
+static int fill(const struct preload_settings *settings, const char *libraries, char **environment)
 {
 	size_t i, n = 0;
 	int r = 0;
@@ -352,13 +374,12 @@ static int fill(const struct preload_settings *settings, char **environment)
 		if (!environment[n++])
 			return -ENOMEM;
 	}
-	environment[n] = preload_list(settings->library);
+	environment[n] = preload_list(settings, libraries);
 	if (!environment[n++])
 		return -ENOMEM;
 	r = add(environment, &n, "PLAT_REPORT", settings->report);
 	if (r == 0)
-		r = add(environment, &n, "PLAT_ALONE",
-			settings->is_alone ? settings->library : NULL);
+		r = add(environment, &n, "PLAT_ALONE", settings->is_alone ? libraries : NULL);
 	if (r == 0)
 		r = add(environment, &n, "PLAT_HARD", settings->is_hard ? "1" : NULL);
 	if (r == 0)
@@ -371,16 +392,16 @@ static int fill(const struct preload_settings *settings, char **environment)
 
 int preload_environment(const struct preload_settings *settings, char ***ret)
 {
-	char **environment;
+	char **environment, *libraries = both(settings);
 	size_t n = 0;
-	int r;
+	int r = -ENOMEM;
 
 	while (environ[n])
 		n++;
 	environment = calloc(n + 8, sizeof(*environment));
-	if (!environment)
-		return -ENOMEM;
-	r = fill(settings, environment);
+	if (environment && libraries)
+		r = fill(settings, libraries, environment);
+	free(libraries);
 	if (r < 0)
 		preload_free_environment(environment);
 	else

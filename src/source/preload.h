@@ -26,15 +26,16 @@ enum preload_obstacle preload_check(const char *command, const char *library, st
 /* What the command's environment shall have. NULL: as plat's own. */
 struct preload_settings {
 	const char *library;
+	const char *checked;  /* another library, in front of that; or NULL */
 	const char *report;   /* PLAT_REPORT */
-	bool is_alone;	      /* programs that it starts shall not have the library */
+	bool is_alone;	      /* programs that it starts shall not have these libraries */
 	bool is_hard;	      /* PLAT_HARD=1 */
 	bool is_guard_all;    /* PLAT_GUARD=all */
 	const char *on_error; /* PLAT_ON_ERROR */
 };
 
 /*
- * The environment; the library comes before what the user preloads. 0, and *ret is the caller's to
+ * The environment; the libraries come before what the user preloads. 0, and *ret is the caller's to
  * preload_free_environment(); or -ENOMEM.
  */
 int preload_environment(const struct preload_settings *settings, char ***ret) MUST_CHECK;

@@ -4,6 +4,8 @@
  */
 #include "check.h"
 
+#include "../../include/plat/alloc.h"
+
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -86,6 +88,89 @@ static void every_power_up_to_64_mib_can_be_an_alignment(void)
 			free(list[100 + i]);
 			free(list[200 + i]);
 		}
+	}
+}
+
+static size_t told_size;
+
+/* Of the block that lies there, by a walk over all of them. */
+static int take_if_there(const struct plat_block *block, void *wanted)
+{
+	if (block->start != wanted)
+		return 0;
+	told_size = block->size;
+	return 1;
+}
+
+/* Small slots cannot say how much shorter an aligned block is: then it lies in a wider one. */
+static void each_size_is_told_as_it_was_asked_for(void)
+{
+	__typeof__(plat_block_of) *block_of = entry_point("plat_block_of");
+	__typeof__(plat_malloc_visit) *visit = entry_point("plat_malloc_visit");
+	void (*back)(void *, size_t, size_t) = entry_point("free_aligned_sized");
+	size_t alignment, size;
+
+	needs_ours("others round up");
+	for (alignment = 32; alignment <= 64 * KIB; alignment *= 2) {
+		for (size = 0; size <= 2000; size++) {
+			unsigned char *p = aligned_alloc(alignment, size);
+			struct plat_block block;
+
+			check_with(p && is_aligned(p, alignment), "%zu, %zu", alignment, size);
+			check_with(malloc_usable_size(p) == size, "%zu, %zu: %zu", alignment, size,
+				   malloc_usable_size(p));
+			check_with(block_of(p, &block) == 0 && block.start == p &&
+					   block.size == size,
+				   "%zu, %zu: %zu", alignment, size, block.size);
+			check(size == 0 || block_of(p + size - 1, &block) == 0);
+			check(block_of(p + size, &block) < 0 || block.start != p || size == 0);
+			fill(p, size, size);
+			/* A walk takes longer. */
+			if (size % 100 == 0)
+				check_with(visit(PLAT_VISIT_LIVE, take_if_there, p) == 1 &&
+						   told_size == size,
+					   "%zu, %zu: %zu", alignment, size, told_size);
+			check(filled(p, size, size));
+			back(p, alignment, size);
+		}
+	}
+}
+
+static void aligned_blocks_keep_their_size_when_they_are_resized(void)
+{
+	size_t alignment, size;
+
+	needs_ours("others round up");
+	for (alignment = 32; alignment <= 64 * KIB; alignment *= 2) {
+		for (size = 1; size <= 2000; size += 13) {
+			unsigned char *p = aligned_alloc(alignment, size);
+
+			fill(p, size, size);
+			p = realloc(p, size + 300);
+			check(p && malloc_usable_size(p) == size + 300 && filled(p, size, size));
+			p = realloc(p, size);
+			check(p && malloc_usable_size(p) == size && filled(p, size, size));
+			free(p);
+		}
+	}
+}
+
+static void mappings_have_every_alignment_too(void)
+{
+	size_t alignment;
+
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	for (alignment = 4096; alignment <= 64 * MIB; alignment *= 2) {
+		unsigned char *p = aligned_alloc(alignment, LARGE), *q;
+
+		q = aligned_alloc(alignment, 140000);
+		check_with(p && is_aligned(p, alignment), "%zu: %p", alignment, (void *)p);
+		check_with(q && is_aligned(q, alignment), "%zu: %p", alignment, (void *)q);
+		fill(p, LARGE, alignment);
+		p = realloc(p, 2 * LARGE);
+		check(p && filled(p, LARGE, alignment));
+		free(p);
+		free(q);
 	}
 }
 
@@ -225,6 +310,9 @@ static void pages_are_aligned_and_whole(void)
 static const struct test tests[] = {
 	{TEST(memalign_rounds_alignments_up)},
 	{TEST(every_power_up_to_64_mib_can_be_an_alignment)},
+	{TEST(each_size_is_told_as_it_was_asked_for)},
+	{TEST(aligned_blocks_keep_their_size_when_they_are_resized)},
+	{TEST(mappings_have_every_alignment_too)},
 	{TEST(a_size_need_not_be_a_multiple_of_its_alignment)},
 	{TEST(aligned_alloc_refuses_what_is_no_power_of_two)},
 	{TEST(posix_memalign_refuses_by_its_result_alone)},

@@ -96,6 +96,23 @@ void needs_ours(const char *why)
 		skip(why);
 }
 
+static bool is_set(const char *name, const char *wanted)
+{
+	const char *value = getenv(name);
+
+	return is_ours() && value && strcmp(value, wanted) == 0;
+}
+
+bool is_hard(void)
+{
+	return is_set("PLAT_HARD", "1");
+}
+
+bool is_guard_all(void)
+{
+	return is_set("PLAT_GUARD", "all");
+}
+
 void *entry_point(const char *name)
 {
 	void *function = dlsym(RTLD_DEFAULT, name);

@@ -68,6 +68,13 @@ bool is_libc(void);
 /* What holds of plat's malloc, and is not asked of others. */
 void needs_ours(const char *why);
 
+/*
+ * What plat's malloc was told by the environment: hard mode, which takes more memory; and guards
+ * around every block, which have each take pages and addresses of its own.
+ */
+bool is_hard(void);
+bool is_guard_all(void);
+
 /* A function that not every C library has; NULL if this one does not. With plat's malloc it must be
  * there. */
 void *entry_point(const char *name);

@@ -305,9 +305,12 @@ static void add(struct worker *worker, void *p, size_t size, size_t alignment, e
 	must_hold(p, "%zu bytes are refused", size);
 	/* glibc's may say ENOMEM when one of its arenas is full and the next is not. */
 	must_hold(errno == UNTOUCHED || !is_ours(), "success sets errno to %d", errno);
+	if (alignment == NO_ALIGNMENT && size < NO_ALIGNMENT && is_guard_all())
+		alignment = sizeof(uint64_t);
 	must_hold(is_aligned(p, alignment), "%p is not aligned to %zu", p, alignment);
 	block.usable = malloc_usable_size(p);
-	must_hold(block.usable >= size, "%zu bytes of %zu are usable", block.usable, size);
+	must_hold(is_ours() && origin != OTHER ? block.usable == size : block.usable >= size,
+		  "%zu bytes of %zu are usable", block.usable, size);
 	block.pattern = random_next(&worker->random);
 	insert(worker, &block);
 	write_block(&block);

@@ -24,6 +24,8 @@
 #define MAX_THREADS 256
 #define PER_THREAD 100
 
+#define WAITS "what was freed waits long to be used again"
+
 static unsigned long nthreads = 16, rounds = 50, idle = 1000;
 
 struct block {
@@ -168,6 +170,8 @@ static void memory_does_not_grow_with_threads_that_are_gone(void)
 	size_t before = 0;
 	unsigned long i;
 
+	if (is_guard_all())
+		skip(WAITS);
 	for (i = 0; i < 3000; i++) {
 		if (i == 300)
 			before = resident();
@@ -202,6 +206,8 @@ static void memory_of_ended_threads_is_used_again(void)
 	size_t before = 0;
 	unsigned long i;
 
+	if (is_guard_all())
+		skip(WAITS);
 	for (i = 0; i < 2000; i++) {
 		if (i == 200)
 			before = resident();
@@ -217,6 +223,8 @@ static void threads_that_only_free_leave_nothing_behind(void)
 	size_t before = 0;
 	unsigned long i;
 
+	if (is_guard_all())
+		skip(WAITS);
 	for (i = 0; i < 2000; i++) {
 		if (i == 200)
 			before = resident();
@@ -380,6 +388,8 @@ static void destructors_leak_nothing(void)
 	size_t before = 0;
 	unsigned i;
 
+	if (is_guard_all())
+		skip(WAITS);
 	for (i = 0; i < NKEYS; i++)
 		check(pthread_key_create(&keys[i], destroy_value) == 0);
 	for (i = 0; i < 1000; i++) {
@@ -625,6 +635,8 @@ static void what_one_thread_makes_and_another_frees_is_used_again(void)
 	pthread_t thread = start(produce, NULL);
 	unsigned i;
 
+	if (is_guard_all())
+		skip(WAITS);
 	for (i = 0; i < PASSED; i++) {
 		void *_Atomic *cell = &queue.cells[i % 4096];
 		size_t *p;
@@ -745,9 +757,14 @@ static size_t cost_in_a_child(bool calls)
 
 static void an_idle_thread_costs_little(void)
 {
-	size_t without = cost_in_a_child(false), with = cost_in_a_child(true);
-	long each = (long)(with - without) / (long)idle;
+	size_t without, with;
+	long each;
 
+	if (is_hard() || is_guard_all())
+		skip("it may cost more");
+	without = cost_in_a_child(false);
+	with = cost_in_a_child(true);
+	each = (long)(with - without) / (long)idle;
 	note("%ld bytes for each of %lu threads", each, idle);
 	check(!is_ours() || each <= (long)(32 * KIB));
 }

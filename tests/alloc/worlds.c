@@ -169,6 +169,33 @@ void plat__system_yield(void)
 {
 }
 
+/* What guards and sampling need: they are off in these worlds. */
+int plat__system_protect(uintptr_t start, size_t bytes, bool is_on)
+{
+	(void)start;
+	(void)bytes;
+	(void)is_on;
+	return -ENOSYS;
+}
+
+bool plat__system_is_readable(uintptr_t at)
+{
+	(void)at;
+	return false;
+}
+
+bool plat__system_module(uintptr_t address, struct code_module *ret)
+{
+	(void)address;
+	(void)ret;
+	return false;
+}
+
+int plat__system_pid(void)
+{
+	return 1;
+}
+
 /* Nobody reads a report of this. */
 void plat__report_begin(void)
 {

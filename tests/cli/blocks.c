@@ -2,8 +2,8 @@
  * A program that allocates what it is told and says what it has:
  *
  *	blocks				some of every kind, "block ADDRESS SIZE" for each, then
- *"ready"; until its standard input ends blocks WORD [ARGUMENT...]	does that, and ends; see
- *below
+ *					"ready"; until its standard input ends
+ *	blocks WORD [ARGUMENT...]	does that, and ends; see below
  */
 #include <dlfcn.h>
 #include <malloc.h>
@@ -72,6 +72,25 @@ static void free_twice(void)
 	free(p);
 }
 
+/* gcc shall call them, and know nothing of the block. */
+static void *(*volatile copy_bytes)(void *, const void *, size_t) = memcpy;
+static char *(*volatile copy_string)(char *, const char *) = strcpy;
+
+static int copy(const char *what)
+{
+	static char from[200];
+	char *volatile p = malloc(100);
+
+	memset(from, 'x', sizeof(from) - 1);
+	if (strcmp(what, "overflow") == 0)
+		copy_bytes(p, from, 101);
+	else if (strcmp(what, "underflow") == 0)
+		copy_bytes(p - 8, from, 50);
+	else
+		copy_string(p, from);
+	return 0;
+}
+
 static int in_child(char **words)
 {
 	int status;
@@ -130,6 +149,9 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(word, "execute") == 0)
 		return in_child(argv + 2);
+	if (strcmp(word, "overflow") == 0 || strcmp(word, "underflow") == 0 ||
+	    strcmp(word, "string") == 0)
+		return copy(word);
 	if (strcmp(word, "exit") == 0)
 		return atoi(argv[2]);
 	if (strcmp(word, "kill") == 0)

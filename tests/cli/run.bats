@@ -107,6 +107,44 @@ subprocess.run([sys.argv[1], "fault"], close_fds=True)' "$BLOCKS"
 	run ! grep -q 'no such setting' complaint
 }
 
+@test "--checked stops copies that leave their block, and lets the others pass" {
+	local act
+	for act in overflow underflow string; do
+		go --checked "$BLOCKS" "$act"
+		[ "$code" -eq 134 ]
+		[ "$(grep -c '^plat-malloc: ' complaint)" -eq 1 ]
+	done
+	go --checked "$BLOCKS" overflow
+	grep -q '^plat-malloc: access past the end: 0x[0-9a-f]*, behind the block of 100 bytes at 0x' complaint
+	go --checked --hard "$BLOCKS" underflow
+	grep -q '^plat-malloc: ' complaint
+	printf 'b\na\n' >words
+	go --checked --quiet sort words
+	[ "$code" -eq 0 ]
+	[ "$said" = $'a\nb' ]
+	[ -z "$complaint" ]
+	go --checked --quiet python3 -c 'print(1)'
+	[ "$said$code" = 10 ]
+	[ -z "$complaint" ]
+}
+
+@test "--checked puts its library in front, and --alone takes out both" {
+	run ! grep -q libasan <(ldd "$PLAT") || skip "a sanitizer wants to be first"
+	export LD_PRELOAD=$CHECKED:libdl.so.2:$LIBRARY
+	go --checked sh -c 'echo "$LD_PRELOAD"'
+	[ "$said" = "$CHECKED:$LIBRARY:libdl.so.2" ]
+	go --checked --alone sh -c 'echo "$LD_PRELOAD"'
+	[ "$said" = "libdl.so.2" ]
+	unset LD_PRELOAD
+	cp "$LIBRARY" lib.so
+	go --checked --library lib.so "$BLOCKS" leak
+	[ "$code" -eq 3 ]
+	[ "$complaint" = "plat run: libplat-checked.so.1 is not beside $(pwd -P)/lib.so" ]
+	cp "$CHECKED" libplat-checked.so.1
+	go --checked --library lib.so "$BLOCKS" leak
+	[ "$code" -eq 0 ]
+}
+
 @test "--report says more, --quiet nothing" {
 	go --report "$BLOCKS" leak
 	grep -qE '^plat run: .*: exit status 0$' complaint
@@ -223,4 +261,5 @@ subprocess.run([sys.argv[1], "fault"], close_fds=True)' "$BLOCKS"
 	run plat run --help
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"--guard-all"* ]]
+	[[ "$output" == *"--checked"* ]]
 }

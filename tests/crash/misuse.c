@@ -12,8 +12,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const struct misuse *const tables[] = {frees, writes, reads, correct};
-static const char *const mode_names[NMODES] = {"default", "hard", "guard"};
+static const struct misuse *const tables[] = {frees, writes, reads, many, copies, correct};
+static const char *const mode_names[NMODES] = {"default", "hard", "guard", "sampled", "checked"};
 
 void expect_address(const void *low, const void *high)
 {
@@ -100,7 +100,13 @@ static void name_of(const struct misuse *misuse, size_t size, char name[100])
 		snprintf(name, 100, "%s", misuse->name);
 }
 
-static void list_one(const struct misuse *misuse, size_t size)
+/* Of the last two modes a case says something only if it is about them. */
+static bool is_done_in(const struct misuse *misuse, enum mode mode, bool is_correct)
+{
+	return mode < SAMPLED || is_correct || misuse->expected[mode].kind;
+}
+
+static void list_one(const struct misuse *misuse, size_t size, bool is_correct)
 {
 	static const char *const signals[] = {
 		[SURVIVES] = "none",	    [ABORTS] = "SIGABRT",
@@ -113,6 +119,8 @@ static void list_one(const struct misuse *misuse, size_t size)
 		const struct expectation *expected = &misuse->expected[mode];
 		char name[100], words[50] = ".+";
 
+		if (!is_done_in(misuse, mode, is_correct))
+			continue;
 		name_of(misuse, size, name);
 		if (expected->sized)
 			snprintf(words, sizeof(words), ".*\\b%zu bytes?\\b.*", size);
@@ -137,7 +145,7 @@ static bool for_each(const char *wanted)
 
 				name_of(misuse, size, name);
 				if (!wanted) {
-					list_one(misuse, size);
+					list_one(misuse, size, tables[i] == correct);
 				} else if (strcmp(name, wanted) == 0) {
 					misuse->act(size);
 					return true;

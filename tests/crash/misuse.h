@@ -1,6 +1,8 @@
 /*
  * One misuse of malloc each, and what is expected of it: a signal and a line on standard error, in
- * the default build, in hard mode (PLAT_HARD=1) and when every block is guarded (PLAT_GUARD=all).
+ * the default build without guards (PLAT_GUARD=off), in hard mode (PLAT_HARD=1) and when every
+ *block is guarded (PLAT_GUARD=all); of some cases also when nothing is set, so that now and then a
+ *block is guarded, and with libplat-checked in front.
  *
  *	plat-malloc: KIND: 0xADDRESS, WORDS
  *
@@ -27,6 +29,8 @@ enum mode {
 	BY_DEFAULT,
 	HARD,
 	GUARDED,
+	SAMPLED,
+	CHECKED,
 	NMODES,
 };
 
@@ -58,7 +62,10 @@ struct expectation {
 		FAULTS, kind, false                                                                \
 	}
 
-/* Done for each size of the list, which ends with 0; once with no size if there is no list. */
+/*
+ * Done for each size of the list, which ends with 0; once with no size if there is no list. Where
+ * nothing is said of the last two modes, it is not done in them, unless it is correct.
+ */
 struct misuse {
 	const char *name;
 	void (*act)(size_t size);
@@ -67,7 +74,7 @@ struct misuse {
 };
 
 /* Each ends with a name that is NULL. */
-extern const struct misuse frees[], writes[], reads[], correct[];
+extern const struct misuse frees[], writes[], reads[], many[], copies[], correct[];
 
 /* Where the line's address lies, both included. */
 void expect_address(const void *low, const void *high);

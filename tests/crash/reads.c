@@ -41,6 +41,15 @@ static void read_behind_alignment(size_t size)
 	read_behind((size + 15) / 16 * 16);
 }
 
+/* As who counts a matrix's rows down. */
+static void read_far_before(size_t size)
+{
+	unsigned char *p = secret_of(size);
+
+	expect_address(p - 1000000, p - 1000000);
+	seen = ((volatile unsigned char *)p)[-1000000];
+}
+
 static void read_nothing(size_t size)
 {
 	unsigned char *p = must_malloc(0);
@@ -138,6 +147,8 @@ const struct misuse reads[] = {
 	{"read-past-end", read_behind, exact, IN_GUARDED("access past the end")},
 	{"read-past-end-of-rounded", read_behind_alignment, any_size,
 	 IN_GUARDED("access past the end")},
+	{"read-far-before", read_far_before, (const size_t[]){40000, 100000, 1000000, 0},
+	 IN_GUARDED("underflow")},
 	{"read-of-nothing", read_nothing, NULL, IN_GUARDED("access past the end")},
 	{"write-of-nothing", write_nothing, NULL, IN_GUARDED("access past the end")},
 	{"read-after-free", read_freed, any_size, {SILENT, SILENT, FAULT("use after free")}},

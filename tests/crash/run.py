@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """run.py: does every misuse with a library, in every mode, and compares with what misuse --list expects.
 
-    run.py [--library FILE] [--mode MODE]... [--goals FILE] MISUSE [REGEX]
+    run.py [--library FILE] [--checked FILE] [--mode MODE]... [--goals FILE] MISUSE [REGEX]
 
-Speaks TAP. Modes: default, hard (PLAT_HARD=1), guard (PLAT_GUARD=all); and report and ignore, which are
-default with PLAT_ON_ERROR: what aborts by default then goes on, with the same line or with none. REGEX
-chooses cases. Without --library the C library's own malloc is used, which is no good but shows that the
-cases do what they say.
+Speaks TAP. Modes: default, without guards that are drawn; hard (PLAT_HARD=1), guard (PLAT_GUARD=all);
+sampled, where nothing is set; checked, which is default with libplat-checked in front; and report and
+ignore, which are default with PLAT_ON_ERROR: what aborts by default then goes on, with the same line or
+with none. Without --mode all of them. REGEX chooses cases. Without --library the C library's own malloc
+is used, which is no good but shows that the cases do what they say.
 
+--checked FILE   libplat-checked; without it the mode is left out
 --goals FILE     also that program, whose cases must not reach their goal: see goals.c
 --env NAME=VALUE for every case
 --counts         only how many cases each mode notices, by any signal and with any words or none: to
@@ -22,11 +24,13 @@ import subprocess
 import sys
 
 MODES = {
-    "default": {},
+    "default": {"PLAT_GUARD": "off"},
     "hard": {"PLAT_HARD": "1"},
     "guard": {"PLAT_GUARD": "all"},
-    "report": {"PLAT_ON_ERROR": "report"},
-    "ignore": {"PLAT_ON_ERROR": "ignore"},
+    "sampled": {},
+    "checked": {"PLAT_GUARD": "off"},
+    "report": {"PLAT_GUARD": "off", "PLAT_ON_ERROR": "report"},
+    "ignore": {"PLAT_GUARD": "off", "PLAT_ON_ERROR": "ignore"},
 }
 SURVIVED, EFFECT, GOAL, UNAVAILABLE = 0, 3, 42, 77
 TIMEOUT = 120
@@ -59,6 +63,11 @@ class Result:
 
     def lines(self):
         return [line for line in self.err.splitlines() if line.startswith("plat-malloc:")]
+
+    def stacks(self):
+        """Which stacks are under the line."""
+        return {line.split(" 0x")[0].strip() for line in self.err.splitlines()
+                if re.match(r" +(made|freed) by 0x[0-9a-f]+ misuse\+0x", line)}
 
     def __str__(self):
         said = "; ".join((self.out + self.err).splitlines())
@@ -102,6 +111,10 @@ def wrong(case, mode, result):
         return None
     if nlines != 1:
         return f"{nlines} lines"
+    if mode == "sampled":
+        wanted = {"made by"} | ({"freed by"} if "use after free" in case.pattern else set())
+        if result.stacks() != wanted:
+            return f"the stacks are {result.stacks() or 'missing'}"
     return wrong_line(case, result)
 
 
@@ -136,6 +149,7 @@ def wrong_goal(result):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--library")
+    parser.add_argument("--checked")
     parser.add_argument("--mode", action="append", choices=MODES)
     parser.add_argument("--goals")
     parser.add_argument("--env", action="append", default=[])
@@ -146,14 +160,17 @@ def main():
     added = dict(word.split("=", 1) for word in options.env)
 
     work = []
-    for mode in options.mode or MODES:
+    for mode in options.mode or [m for m in MODES if m != "checked" or options.checked]:
         work += [(mode, case) for case in cases_of(options, mode)]
         if options.goals and mode in ("default", "hard", "guard"):
             work += [(mode, case) for case in goals_of(options)]
 
     def do(item):
         mode, case = item
-        return Result(case, MODES[mode] | added, options.library)
+        preload = [options.library]
+        if mode == "checked":
+            preload.insert(0, options.checked)
+        return Result(case, MODES[mode] | added, " ".join(filter(None, preload)))
 
     failed = 0
     noticed = {}

@@ -10,12 +10,13 @@
 #define PAGE ((size_t)4096)
 #define JUNK 0x5c
 
-/* A block of a multiple of 16 bytes ends where its guard begins, when each has one. */
-static const size_t exact[] = {16, 64, 128, 256, 1024, 0};
-static const size_t inexact[] = {1,   7,   8,	15,  24,   31,	 33,   63,    65,     100,
-				 120, 255, 257, 500, 1000, 1023, 5000, 20001, 200001, 0};
-/* At least 8 bytes are left to the next multiple of 16. */
-static const size_t with_room[] = {1, 5, 24, 33, 65, 100, 500, 1000, 5000, 20001, 200001, 0};
+/* A block of 8 bytes or a multiple of 16 ends where its guard begins, when each has one. */
+static const size_t exact[] = {8, 16, 64, 128, 256, 1024, 0};
+static const size_t inexact[] = {1,   7,   15,	24,   31,   33,	  63,	 65,	 100, 120,
+				 255, 257, 500, 1000, 1023, 5000, 20001, 200001, 0};
+/* At least 8 bytes are left to where it would end; and less. */
+static const size_t with_room[] = {24, 33, 65, 100, 500, 1000, 5000, 20001, 200001, 0};
+static const size_t without_room[] = {1, 5, 0};
 static const size_t some[] = {24, 1000, 5000, 200001, 0};
 static const size_t some_exact[] = {64, 1024, 0};
 static const size_t in_slabs[] = {16, 64, 1000, 5000, 0};
@@ -262,9 +263,11 @@ static void after_realloc(size_t size)
 	{                                                                                          \
 		ABORT_SIZED(kind), ABORT_SIZED(kind), FAULT("access past the end")                 \
 	}
+/* In hard mode a neighbour may be freed first: a slot that has waited may be its fault as well. */
+#define IN_A_FREE_SLOT ABORT("write after free|overflow|underflow")
 #define AFTER_FREE                                                                                 \
 	{                                                                                          \
-		ABORT("write after free"), ABORT("write after free"), FAULT("use after free")      \
+		ABORT("write after free"), IN_A_FREE_SLOT, FAULT("use after free")                 \
 	}
 #define AFTER_FREE_OF_MAPPING                                                                      \
 	{                                                                                          \
@@ -274,7 +277,7 @@ static void after_realloc(size_t size)
 	}
 #define AFTER_FREE_IN_HARD                                                                         \
 	{                                                                                          \
-		NO_PROMISE, ABORT("write after free"), FAULT("use after free")                     \
+		NO_PROMISE, IN_A_FREE_SLOT, FAULT("use after free")                                \
 	}
 #define BEFORE                                                                                     \
 	{                                                                                          \
@@ -293,6 +296,7 @@ const struct misuse writes[] = {
 	{"overflow-by-1", one_byte_behind, exact, FOUND_OR_STOPPED("overflow")},
 	{"overflow-by-8", eight_bytes_behind, with_room, FOUND("overflow")},
 	{"overflow-by-8", eight_bytes_behind, exact, FOUND_OR_STOPPED("overflow")},
+	{"overflow-by-8", eight_bytes_behind, without_room, FOUND_OR_STOPPED("overflow")},
 	{"overflow-by-1",
 	 one_byte_behind,
 	 (const size_t[]){49 * PAGE, 0},

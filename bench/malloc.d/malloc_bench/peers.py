@@ -34,6 +34,15 @@ class Peer:
     def with_env(self, name, **env):
         return Peer(name, self.path, {**self.env, **env}, self.musl)
 
+    def with_checked(self):
+        """The same with libplat-checked in front, if it is beside our library."""
+        folder = os.path.dirname(self.path)
+        for beside in (folder, f"{folder}/../mem"):
+            checked = os.path.realpath(f"{beside}/libplat-checked.so.1")
+            if os.path.exists(checked):
+                return Peer(self.name, f"{checked}:{self.path}", self.env, self.musl)
+        return self
+
 
 def parse(text):
     """NAME=PATH[,VARIABLE=VALUE]..."""

@@ -5,7 +5,6 @@
  */
 #include "log.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -40,26 +39,22 @@ static size_t draw_size(uint64_t *seed)
 	return draw(seed) % (UINT64_C(1) << shift);
 }
 
-/* What is aligned may come out larger than was asked for: what is left over must fit in a tag. */
-static void *make_aligned(uint64_t *seed, size_t *size)
+static void *make_aligned(uint64_t *seed, size_t size)
 {
 	void *p = NULL;
 
-	if (posix_memalign(&p, (size_t)16 << draw(seed) % 9, *size) != 0)
-		return NULL;
-	*size = malloc_usable_size(p);
-	return p;
+	return posix_memalign(&p, (size_t)16 << draw(seed) % 13, size) == 0 ? p : NULL;
 }
 
-static void *make(uint64_t *seed, size_t *size)
+static void *make(uint64_t *seed, size_t size)
 {
 	switch (draw(seed) % 8) {
 	case 0:
-		return calloc(1, *size);
+		return calloc(1, size);
 	case 1:
 		return make_aligned(seed, size);
 	default:
-		return malloc(*size);
+		return malloc(size);
 	}
 }
 
@@ -69,7 +64,7 @@ static void change(struct log_block *block, uint64_t *seed)
 	size_t size = draw_size(seed);
 
 	if (!p) {
-		p = make(seed, &size);
+		p = make(seed, size);
 	} else if (draw(seed) % 3 == 0) {
 		size += size == 0;
 		p = realloc(p, size);

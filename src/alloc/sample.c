@@ -1,0 +1,325 @@
+/*
+ * All numbers here are integers: a program may have told its processor to trap on inexact sums.
+ */
+#include "alloc/sample.h"
+
+#include "alloc/guard.h"
+#include "alloc/malloc.h"
+#include "alloc/meta.h"
+#include "alloc/sites.h"
+
+/* Bytes between guarded blocks, on average, once there have been some. */
+#define GUARD_MEAN ((uint64_t)8 << 20)
+/* It begins with less, so that a short program may have some too, and doubles each time. */
+#define GUARD_FIRST ((uint64_t)256 << 10)
+#define NEVER INT64_MAX
+#define MEAN_MAX ((uint64_t)1 << 36)
+#define ONE 65536u
+
+#define BEING_FILLED 1
+
+struct samples plat__samples;
+
+/* Guarded blocks that were made because their time had come. */
+static uint32_t nguards;
+
+/* --- distances and weights --- */
+
+/* How often 2 has to be halved to get this fraction of 2^64: in 2^20ths. */
+static uint64_t halvings(uint64_t random)
+{
+	unsigned zeros = (unsigned)__builtin_clzll(random | 1), i;
+	uint64_t m = (random | 1) << zeros >> 32, log = 63 - zeros;
+
+	/* The square of a number has twice its logarithm: a digit at a time. */
+	for (i = 0; i < 20; i++) {
+		m = m * m >> 31;
+		log <<= 1;
+		if (m >> 32) {
+			log |= 1;
+			m >>= 1;
+		}
+	}
+	return ((uint64_t)64 << 20) - log;
+}
+
+/* Bytes up to the next event, where events are `mean` bytes apart on average and know nothing of
+ * each other. */
+static uint64_t draw(uint64_t mean, uint64_t random)
+{
+	/* ln 2 in 2^16ths. */
+	uint64_t natural = halvings(random) * 45426 >> 16;
+
+	return (mean * natural >> 20) + 1;
+}
+
+/*
+ * How many blocks of this size one stands for that was hit: 1 / (1 - exp(-x)), x = size / mean, in
+ * 65536ths. Near 0 it is 1/x + 1/2 + x/12, and from a half the whole follows by squaring exp(-x/2).
+ */
+static uint64_t weight_of(uint64_t size, uint64_t mean)
+{
+	uint64_t x, weight, rest;
+	unsigned halved = 0;
+
+	if (size / 16 >= mean)
+		return ONE;
+	x = size * ONE / mean;
+	while (x >> halved >= ONE)
+		halved++;
+	weight = (mean * ONE << halved) / size + ONE / 2 + (x >> halved) / 12;
+	if (halved == 0)
+		return weight;
+	/* exp(-x / 2^halved), then its squares; in 2^32ths. */
+	rest = ((weight - ONE) << 32) / weight;
+	for (; halved > 0; halved--)
+		rest = (rest >> 1) * (rest >> 1) >> 30;
+	return ((uint64_t)ONE << 32) / (((uint64_t)1 << 32) - rest);
+}
+
+/* --- the table of live samples --- */
+
+static struct sample_row **head_of(uint64_t address)
+{
+	return &plat__samples.rows[(address >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32 &
+				   (SAMPLE_BUCKETS - 1)];
+}
+
+static struct sample *claim(struct sample_row *row)
+{
+	unsigned i;
+
+	for (i = 0; i < SAMPLES_ROW; i++) {
+		uint64_t none = 0;
+
+		if (load_relaxed(&row->samples[i].address) == 0 &&
+		    compare_exchange(&row->samples[i].address, &none, BEING_FILLED))
+			return &row->samples[i];
+	}
+	return NULL;
+}
+
+static struct sample *place_for(uint64_t address)
+{
+	struct sample_row **link = head_of(address), *row;
+
+	for (;;) {
+		struct sample *sample;
+
+		row = load_acquire(link);
+		if (!row) {
+			struct sample_row *next = plat__meta_take(sizeof(*next));
+
+			if (!next)
+				return NULL;
+			row = NULL;
+			if (compare_exchange(link, &row, next))
+				row = next;
+		}
+		sample = claim(row);
+		if (sample)
+			return sample;
+		link = &row->next;
+	}
+}
+
+static struct sample *find_sample(uint64_t address)
+{
+	struct sample_row *row = load_acquire(head_of(address));
+	unsigned i;
+
+	for (; row; row = load_acquire(&row->next))
+		for (i = 0; i < SAMPLES_ROW; i++)
+			if (load_acquire(&row->samples[i].address) == address)
+				return &row->samples[i];
+	return NULL;
+}
+
+static void fill(struct sample *sample, uint64_t address, const struct sample *from)
+{
+	sample->size = from->size;
+	sample->weight = from->weight;
+	sample->site = from->site;
+	store_release(&sample->address, address);
+}
+
+static void mark(const struct found *found)
+{
+	uint16_t canary = plat__key ^ CANARY_MARK;
+
+	if (found->slab->kind != SLAB_SMALL && found->slab->kind != SLAB_WIDE)
+		found->slab->is_sampled = 1;
+	else if (CHECKS)
+		memcpy((char *)found->start + found->size, &canary, sizeof(canary));
+}
+
+static void begin_sample(const void *p, uint64_t weighed, uint64_t mean, const void *frame)
+{
+	uint32_t number = plat__site_of(frame);
+	struct site *site = plat__site(number);
+	struct found found;
+	struct sample *sample, new = {.site = number, .weight = weight_of(weighed, mean)};
+
+	if (!site || !plat__find(p, &found))
+		return;
+	new.size = found.size;
+	fetch_add(&site->made, new.weight);
+	fetch_add(&site->made_bytes, new.weight *new.size / ONE);
+	fetch_add(&site->nsamples, 1);
+	sample = place_for((uintptr_t)p);
+	if (!sample)
+		return;
+	fill(sample, (uintptr_t)p, &new);
+	mark(&found);
+}
+
+void plat__sample_end(const void *p)
+{
+	struct sample *sample = find_sample((uintptr_t)p);
+	uint64_t address = (uintptr_t)p;
+	struct site *site;
+
+	if (!sample || !compare_exchange(&sample->address, &address, BEING_FILLED))
+		return;
+	site = plat__site(sample->site);
+	fetch_add(&site->freed, sample->weight);
+	fetch_add(&site->freed_bytes, sample->weight * sample->size / ONE);
+	store_release(&sample->address, 0);
+}
+
+void plat__sample_move(const void *p, const void *moved)
+{
+	struct sample *sample = find_sample((uintptr_t)p), *place;
+
+	if (!sample || p == moved)
+		return;
+	place = place_for((uintptr_t)moved);
+	if (place)
+		fill(place, (uintptr_t)moved, sample);
+	store_release(&sample->address, 0);
+}
+
+/* --- when --- */
+
+static uint64_t mean_now(void)
+{
+	uint64_t mean = load_relaxed(&plat__samples.mean);
+
+	return mean < MEAN_MAX ? mean : MEAN_MAX;
+}
+
+/* The rate is another one: what was drawn for the old one counts no more. */
+static void renew(struct heap *heap, uint64_t mean)
+{
+	heap->mean = mean;
+	memset(heap->due, 0, sizeof(heap->due));
+	heap->until_sample = mean ? draw(mean, heap_random(heap)) : 0;
+}
+
+static void cut_window(struct bin *bin, unsigned keep)
+{
+	uint64_t mask = bin->mask, rest = mask;
+
+	for (; keep > 0; keep--)
+		rest &= rest - 1;
+	bin->current->used -= count_bits(rest);
+	store_relaxed(&bin->mask, mask & ~rest);
+}
+
+static bool take_due(struct heap *heap, uint32_t class)
+{
+	uint64_t bit = UINT64_C(1) << class % 64, was = heap->due[class / 64] & bit;
+
+	heap->due[class / 64] &= ~bit;
+	return was != 0;
+}
+
+/* The first slot of the window is the one that is needed now. */
+static void watch_samples(struct heap *heap, uint32_t class, uint64_t mean)
+{
+	struct bin *bin = &heap->bins[class];
+	uint32_t stride = bin->current->stride, n = count_bits(bin->mask), i = 0;
+
+	if (take_due(heap, class)) {
+		heap->events |= EVENT_SAMPLE;
+		i = 1;
+	}
+	while (heap->until_sample <= (uint64_t)(n - i) * stride) {
+		i += (uint32_t)((heap->until_sample - 1) / stride);
+		heap->until_sample = draw(mean, heap_random(heap));
+		if (i > 0) {
+			cut_window(bin, i);
+			heap->due[class / 64] |= UINT64_C(1) << class % 64;
+			return;
+		}
+		heap->events |= EVENT_SAMPLE;
+		i = 1;
+	}
+	heap->until_sample -= (uint64_t)(n - i) * stride;
+}
+
+/* Nothing is known of a heap's first refill either: the first distance is drawn like all others. */
+static void watch_guard(struct heap *heap)
+{
+	uint32_t n = load_relaxed(&nguards);
+
+	if (plat__options.is_guard_off || plat__options.is_long) {
+		heap->until_guard = NEVER;
+		return;
+	}
+	if (heap->has_drawn) {
+		heap->events |= EVENT_GUARD;
+		n = fetch_add(&nguards, 1) + 1;
+	}
+	heap->has_drawn = 1;
+	heap->until_guard = (int64_t)draw(n < 5 ? GUARD_FIRST << n : GUARD_MEAN, heap_random(heap));
+}
+
+void plat__watch_window(struct heap *heap, uint32_t class)
+{
+	uint64_t mean = mean_now();
+
+	/* Before the environment is known nobody knows whether there is to be one. */
+	if (heap->until_guard < 0 && plat__options.is_ready)
+		watch_guard(heap);
+	if (mean != heap->mean)
+		renew(heap, mean);
+	if (mean) {
+		heap->weighed = heap->bins[class].current->stride;
+		watch_samples(heap, class, mean);
+	}
+}
+
+void *plat__watch_block(struct heap *heap, void *p, size_t bytes, size_t alignment,
+			const void *frame)
+{
+	uint32_t events = heap->events;
+	void *guarded = NULL;
+
+	heap->events = 0;
+	if (events & EVENT_GUARD)
+		guarded = plat__guard_malloc(bytes, alignment, frame);
+	if (guarded) {
+		plat__free(p);
+		p = guarded;
+	}
+	if (events & EVENT_SAMPLE)
+		begin_sample(p, heap->weighed, heap->mean, frame);
+	return p;
+}
+
+void plat__watch_alone(struct heap *heap, void *p, size_t bytes, const void *frame)
+{
+	uint64_t mean = mean_now();
+
+	if (mean != heap->mean)
+		renew(heap, mean);
+	if (!mean)
+		return;
+	if (heap->until_sample > bytes) {
+		heap->until_sample -= bytes;
+		return;
+	}
+	heap->until_sample = draw(mean, heap_random(heap));
+	begin_sample(p, bytes ? bytes : 1, mean, frame);
+}

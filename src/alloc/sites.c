@@ -1,0 +1,162 @@
+/*
+ * Frame pointers make a chain from each function's frame to its caller's, but only where code was
+ * built to keep them; elsewhere the register holds anything. So no link is believed: it must lead
+ * up, not far, and like the code that is returned to it must be memory that can be read.
+ *
+ * Sites are found by a hash, in chains that only grow. Two threads may make the same site twice at
+ * the same moment: whoever sums up adds them.
+ */
+#include "alloc/sites.h"
+
+#include "alloc/atomic.h"
+#include "alloc/line.h"
+#include "alloc/meta.h"
+#include "alloc/sample.h"
+#include "alloc/system.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* No frame is larger. */
+#define FRAME_MAX ((uintptr_t)1 << 20)
+/* Nothing is mapped below. */
+#define CODE_MIN ((uintptr_t)4096)
+#define STDERR 2
+
+static bool is_known(uintptr_t at, uintptr_t *page)
+{
+	if ((at & ~(plat__page_bytes - 1)) == *page)
+		return true;
+	*page = at & ~(plat__page_bytes - 1);
+	return plat__system_is_readable(at);
+}
+
+static uint32_t walk(const void *frame, uint64_t *frames)
+{
+	uintptr_t at = (uintptr_t)frame, page = at & ~(plat__page_bytes - 1);
+	uint32_t n = 0;
+
+	while (n < SITE_FRAMES && is_known(at + sizeof(at), &page)) {
+		const uintptr_t *link = (const uintptr_t *)at;
+		uintptr_t up = link[0];
+
+		if (link[1] < CODE_MIN || !plat__system_is_readable(link[1]))
+			break;
+		frames[n++] = link[1];
+		if (up <= at || up - at > FRAME_MAX || up % sizeof(at) != 0 || !is_known(up, &page))
+			break;
+		at = up;
+	}
+	return n;
+}
+
+static uint64_t hash_of(const uint64_t *frames, uint32_t n)
+{
+	uint64_t hash = n;
+
+	while (n > 0) {
+		hash = (hash ^ frames[--n]) * UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 29;
+	}
+	return hash;
+}
+
+struct site *plat__site(uint32_t number)
+{
+	struct site *block = NULL;
+
+	if (number < SITES_BLOCK * SITE_BLOCKS)
+		block = load_acquire(&plat__samples.sites[number / SITES_BLOCK]);
+	return block ? &block[number % SITES_BLOCK] : NULL;
+}
+
+static struct site *make_site(uint32_t number)
+{
+	struct site **place = &plat__samples.sites[number / SITES_BLOCK];
+	struct site *block = load_acquire(place), *none = NULL;
+
+	if (!block) {
+		block = plat__meta_take(SITES_BLOCK * sizeof(*block));
+		if (!block)
+			return NULL;
+		if (!compare_exchange(place, &none, block))
+			block = none;
+	}
+	return &block[number % SITES_BLOCK];
+}
+
+static uint32_t find_site(uint32_t number, uint64_t hash, const uint64_t *frames, uint32_t n)
+{
+	while (number != 0) {
+		const struct site *site = plat__site(number);
+
+		if (site->hash == hash && site->nframes == n &&
+		    memcmp(site->frames, frames, n * sizeof(*frames)) == 0)
+			return number;
+		number = site->next;
+	}
+	return 0;
+}
+
+/* One that cannot be filled stays empty: nobody has its number. */
+static struct site *next_site(uint32_t *number)
+{
+	*number = fetch_add(&plat__samples.nsites, 1);
+	if (*number == 0) {
+		make_site(0);
+		*number = fetch_add(&plat__samples.nsites, 1);
+	}
+	if (*number < SITES_BLOCK * SITE_BLOCKS)
+		return make_site(*number);
+	fetch_sub(&plat__samples.nsites, 1);
+	return NULL;
+}
+
+uint32_t plat__site_of(const void *frame)
+{
+	uint64_t frames[SITE_FRAMES];
+	uint32_t n = walk(frame, frames), number, seen;
+	uint64_t hash = hash_of(frames, n);
+	uint32_t *bucket = &plat__samples.buckets[hash % SITE_BUCKETS];
+	struct site *site;
+
+	seen = load_acquire(bucket);
+	number = find_site(seen, hash, frames, n);
+	if (number != 0)
+		return number;
+	site = next_site(&number);
+	if (!site)
+		return 0;
+	site->hash = hash;
+	site->nframes = n;
+	memcpy(site->frames, frames, n * sizeof(*frames));
+	do
+		site->next = seen;
+	while (!compare_exchange(bucket, &seen, number));
+	return number;
+}
+
+/* --- for people --- */
+
+void plat__site_write(const char *what, uint32_t number)
+{
+	const struct site *site = number ? plat__site(number) : NULL;
+	uint32_t i;
+
+	for (i = 0; site && i < site->nframes; i++) {
+		struct line line = {.length = 0};
+		struct code_module module;
+
+		plat__line_add(&line, "    ");
+		plat__line_add(&line, what);
+		plat__line_add(&line, " ");
+		plat__line_address(&line, (const void *)(uintptr_t)site->frames[i]);
+		if (plat__system_module(site->frames[i], &module)) {
+			plat__line_add(&line, " ");
+			plat__line_add(&line, module.name);
+			plat__line_add(&line, "+");
+			plat__line_address(&line, (const void *)module.offset);
+		}
+		plat__line_write(&line, STDERR);
+	}
+}
