@@ -28,6 +28,20 @@ static inline unsigned count_bits(uint64_t word)
 	return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
 }
 
+/* The number of the lowest set bit; some word, if none is. Widened at no cost. */
+static inline uint64_t lowest_bit(uint64_t word)
+{
+#ifdef __x86_64__
+	uint64_t i;
+
+	/* Without BMI it is bsf, which gives the same. */
+	__asm__("rep bsf %1, %0" : "=r"(i) : "r"(word) : "cc");
+	return i;
+#else
+	return (uint64_t)__builtin_ctzll(word);
+#endif
+}
+
 /*
  * A stack that anybody may push to and pop from. Its head is an address with a count in the 16
  * bits that no address uses, so that a head that has come back is not taken for one that never

@@ -191,6 +191,7 @@ enum parameter {
 	PARAMETER_PERTURB = -6,
 	PARAMETER_MMAP_MAX = -4,
 	PARAMETER_MMAP_THRESHOLD = -3,
+	PARAMETER_TOP_PAD = -2,
 	PARAMETER_TRIM_THRESHOLD = -1,
 };
 
@@ -209,6 +210,9 @@ EXPORT int mallopt(int parameter, int value)
 		return 1;
 	case PARAMETER_MMAP_THRESHOLD:
 		plat__options_fix(&plat__options.mmap_threshold, (size_t)value);
+		return 1;
+	case PARAMETER_TOP_PAD:
+		plat__options_fix(&plat__options.top_pad, value < 0 ? 0 : (size_t)value);
 		return 1;
 	case PARAMETER_TRIM_THRESHOLD:
 		plat__options_fix(&plat__options.trim_threshold, (size_t)value);

@@ -11,7 +11,7 @@
 #define NCHUNKS ((size_t)1 << 18) /* 1 TiB */
 #define GROW_MIN ((size_t)4)
 #define GROW_MAX ((size_t)1024)
-#define BUDGET_MIN ((size_t)1 << 20)
+#define BUDGET_MIN ((size_t)8 << 20)
 #define BUDGET_MAX ((size_t)16 << 20)
 #define REGRETS_MAX ((size_t)256 << 20)
 
@@ -302,12 +302,15 @@ static int grow_by(size_t n, size_t more, uintptr_t *ret)
 static int grow(size_t n, uintptr_t *ret)
 {
 	size_t more = load_relaxed(&lent_granules) / 8;
+	size_t pad = load_relaxed(&plat__options.top_pad) / GRANULE;
 
 	if (more < GROW_MIN)
 		more = GROW_MIN;
 	if (more > GROW_MAX)
 		more = GROW_MAX;
 	more = more > n ? more - n : 0;
+	if (more < pad)
+		more = pad;
 	if (grow_by(n, more, ret) == 0)
 		return 0;
 	return more > 0 ? grow_by(n, 0, ret) : -ENOMEM;
@@ -407,15 +410,25 @@ static void trim_if_due(void)
 
 	if (plat__options.is_dynamic && pad < budget)
 		pad = budget;
+	if (pad < load_relaxed(&plat__options.top_pad))
+		pad = load_relaxed(&plat__options.top_pad);
 	plat__granules_trim(pad);
+}
+
+static bool is_top_free(void)
+{
+	uintptr_t end = load_acquire(&top);
+	struct chunk *chunk = end ? plat__map_chunk(end - 1) : NULL;
+
+	return chunk && !(load_relaxed(&chunk->used) >> (end - 1) / GRANULE % CHUNK_GRANULES & 1);
 }
 
 void plat__granules_give(uintptr_t base, size_t n, uint64_t pages)
 {
 	put_free(base, n, pages);
 	if (load_relaxed(&dirty_pages) * plat__page_bytes > plat__granules_budget())
-		plat__granules_purge(plat__granules_budget() / 2);
-	if (base + n * GRANULE == load_relaxed(&top) || n >= CHUNK_GRANULES)
+		plat__granules_purge(plat__granules_budget() / 4 * 3);
+	if (is_top_free())
 		trim_if_due();
 }
 

@@ -321,7 +321,7 @@ static inline void *take_quick(struct bin *bin, size_t bytes)
 
 void *plat__hard_malloc_quick(size_t bytes)
 {
-	size_t room = bytes + CANARY_BYTES + ZONE_BYTES + SLOT_GRAIN - 1;
+	size_t room = bytes + CANARY_BYTES + ZONE_BYTES;
 	struct heap *heap = plat__my_long_heap;
 	uint32_t before;
 	void *p;
@@ -330,7 +330,7 @@ void *plat__hard_malloc_quick(size_t bytes)
 	if (!heap || load_relaxed(&heap->is_busy) || bytes - 1 >= SMALL_MAX - ZONE_BYTES)
 		return NULL;
 	before = begin_taking(heap);
-	p = take_quick(&heap->bins[room / SLOT_GRAIN], bytes);
+	p = take_quick(heap_small_bin(heap, room), bytes);
 	end_taking(heap, before);
 	return p;
 }

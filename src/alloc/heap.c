@@ -17,7 +17,7 @@
 #define WINDOW_BYTES 4096
 #define WIDTH_MIN 2
 /* A line worth going back to has so many free slots, or a quarter of what a window holds. */
-#define GOOD_LINE 16
+#define GOOD_LINE 8
 /* Lines tried before the slab's next unused line is taken. */
 #define TRIES 4
 /* Fewer pages of a slab are not dropped for their own sake. */
@@ -27,6 +27,11 @@
 #define CREDIT_MAX 127
 #define PATIENCE 1000
 #define RESTING 4
+/* Free granules serve any class, idle pages of a slab only their own: so much fewer are left. */
+#define IDLE_LESS ((size_t)4 << 20)
+/* Slots of a window that are fetched into the cache when it opens. */
+#define FETCH 8
+#define ALLOWED_MAX 16
 
 struct heap plat__no_heap;
 struct heap *plat__heaps;
@@ -143,7 +148,7 @@ static void purge_if_due(struct slab *slab)
 	set_idle(slab, plat__slab_idle(slab, slab->used));
 	if (slab->used > slab->nslots / 4 || !has_free_pages(slab) ||
 	    slab->idle < WORTH_PAGES * plat__page_bytes ||
-	    load_relaxed(&idle_bytes) <= plat__granules_budget())
+	    load_relaxed(&idle_bytes) + IDLE_LESS <= plat__granules_budget())
 		return;
 	if (plat__slab_purge(slab, WORTH_PAGES) > 0)
 		set_idle(slab, plat__slab_idle(slab, slab->used));
@@ -238,12 +243,18 @@ static int adopt(struct slab *slab, void *data)
 	return 0;
 }
 
+static void init_bin(struct bin *bin, uint32_t class)
+{
+	*bin = (struct bin){
+		.grace = GRACE_MIN, .width = WIDTH_MIN, .stride = plat__class_stride(class)};
+}
+
 static void begin_anew(struct heap *heap)
 {
 	uint32_t class;
 
 	for (class = 0; class < NCLASSES; class ++)
-		heap->bins[class] = (struct bin){.grace = GRACE_MIN, .width = WIDTH_MIN};
+		init_bin(&heap->bins[class], class);
 	heap->nested = NULL;
 	heap->is_alive = 0;
 	stack_push(&idle_heaps, heap, offsetof(struct heap, next_free));
@@ -276,14 +287,11 @@ static uint32_t next_width(const struct bin *bin, const struct slab *slab)
 	return max_u32(WIDTH_MIN, min_u32(bin->width * 2u, min_u32(WINDOW, most)));
 }
 
-/* The lowest ones: what lies behind stays untouched. */
-static uint64_t lowest_bits(uint64_t slots, unsigned most)
+/* The lowest `most` of n: what lies behind stays untouched. */
+static uint64_t lowest_bits(uint64_t slots, unsigned n, unsigned most)
 {
-	unsigned n = count_bits(slots);
 	uint64_t rest = slots;
 
-	if (n <= most)
-		return slots;
 	if (most < n / 2) {
 		for (; most > 0; most--)
 			rest &= rest - 1;
@@ -294,18 +302,34 @@ static uint64_t lowest_bits(uint64_t slots, unsigned most)
 	return slots;
 }
 
+/* What was freed some time ago has left the cache, and the front of a slot is about to be read. */
+static void fetch_fronts(uintptr_t base, uint32_t stride, uint64_t slots)
+{
+	unsigned n = FETCH;
+
+	for (; slots && n > 0; slots &= slots - 1, n--)
+		__builtin_prefetch(
+			(void *)(base + (unsigned)__builtin_ctzll(slots) * (size_t)stride), 1);
+}
+
 static void open_window(struct bin *bin, struct slab *slab, uint32_t line, uint64_t slots)
 {
-	slots = lowest_bits(slots, bin->width);
+	unsigned n = count_bits(slots);
+
+	if (n > bin->width) {
+		slots = lowest_bits(slots, n, bin->width);
+		n = bin->width;
+	}
 	bin->width = (uint8_t)next_width(bin, slab);
 	bin->nopened = (uint8_t)(bin->nopened + (bin->nopened < UINT8_MAX));
 	plat__slab_prepare(slab, line, slots);
 	slab->line = line;
-	slab->used += count_bits(slots);
+	slab->used += n;
 	bin->base = slab->base + (uintptr_t)line * WINDOW * slab->stride;
 	bin->tags = slab->tags + (size_t)line * WINDOW;
 	if (slab->is_hard)
 		plat__hard_end_wait_in(slab, line);
+	fetch_fronts(bin->base, slab->stride, slots);
 	store_relaxed(&bin->mask, slots);
 }
 
@@ -342,7 +366,7 @@ static bool find_used_line(const struct bin *bin, const struct slab *slab, uint3
 		unsigned n;
 
 		line = line + 1 < slab->prepared ? line + 1 : 0;
-		slots = plat__slab_free_slots(slab, line);
+		slots = slab_free_slots(slab, line);
 		n = count_bits(slots);
 		if (n > most) {
 			most = n;
@@ -362,7 +386,7 @@ static bool find_any_line(struct slab *slab, uint32_t *best, uint64_t *ret)
 	/* In hard mode a slot may have to be passed once. */
 	for (i = 0; i < nlines << (slab->is_hard > 0); i++) {
 		line = line + 1 < nlines ? line + 1 : 0;
-		*ret = plat__slab_free_slots(slab, line);
+		*ret = slab_free_slots(slab, line);
 		*best = line;
 		if (*ret)
 			return true;
@@ -380,7 +404,7 @@ static bool next_window(struct bin *bin, struct slab *slab)
 	if (!find_used_line(bin, slab, &line, &slots)) {
 		if (slab->prepared < slab_lines(slab)) {
 			line = slab->prepared;
-			slots = plat__slab_free_slots(slab, line);
+			slots = slab_free_slots(slab, line);
 		} else if (!slots && !find_any_line(slab, &line, &slots)) {
 			return false;
 		}
@@ -427,7 +451,8 @@ static void give_current(struct bin *bin)
 
 /*
  * Gives back the slabs in use that hold no block at the moment. Before memory grows for one class,
- * what others have left idle is used.
+ * what others have left idle is used; but each time that one of them is needed again, it may grow
+ * once without.
  */
 static void give_empty_slabs(struct heap *heap)
 {
@@ -443,6 +468,7 @@ static void give_empty_slabs(struct heap *heap)
 		if (slab->used > count_bits(bin->mask) || !plat__slab_is_empty(slab))
 			continue;
 		give_current(bin);
+		bin->has_given = 1;
 	}
 }
 
@@ -459,12 +485,17 @@ static struct slab *find_slab(struct heap *heap, struct bin *bin, uint32_t class
 	slab = load_relaxed(&pools[class].head) & STACK_ADDRESS ? pool_take(class) : NULL;
 	if (slab)
 		return slab;
-	if (!plat__granules_have_dirty())
-		give_empty_slabs(heap);
 	if (bin->has_given) {
 		bin->has_given = 0;
 		bin->credit = (uint8_t)min_u32(bin->credit * 2u + 1, CREDIT_MAX);
 		bin->keeps = bin->credit;
+		heap->allowed += heap->allowed < ALLOWED_MAX;
+	}
+	if (!plat__granules_have_dirty()) {
+		if (heap->allowed > 0)
+			heap->allowed--;
+		else
+			give_empty_slabs(heap);
 	}
 	return plat__slab_new(class);
 }
@@ -572,11 +603,16 @@ void plat__heap_look(struct heap *heap, struct slab *slab)
 
 static void init_bins(struct heap *heap)
 {
+	size_t bytes;
 	uint32_t class;
 
-	for (class = 0; class < NCLASSES; class ++) {
-		heap->bins[class].grace = GRACE_MIN;
-		heap->bins[class].width = WIDTH_MIN;
+	for (class = 0; class < NCLASSES; class ++)
+		init_bin(&heap->bins[class], class);
+	for (bytes = 0; bytes <= SMALL_STRIDE_MAX; bytes += SLOT_GRAIN) {
+		const struct bin *bin = &heap->bins[plat__fit(bytes - (bytes ? CANARY : 0)).class];
+
+		heap->small_bins[bytes / SLOT_GRAIN] =
+			(uint16_t)(((uintptr_t)bin - (uintptr_t)heap) / sizeof(uint32_t));
 	}
 }
 

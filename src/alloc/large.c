@@ -158,14 +158,18 @@ static void *run_realloc(struct slab *slab, size_t bytes)
 /*
  * What lies behind the block's last page cannot be touched, where the kernel has guards; so what
  * lies in front of the mapping above, which the kernel mostly puts right behind, cannot either. A
- * block that ends with its page needs no canary then.
+ * block that ends with its page needs no canary then. One that grows gets some room, so that the
+ * guard is not moved each time.
  */
-static void guard(struct slab *slab, size_t bytes)
+static void guard(struct slab *slab, size_t bytes, size_t room)
 {
-	uintptr_t end = slab->base + round_up(bytes, plat__page_bytes);
+	size_t at = round_up(bytes + room, plat__page_bytes);
 
-	slab->is_guarded = CHECKS && end < slab->base + slab->mapped &&
-			   plat__system_guard(end, slab->base + slab->mapped - end) == 0;
+	if (at >= slab->mapped)
+		at = round_up(bytes, plat__page_bytes);
+	slab->guard = at;
+	slab->is_guarded = CHECKS && at < slab->mapped &&
+			   plat__system_guard(slab->base + at, slab->mapped - at) == 0;
 	if (!slab->is_guarded)
 		return;
 	plat__trap_set();
@@ -175,11 +179,14 @@ static void guard(struct slab *slab, size_t bytes)
 
 static void unguard(struct slab *slab)
 {
-	uintptr_t end = slab->base + round_up(large_size(slab), plat__page_bytes);
-
 	if (slab->is_guarded)
-		plat__system_unguard(end, slab->base + slab->mapped - end);
+		plat__system_unguard(slab->base + slab->guard, slab->mapped - slab->guard);
 	slab->is_guarded = false;
+}
+
+static bool is_guarded_at(const struct slab *slab, size_t bytes)
+{
+	return slab->is_guarded && slab->guard == round_up(bytes, plat__page_bytes);
 }
 
 /* What is left of the last page: nothing, the canary, or the canary and zeros. */
@@ -187,7 +194,7 @@ static size_t slack(const struct slab *slab, size_t bytes)
 {
 	size_t rest = -bytes & (plat__page_bytes - 1);
 
-	return slab->is_guarded || rest + 1 > CANARY ? rest : CANARY;
+	return is_guarded_at(slab, bytes) || rest + 1 > CANARY ? rest : CANARY;
 }
 
 /* As much of the canary as there is room for. */
@@ -286,7 +293,7 @@ static void *mapping_malloc(size_t bytes, size_t alignment)
 		plat__slab_forget(slab);
 		return NULL;
 	}
-	guard(slab, bytes);
+	guard(slab, bytes, 0);
 	write_slack(slab, bytes, 0);
 	fetch_add(&mappings, 1);
 	fetch_add(&mapped_bytes, whole);
@@ -409,19 +416,25 @@ static void *mapping_realloc(struct slab *slab, size_t bytes)
 {
 	size_t before = large_size(slab), old = slab->mapped, whole = mapping_bytes(bytes);
 
+	/* Between the block and its guard are pages that are still zero. */
+	if (slab->is_guarded && bytes >= before && bytes <= slab->guard - CANARY) {
+		write_slack(slab, bytes, before);
+		store_release(&slab->size, bytes + 1);
+		return (void *)slab->base;
+	}
 	unguard(slab);
 	if (whole != old && !resize_mapping(slab, whole)) {
 		struct slab *moved = move_mapping(slab, whole);
 
 		if (!moved) {
-			guard(slab, before);
+			guard(slab, before, 0);
 			write_slack(slab, before, 0);
 			return NULL;
 		}
 		slab = moved;
 	}
 	fetch_add(&mapped_bytes, whole - old);
-	guard(slab, bytes);
+	guard(slab, bytes, bytes > before ? bytes / 16 : 0);
 	write_slack(slab, bytes, before);
 	store_release(&slab->size, bytes + 1);
 	return (void *)slab->base;

@@ -32,20 +32,19 @@
 /* Of a free block, these are zeros; the first eight are looked at before it is handed out. */
 #define FRONT_BYTES SLOT_GRAIN
 
+/* Blocks that grow get a slot with some room where that is more than a step, and still a slot. */
+#define ROOMY_MIN 64
+#define ROOMY_MAX (WIDE_MAX * 8 / 9)
+
 static void *malloc_long(size_t bytes) __attribute__((noinline));
 static void free_long(void *p) __attribute__((noinline));
 
-static struct bin *small_bin(struct heap *heap, size_t stride)
+static inline void *take_small(struct bin *bin, size_t bytes)
 {
-	return (struct bin *)((char *)heap->bins + stride * (sizeof(struct bin) / SLOT_GRAIN));
-}
-
-static inline void *take_small(struct bin *bin, size_t stride, size_t bytes)
-{
-	uint64_t mask = bin->mask;
-	size_t i = (size_t)__builtin_ctzll(mask);
-	char *p = (char *)bin->base + i * stride;
+	uint64_t mask = bin->mask, i = lowest_bit(mask);
+	uint32_t stride = bin->stride;
 	uint8_t *tag = bin->tags + i;
+	char *p = (char *)bin->base + i * stride;
 
 	bin->mask = mask & (mask - 1);
 	if (CHECKS && unlikely((*(uint64_t *)p | *tag) != 0))
@@ -55,13 +54,6 @@ static inline void *take_small(struct bin *bin, size_t stride, size_t bytes)
 	if (CHECKS)
 		memcpy(p + bytes, &plat__key, CANARY_BYTES);
 	return p;
-}
-
-static inline size_t small_stride(size_t bytes)
-{
-	if (CHECKS)
-		return (bytes + CANARY_BYTES + SLOT_GRAIN - 1) & ~(size_t)(SLOT_GRAIN - 1);
-	return (bytes + SLOT_GRAIN - 1 + (bytes == 0)) & ~(size_t)(SLOT_GRAIN - 1);
 }
 
 EXPORT void *malloc(size_t bytes) __attribute__((alias("plat__malloc")));
@@ -103,18 +95,16 @@ void *plat__malloc(size_t bytes)
 {
 	struct heap *heap;
 	struct bin *bin;
-	size_t stride;
 	uint32_t before;
 	void *p = NULL;
 
 	if (unlikely(bytes > SMALL_MAX))
 		return bytes <= WIDE_MAX ? malloc_wide(bytes) : malloc_long(bytes);
 	heap = plat__my_heap;
-	stride = small_stride(bytes);
-	bin = small_bin(heap, stride);
+	bin = heap_small_bin(heap, bytes + CANARY);
 	before = begin_taking(heap);
 	if (likely(bin->mask))
-		p = take_small(bin, stride, bytes);
+		p = take_small(bin, bytes);
 	end_taking(heap, before);
 	return likely(p) ? p : malloc_long(bytes);
 }
@@ -333,11 +323,8 @@ static bool fit_aligned(size_t alignment, size_t bytes, size_t zone, struct fit 
 	if (bytes > WIDE_MAX - zone || alignment > WIDE_STRIDE_MAX)
 		return false;
 	stride = (room + (room == 0) + alignment - 1) & ~(alignment - 1);
-	*ret = (struct fit){(uint32_t)stride / SLOT_GRAIN, (uint32_t)stride};
-	if (stride <= SMALL_STRIDE_MAX && stride - bytes <= slack_max(*ret))
-		return true;
-	if (stride <= SMALL_STRIDE_MAX)
-		stride = SMALL_STRIDE_MAX + 1;
+	if (stride > WIDE_STRIDE_MAX)
+		return false;
 	for (*ret = plat__fit(stride - CANARY); ret->class < NCLASSES; ret->class ++) {
 		ret->stride = plat__class_stride(ret->class);
 		if (ret->stride % alignment == 0 && ret->stride - bytes <= slack_max(*ret))
@@ -383,9 +370,13 @@ static bool find_slot(struct slab *slab, uintptr_t at, struct found *ret)
 
 bool plat__find(const void *p, struct found *ret)
 {
-	struct slab *slab = plat__map_find((uintptr_t)p);
+	struct slab *slab = near_slab(p);
 	uint64_t size;
 
+	ret->slab = slab;
+	if (slab && (uintptr_t)p - slab->base < slab->ngranules * GRANULE)
+		return find_slot(slab, (uintptr_t)p, ret);
+	slab = plat__map_find((uintptr_t)p);
 	*ret = (struct found){.slab = slab};
 	if (!slab)
 		return false;
@@ -583,9 +574,24 @@ static bool resize_slot(const struct found *found, size_t bytes)
 	return true;
 }
 
+/* What grows once will grow again: it gets a slot with some room. */
+static void *malloc_roomy(size_t bytes)
+{
+	struct fit fit = plat__fit(bytes), roomy = plat__fit(bytes + bytes / 8);
+	struct heap *heap = usable_heap();
+	bool is_small = !class_is_wide(fit.class);
+
+	if (!heap || class_is_wide(roomy.class) == is_small ||
+	    (!is_small && bytes >= load_relaxed(&plat__options.mmap_threshold)))
+		return plat__malloc(bytes);
+	return stay(malloc_fit(heap, roomy, bytes, SLOT_GRAIN, FRAME()));
+}
+
 static void *move(void *p, size_t before, size_t bytes)
 {
-	void *moved = plat__malloc(bytes);
+	bool is_roomy = bytes > before && before >= ROOMY_MIN && bytes <= ROOMY_MAX &&
+			!plat__options.is_long;
+	void *moved = is_roomy ? malloc_roomy(bytes) : plat__malloc(bytes);
 
 	if (!moved)
 		return NULL;
@@ -594,12 +600,38 @@ static void *move(void *p, size_t before, size_t bytes)
 	return moved;
 }
 
+/* A sound block that stays in its slot, from the address alone. */
+static inline bool resize_quick(void *p, size_t bytes)
+{
+	struct slab *slab = near_slab(p);
+	uint64_t product;
+	uint8_t *tag;
+
+	if (!slab || (uintptr_t)p - slab->base >= slab->reach)
+		return false;
+	product = ((uintptr_t)p - slab->base) * slab->reciprocal;
+	tag = slab->tags + (product >> SMALL_SHIFT);
+	if ((uint32_t)product >= (uint32_t)slab->reciprocal || *tag == 0 ||
+	    bytes + CANARY > slab->stride || slab->stride - bytes > UINT8_MAX - TAG_BIAS ||
+	    (bytes < slab->stride / 2 && slab->stride > 64))
+		return false;
+	if (CHECKS) {
+		if (memcmp((char *)p + slab->stride - *tag, &plat__key, CANARY_BYTES) != 0)
+			return false;
+		memcpy((char *)p + bytes, &plat__key, CANARY_BYTES);
+	}
+	store_release(tag, (uint8_t)(slab->stride + TAG_BIAS - bytes));
+	return true;
+}
+
 void *plat__realloc(void *p, size_t bytes)
 {
 	struct found found;
 	void *resized;
 
 	KEEP_FRAME();
+	if (resize_quick(p, bytes))
+		return p;
 	if (!check(p, &found))
 		return NULL;
 	if (unlikely(plat__options.is_long))

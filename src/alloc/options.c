@@ -219,6 +219,7 @@ static const struct setting settings[] = {
 	{"PLAT_PERTURB", false, set_perturb, get_perturb, NULL},
 	{"PLAT_REPORT", true, set_report, get_none, NULL},
 	{"PLAT_SAMPLE", false, set_sample, get_sample, NULL},
+	{"PLAT_TOP_PAD", false, NULL, NULL, &plat__options.top_pad},
 	{"PLAT_TRIM_THRESHOLD", false, NULL, NULL, &plat__options.trim_threshold},
 };
 

@@ -8,10 +8,8 @@
 #include "alloc/meta.h"
 #include "alloc/sites.h"
 
-/* Bytes between guarded blocks, on average, once there have been some. */
-#define GUARD_MEAN ((uint64_t)8 << 20)
-/* It begins with less, so that a short program may have some too, and doubles each time. */
-#define GUARD_FIRST ((uint64_t)256 << 10)
+/* Blocks from one guarded block to the next, on average, once there have been some. */
+#define GUARD_MEAN ((uint64_t)1 << 15)
 #define NEVER INT64_MAX
 #define MEAN_MAX ((uint64_t)1 << 36)
 #define ONE 65536u
@@ -258,7 +256,10 @@ static void watch_samples(struct heap *heap, uint32_t class, uint64_t mean)
 	heap->until_sample -= (uint64_t)(n - i) * stride;
 }
 
-/* Nothing is known of a heap's first refill either: the first distance is drawn like all others. */
+/*
+ * A process's first block is guarded, the next one after two on average, and so on: so that a short
+ * program has some too.
+ */
 static void watch_guard(struct heap *heap)
 {
 	uint32_t n = load_relaxed(&nguards);
@@ -267,12 +268,13 @@ static void watch_guard(struct heap *heap)
 		heap->until_guard = NEVER;
 		return;
 	}
-	if (heap->has_drawn) {
+	if (heap->has_drawn || n == 0) {
 		heap->events |= EVENT_GUARD;
 		n = fetch_add(&nguards, 1) + 1;
 	}
 	heap->has_drawn = 1;
-	heap->until_guard = (int64_t)draw(n < 5 ? GUARD_FIRST << n : GUARD_MEAN, heap_random(heap));
+	heap->until_guard =
+		(int64_t)draw(n < 15 ? (uint64_t)1 << n : GUARD_MEAN, heap_random(heap));
 }
 
 void plat__watch_window(struct heap *heap, uint32_t class)

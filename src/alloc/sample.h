@@ -48,8 +48,7 @@ static inline uint64_t heap_random(struct heap *heap)
 
 static inline void plat__watch_refill(struct heap *heap, struct fit fit)
 {
-	/* Half a window for all: it need not be exact. */
-	heap->until_guard -= fit.stride * (WINDOW / 2);
+	heap->until_guard -= count_bits(heap->bins[fit.class].mask);
 	if (CHECKS &&
 	    __builtin_expect(heap->until_guard < 0 || load_relaxed(&plat__samples.mean) != 0, 0))
 		plat__watch_window(heap, fit.class);

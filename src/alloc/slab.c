@@ -7,7 +7,6 @@
 #include "alloc/meta.h"
 #include "alloc/source.h"
 #include "alloc/system.h"
-#include "alloc/tags.h"
 
 #include <string.h>
 
@@ -17,29 +16,48 @@
 /* Descriptors stay descriptors: who holds an old pointer to one may still count in it. */
 static struct stack unused[NSIZES];
 
+/* From 8 KiB on pages at a slot's end are mostly not touched, and strides are farther apart. */
+#define COARSE_DOUBLING 3
+#define COARSE_CLASS (SMALL_CLASSES + COARSE_DOUBLING * 8)
+
 uint32_t plat__class_stride(uint32_t class)
 {
-	uint32_t wide = class - SMALL_CLASSES;
+	uint32_t wide = class - SMALL_CLASSES, coarse = class - COARSE_CLASS;
 
+	if (class <= 16)
+		return class * 16;
+	if (class <= 24)
+		return 256 + (class - 16) * 32;
 	if (!class_is_wide(class))
-		return class * SLOT_GRAIN;
-	return (SMALL_STRIDE_MAX << wide / 8) + (wide % 8 + 1) * (SMALL_STRIDE_MAX / 8 << wide / 8);
+		return 512 + (class - 24) * 64;
+	if (class < COARSE_CLASS)
+		return (wide % 8 + 9) * (SMALL_STRIDE_MAX / 8) << wide / 8;
+	return (coarse % 4 + 5) * (SMALL_STRIDE_MAX / 4) << (COARSE_DOUBLING + coarse / 4);
+}
+
+/* Of a stride that is a multiple of 16. */
+static uint32_t small_class(uint32_t stride)
+{
+	if (stride <= 256)
+		return stride / 16;
+	return stride <= 512 ? 16 + (stride - 256 + 31) / 32 : 24 + (stride - 512 + 63) / 64;
 }
 
 struct fit plat__fit(size_t bytes)
 {
-	uint32_t stride = (uint32_t)bytes + CANARY, doubling, step;
+	uint32_t stride = (uint32_t)bytes + CANARY, doubling, per, step, class;
 
 	if (stride <= SMALL_STRIDE_MAX) {
-		uint32_t class = (stride + SLOT_GRAIN - 1) / SLOT_GRAIN;
-
-		class += class == 0;
-		return (struct fit){class, class * SLOT_GRAIN};
+		class = small_class((stride + (stride == 0) + SLOT_GRAIN - 1) & -SLOT_GRAIN);
+		return (struct fit){class, plat__class_stride(class)};
 	}
 	doubling = 31 - (unsigned)__builtin_clz((stride - 1) / SMALL_STRIDE_MAX);
-	step = SMALL_STRIDE_MAX / 8 << doubling;
+	per = doubling < COARSE_DOUBLING ? 8 : 4;
+	step = (SMALL_STRIDE_MAX / per) << doubling;
 	stride = (stride + step - 1) / step;
-	return (struct fit){SMALL_CLASSES + doubling * 8 + stride - 9, stride * step};
+	class = doubling < COARSE_DOUBLING ? SMALL_CLASSES + doubling * 8
+					   : COARSE_CLASS + (doubling - COARSE_DOUBLING) * 4;
+	return (struct fit){class + stride - per - 1, stride * step};
 }
 
 static uint32_t granules_for(uint32_t stride)
@@ -153,54 +171,53 @@ void plat__slab_forget(struct slab *slab)
 	descriptor_give(slab);
 }
 
-static uint64_t line_slots(const struct slab *slab, uint32_t line)
+uint64_t plat__slab_free_wide(const struct slab *slab)
 {
-	uint32_t rest = slab->nslots - line * WINDOW;
-	uint64_t slots = rest >= WINDOW ? UINT64_MAX : (UINT64_C(1) << rest) - 1;
-
-	return line == 0 ? slots >> slab->is_hard << slab->is_hard : slots;
-}
-
-uint64_t plat__slab_free_slots(const struct slab *slab, uint32_t line)
-{
-	const uint16_t *wide = (const uint16_t *)slab->tags;
+	const uint16_t *tags = (const uint16_t *)slab->tags;
 	uint64_t mask = 0;
 	uint32_t i;
 
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (slab->kind == SLAB_SMALL)
-		return tags_zero(slab->tags + line * WINDOW) & line_slots(slab, line);
 	for (i = 0; i < slab->nslots; i += 8)
-		mask |= (uint64_t)tags_zero_wide(wide + i) << i;
-	return mask & line_slots(slab, 0);
+		mask |= (uint64_t)tags_zero_wide(tags + i) << i;
+	return mask & slab_line_slots(slab, 0);
 }
 
+/* No slot of a line that has not been prepared is live. */
 uint32_t plat__slab_live(const struct slab *slab)
 {
-	uint32_t line, live = slab->nslots - slab->is_hard;
+	uint32_t end = load_relaxed(&slab->prepared);
 
-	for (line = 0; line < slab_lines(slab); line++)
-		live -= count_bits(plat__slab_free_slots(slab, line));
-	return live;
+	if (end == 0)
+		return 0;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (slab->kind == SLAB_SMALL)
+		return tags_count(slab->tags, (size_t)end * WINDOW);
+	return count_bits(~plat__slab_free_wide(slab) & slab_line_slots(slab, 0));
 }
 
 bool plat__slab_is_empty(const struct slab *slab)
 {
-	const uint64_t *word = (const uint64_t *)slab->tags;
-	size_t bytes = slab->kind == SLAB_WIDE ? slab->nslots * 2 : slab->nslots, i;
+	size_t slots = (size_t)load_relaxed(&slab->prepared) * WINDOW, bytes, i;
+	uint64_t sum = 0;
 
+	if (slots > slab->nslots)
+		slots = slab->nslots;
+	bytes = slab->kind == SLAB_WIDE ? slots * 2 : slots;
 	/* Tags behind the last slot's are 0. */
-	for (i = 0; i < (bytes + 7) / 8; i++)
-		if (load_relaxed(&word[i]) != 0)
-			return false;
+	for (i = 0; i < bytes && !sum; i += 32) {
+		const uint64_t *tags = (const uint64_t *)(slab->tags + i);
+
+		sum = load_relaxed(&tags[0]) | load_relaxed(&tags[1]) | load_relaxed(&tags[2]) |
+		      load_relaxed(&tags[3]);
+	}
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return true;
+	return sum == 0;
 }
 
 /* The pages between two offsets: a bit each. */
 static uint64_t page_bits(size_t start, size_t end)
 {
-	size_t first = start / plat__page_bytes, last = (end - 1) / plat__page_bytes;
+	size_t first = start >> plat__page_shift, last = (end - 1) >> plat__page_shift;
 
 	return (last >= 63 ? UINT64_MAX : (UINT64_C(1) << (last + 1)) - 1) &
 	       ~((UINT64_C(1) << first) - 1);
@@ -213,13 +230,12 @@ static uint64_t page_bits(size_t start, size_t end)
 static void zero_fronts(struct slab *slab, uint32_t line)
 {
 	uint32_t i = line * WINDOW, end = i + WINDOW < slab->nslots ? i + WINDOW : slab->nslots;
+	size_t at = (size_t)i * slab->stride, stop = (size_t)end * slab->stride;
+	uint64_t pages = slab->pages;
 
-	for (; i < end; i++) {
-		size_t at = (size_t)i * slab->stride;
-
-		if (slab->pages >> at / plat__page_bytes & 1)
-			memset((char *)slab->base + at, 0, sizeof(uint64_t));
-	}
+	for (; at < stop; at += slab->stride)
+		if (pages >> (at >> plat__page_shift) & 1)
+			*(uint64_t *)(slab->base + at) = 0;
 }
 
 /*
@@ -228,16 +244,28 @@ static void zero_fronts(struct slab *slab, uint32_t line)
  */
 static void touch_fronts(const struct slab *slab, uint32_t line, uint64_t slots, uint64_t fresh)
 {
+	/* Each page has a front on it. */
+	if (slab->stride <= plat__page_bytes) {
+		for (; fresh; fresh &= fresh - 1)
+			*(volatile uint64_t *)(slab->base + ((uintptr_t)lowest_bit(fresh)
+							     << plat__page_shift)) = 0;
+		return;
+	}
 	for (; slots; slots &= slots - 1) {
-		size_t i = line * WINDOW + (unsigned)__builtin_ctzll(slots);
-		size_t at = i * slab->stride;
+		size_t at = (line * WINDOW + lowest_bit(slots)) * slab->stride;
 
-		if (fresh >> at / plat__page_bytes & 1)
+		if (fresh >> (at >> plat__page_shift) & 1)
 			*(volatile uint64_t *)(slab->base + at) = 0;
 	}
 }
 
-void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots)
+/* A bit for each page of the slab. */
+static uint64_t all_pages(const struct slab *slab)
+{
+	return UINT64_MAX >> (64 - (slab->ngranules << (GRANULE_SHIFT - plat__page_shift)));
+}
+
+static void prepare(struct slab *slab, uint32_t line, uint64_t slots)
 {
 	size_t low = line * WINDOW + (unsigned)__builtin_ctzll(slots);
 	size_t high = line * WINDOW + 64 - (unsigned)__builtin_clzll(slots);
@@ -259,14 +287,21 @@ void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots)
 	slab->pages |= pages;
 }
 
+void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots)
+{
+	if (line < slab->prepared && slab->pages == all_pages(slab))
+		return;
+	prepare(slab, line, slots);
+}
+
 /* The pages that a live block touches. */
 static uint64_t live_pages(const struct slab *slab)
 {
 	uint64_t pages = 0;
 	uint32_t line;
 
-	for (line = 0; line < slab_lines(slab); line++) {
-		uint64_t live = ~plat__slab_free_slots(slab, line) & line_slots(slab, line);
+	for (line = 0; line < slab->prepared; line++) {
+		uint64_t live = ~slab_free_slots(slab, line) & slab_line_slots(slab, line);
 
 		for (; live; live &= live - 1) {
 			size_t i = line * WINDOW + (unsigned)__builtin_ctzll(live);

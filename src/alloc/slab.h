@@ -4,6 +4,7 @@
 
 #include "alloc/options.h"
 #include "alloc/state.h"
+#include "alloc/tags.h"
 #include "base/assert.h"
 
 #include <stdbool.h>
@@ -41,6 +42,14 @@ static inline uint32_t slab_lines(const struct slab *slab)
 	return (slab->nslots + WINDOW - 1) / WINDOW;
 }
 
+/* The bin of small blocks of so many bytes, their canary included. */
+static inline struct bin *heap_small_bin(struct heap *heap, size_t bytes)
+{
+	size_t at = heap->small_bins[(bytes + SLOT_GRAIN - 1) / SLOT_GRAIN];
+
+	return (struct bin *)((char *)heap + at * sizeof(uint32_t));
+}
+
 /* A slab of free slots, held, without an owner; in the map. NULL: there is no memory. */
 struct slab *plat__slab_new(uint32_t class);
 /* No slot is live, and nobody can hand one out. */
@@ -51,8 +60,8 @@ struct slab *plat__slab_alone(enum slab_kind kind);
 /* Its granules are gone. */
 void plat__slab_forget(struct slab *slab);
 
-/* Which slots of a line are free: a bit each. */
-uint64_t plat__slab_free_slots(const struct slab *slab, uint32_t line);
+/* Which slots of a slab of wide ones are free: a bit each. */
+uint64_t plat__slab_free_wide(const struct slab *slab);
 uint32_t plat__slab_live(const struct slab *slab);
 bool plat__slab_is_empty(const struct slab *slab);
 
@@ -67,6 +76,24 @@ size_t plat__slab_purge(struct slab *slab, unsigned least);
 
 /* Bytes of its pages that may be resident beyond what its live blocks need. */
 size_t plat__slab_idle(const struct slab *slab, uint32_t live);
+
+/* The slots that a line has: a bit each. */
+static inline uint64_t slab_line_slots(const struct slab *slab, uint32_t line)
+{
+	uint32_t rest = slab->nslots - line * WINDOW;
+	uint64_t slots = rest >= WINDOW ? UINT64_MAX : (UINT64_C(1) << rest) - 1;
+
+	return line == 0 ? slots >> slab->is_hard << slab->is_hard : slots;
+}
+
+/* Which slots of a line are free: a bit each. */
+static inline uint64_t slab_free_slots(const struct slab *slab, uint32_t line)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (slab->kind != SLAB_SMALL)
+		return plat__slab_free_wide(slab);
+	return tags_zero(slab->tags + line * WINDOW) & slab_line_slots(slab, line);
+}
 
 static inline uint32_t slab_tag(const struct slab *slab, uint32_t i)
 {

@@ -44,12 +44,15 @@
 #define CANARY_BYTES 2
 /* In hard mode, what lies between one slot's block and the next's. */
 #define ZONE_BYTES 6
-/* Small slots have every multiple of 16 as their stride, and tags of one byte. */
+/*
+ * Small slots have tags of one byte. Their strides are every multiple of 16 up to 256, of 32 up to
+ * 512, of 64 up to 1024: with more of them a small program would have pages of each.
+ */
 #define SMALL_STRIDE_MAX 1024
-#define SMALL_CLASSES (SMALL_STRIDE_MAX / SLOT_GRAIN + 1)
-/* Wide slots have eight strides for each doubling, and tags of two bytes. */
+#define SMALL_CLASSES 33
+/* Wide slots have tags of two bytes, and eight strides for each doubling; from 8 KiB on, four. */
 #define WIDE_STRIDE_MAX 32768
-#define WIDE_CLASSES 40
+#define WIDE_CLASSES 32
 #define NCLASSES (SMALL_CLASSES + WIDE_CLASSES)
 
 /* Of slots that are not live: free, and free but not to be handed out the next time. */
@@ -83,23 +86,26 @@ enum slab_state {
 struct heap;
 
 struct slab {
-	/* Read by everybody, written when the slab changes hands. */
+	/* Read by everybody, written when the slab changes hands; but for `left`. */
 	uintptr_t base;
 	uint64_t reach;	     /* bytes of all slots; 0 keeps it from the short way of free */
 	uint64_t reciprocal; /* 2^32 / stride for small slabs, 2^40 / stride for wide ones, up */
 	struct heap *owner;
 	uint32_t stride;
+	/*
+	 * Frees until somebody looks at the slab again. Written by whoever frees, without care: a
+	 * count may be lost. It stands here since who frees has read the rest of this line.
+	 */
+	uint32_t left;
 	uint32_t nslots;
+	uint32_t ngranules;
 	uint8_t kind;
 	uint8_t class;
 	uint8_t is_short; /* wide slots may be freed the short way */
 	uint8_t is_hard;  /* slots are laid out for hard mode; so many are never handed out */
-	uint32_t ngranules;
+	uint32_t state;
 	uint64_t size; /* a block alone: its requested size + 1; 0 is free */
 	uint64_t generation;
-
-	/* Written by whoever frees, without care: a count may be lost. */
-	uint32_t left; /* frees until somebody looks at the slab again */
 
 	/* Written by whoever holds the slab. */
 	union {
@@ -125,14 +131,16 @@ struct slab {
 		uint64_t pages;	 /* that may be resident, a bit each */
 		uint64_t region; /* a guarded block: where its mapping begins */
 	};
-	uint64_t dropped; /* pages that were given back */
-	uint64_t mapped;  /* a block alone: bytes of its mapping */
+	union {
+		uint64_t dropped; /* pages that were given back */
+		uint64_t guard;	  /* a mapping: bytes before those that cannot be touched */
+	};
+	uint64_t mapped; /* a block alone: bytes of its mapping */
 
 	/* Written by everybody. */
 	uint64_t pool_next;
-	uint32_t state;
 	uint8_t is_sampled; /* a block alone: it is among the samples */
-	uint8_t is_guarded; /* a block alone: the page behind its last one cannot be touched */
+	uint8_t is_guarded; /* a block alone: what lies behind it cannot be touched */
 
 	uint8_t tags[]; /* a byte a slot, two in wide slabs */
 };
@@ -152,20 +160,25 @@ struct bin {
 	uint8_t credit;	   /* how often an empty slab is kept, since it was soon needed again */
 	uint8_t keeps;	   /* what is left of that */
 	uint8_t turn;	   /* hard mode: the bit from which the next slot is looked for */
-	uint64_t spare2;
-} __attribute__((aligned(SLOT_GRAIN))); /* malloc makes their distance of a stride */
+	uint32_t stride;   /* of its slots */
+	uint32_t spare2;
+};
 
 struct heap {
 	struct bin bins[NCLASSES];
+	uint32_t is_busy; /* in malloc: a signal handler leaves slabs and windows as they are */
+	uint32_t is_alive;
+	/* By the size of a small block and its canary, in units of 16 bytes: from here to its bin,
+	 * in units of 4. */
+	uint16_t small_bins[SMALL_STRIDE_MAX / SLOT_GRAIN + 1];
 	struct heap *next_heap; /* of all there ever were */
 	struct heap *nested;	/* for signal handlers that interrupt the long way */
 	struct heap *front; /* without slots: what the short way finds where it is not to serve */
 	uint64_t next_free; /* of those without a thread */
-	uint32_t is_alive;
-	uint32_t is_busy; /* in malloc: a signal handler leaves slabs and windows as they are */
+	uint32_t allowed;   /* slabs that may be made before other classes' empty ones are used */
 
 	/* What to look at more closely: see sample.h. */
-	int64_t until_guard;   /* bytes to the next guarded block */
+	int64_t until_guard;   /* slots to the next guarded block */
 	uint64_t until_sample; /* bytes to the next sample */
 	uint64_t mean;	       /* that until_sample was drawn with */
 	uint64_t random;

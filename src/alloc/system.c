@@ -29,6 +29,7 @@
 #endif
 
 size_t plat__page_bytes = 4096;
+unsigned plat__page_shift = 12;
 
 static size_t nreturned;
 
@@ -36,8 +37,10 @@ void plat__system_init(void)
 {
 	size_t bytes = getauxval(AT_PAGESZ);
 
-	if (bytes >= 4096 && bytes <= 65536 && (bytes & (bytes - 1)) == 0)
-		plat__page_bytes = bytes;
+	if (bytes < 4096 || bytes > 65536 || (bytes & (bytes - 1)) != 0)
+		return;
+	plat__page_bytes = bytes;
+	plat__page_shift = (unsigned)__builtin_ctzll(bytes);
 }
 
 /* What syscall() left in errno is the answer; the caller's errno stays. */

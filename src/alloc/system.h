@@ -11,6 +11,7 @@
 
 /* Bytes of a page of the kernel; known after plat__system_init. */
 extern size_t plat__page_bytes;
+extern unsigned plat__page_shift; /* the same as a power of two */
 
 void plat__system_init(void);
 

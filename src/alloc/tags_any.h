@@ -25,7 +25,18 @@ static inline uint64_t tags_zero(const uint8_t *tags)
 	return mask;
 }
 
-/* The same of 8 tags of two bytes. */
+/* How many of so many bytes are not 0; what lies behind them up to the next multiple of 64 is 0. */
+static inline unsigned tags_count(const uint8_t *tags, size_t bytes)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < bytes; i += 64)
+		n += 64 - (unsigned)__builtin_popcountll(tags_zero(tags + i));
+	return n;
+}
+
+/* tags_zero of 8 tags of two bytes. */
 static inline unsigned tags_zero_wide(const uint16_t *tags)
 {
 	unsigned mask = 0, i;

@@ -75,6 +75,7 @@ static void make_real(uintptr_t start, size_t bytes, int prot)
 }
 
 size_t plat__page_bytes = 4096;
+unsigned plat__page_shift = 12;
 
 void plat__system_init(void)
 {
