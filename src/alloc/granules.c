@@ -341,6 +341,54 @@ int plat__granules_take(size_t n, uintptr_t *ret, uint64_t *pages)
 	return plat__granules_return() ? grow(n, ret) : -ENOMEM;
 }
 
+/* Granules that are looked at before the best of them is taken. */
+#define LIKE_TRIES 32
+
+struct choice {
+	uintptr_t base;
+	unsigned cost;
+	unsigned tries;
+};
+
+/* Pages that would be left over cost as much as those that are to come; the lowest one wins. */
+static void choose(struct choice *choice, const struct chunk *chunk, unsigned wanted)
+{
+	uint64_t free = load_relaxed(&chunk->dirty) & ~load_relaxed(&chunk->used);
+
+	for (; free && choice->cost > 0 && choice->tries > 0; free &= free - 1) {
+		unsigned i = (unsigned)lowest_bit(free), n = count_bits(chunk->pages[i]);
+		unsigned cost = n > wanted ? n - wanted : wanted - n;
+
+		choice->tries--;
+		if (cost >= choice->cost)
+			continue;
+		choice->cost = cost;
+		choice->base = chunk->base + i * GRANULE;
+	}
+}
+
+int plat__granules_take_like(unsigned wanted, uintptr_t *ret, uint64_t *pages)
+{
+	struct choice choice = {.cost = granule_pages() + 1, .tries = LIKE_TRIES};
+	size_t i, end = load_acquire(&nchunks);
+
+	if (load_relaxed(&dirty_pages) == 0)
+		return -ENOMEM;
+	for (i = load_relaxed(&first_free); i < end && choice.cost > 0 && choice.tries > 0; i++) {
+		const struct chunk *chunk = load_acquire(&chunks[i]);
+
+		if (chunk)
+			choose(&choice, chunk, wanted);
+	}
+	if (!choice.base || !take_at(choice.base, 1))
+		return -ENOMEM;
+	*pages = 0;
+	take_account(plat__map_chunk(choice.base),
+		     (unsigned)(choice.base / GRANULE % CHUNK_GRANULES), 1, pages);
+	*ret = choice.base;
+	return 0;
+}
+
 int plat__granules_take_free(size_t n, uintptr_t *ret, uint64_t *pages)
 {
 	*pages = 0;

@@ -17,6 +17,12 @@
 /* *pages gets a bit for each page of the first 64 pages that may be resident, so not be zero. */
 int plat__granules_take(size_t n, uintptr_t *ret, uint64_t *pages);
 
+/*
+ * A free one with about so many resident pages. If classes that use little of their slabs took what
+ * others have left full, and the other way round, all would be full in the end.
+ */
+int plat__granules_take_like(unsigned wanted, uintptr_t *ret, uint64_t *pages);
+
 /* Of those that are free now: nothing grows. */
 int plat__granules_take_free(size_t n, uintptr_t *ret, uint64_t *pages);
 

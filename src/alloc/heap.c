@@ -25,6 +25,8 @@
 #define GRACE_MIN 2
 #define GRACE_BYTES 65536
 #define CREDIT_MAX 127
+#define OFTEN 7
+#define LITTLE_BYTES 8192
 #define PATIENCE 1000
 #define RESTING 4
 /* Free granules serve any class, idle pages of a slab only their own: so much fewer are left. */
@@ -77,13 +79,18 @@ static void set_interval(struct slab *slab, uint32_t frees)
 	slab->left = frees;
 }
 
-/* Takes what was counted since the last look into `used`. */
-static void account(struct slab *slab)
+/* `used`, less what was counted since the last look. */
+static uint32_t used_now(const struct slab *slab)
 {
 	/* More than it was: somebody else has looked, and counts from there. */
 	uint32_t frees = slab->left < slab->interval ? slab->interval - slab->left : 0;
 
-	slab->used = slab->used > frees ? slab->used - frees : 0;
+	return slab->used > frees ? slab->used - frees : 0;
+}
+
+static void account(struct slab *slab)
+{
+	slab->used = used_now(slab);
 	set_interval(slab, slab->left);
 }
 
@@ -282,7 +289,7 @@ static void adopt_all(void)
 /* How many slots the next window may have. */
 static uint32_t next_width(const struct bin *bin, const struct slab *slab)
 {
-	uint32_t most = max_u32(WINDOW_BYTES / slab->stride, slab->used / 4);
+	uint32_t most = max_u32(WINDOW_BYTES / slab->stride, used_now(slab) / 4);
 
 	return max_u32(WIDTH_MIN, min_u32(bin->width * 2u, min_u32(WINDOW, most)));
 }
@@ -324,6 +331,7 @@ static void open_window(struct bin *bin, struct slab *slab, uint32_t line, uint6
 	bin->nopened = (uint8_t)(bin->nopened + (bin->nopened < UINT8_MAX));
 	plat__slab_prepare(slab, line, slots);
 	slab->line = line;
+	slab->high = max_u32(slab->high, line * WINDOW + 64 - (unsigned)__builtin_clzll(slots));
 	slab->used += n;
 	bin->base = slab->base + (uintptr_t)line * WINDOW * slab->stride;
 	bin->tags = slab->tags + (size_t)line * WINDOW;
@@ -446,6 +454,7 @@ static void give_current(struct bin *bin)
 
 	close_window(bin);
 	bin->width = WIDTH_MIN;
+	bin->wanted = (uint32_t)((size_t)slab->high * slab->stride >> plat__page_shift) + 1;
 	give_slab(slab);
 }
 
@@ -497,7 +506,7 @@ static struct slab *find_slab(struct heap *heap, struct bin *bin, uint32_t class
 		else
 			give_empty_slabs(heap);
 	}
-	return plat__slab_new(class);
+	return plat__slab_new(class, bin->wanted);
 }
 
 bool plat__heap_refill(struct heap *heap, uint32_t class)
@@ -521,6 +530,15 @@ bool plat__heap_refill(struct heap *heap, uint32_t class)
 }
 
 /*
+ * Of a class that has often needed its slab again, and never more than a page or two of it: others
+ * would leave their pages in it, and in the end all slabs had as many as the fullest.
+ */
+static bool is_worth_keeping(const struct bin *bin, const struct slab *slab)
+{
+	return bin->credit >= OFTEN && (size_t)slab->high * slab->stride <= LITTLE_BYTES;
+}
+
+/*
  * A slab in use is looked at more and more seldom for as long as its class allocates. Once it only
  * frees, the next look comes when all is free.
  */
@@ -537,12 +555,12 @@ static void look_at_current(struct bin *bin, struct slab *slab)
 	else
 		bin->grace = GRACE_MIN;
 	if (live == 0 && !slab->is_hard && plat__slab_is_empty(slab)) {
-		if (bin->keeps == 0) {
+		if (bin->keeps == 0 && !is_worth_keeping(bin, slab)) {
 			give_current(bin);
 			bin->has_given = 1;
 			return;
 		}
-		bin->keeps--;
+		bin->keeps -= bin->keeps > 0;
 	} else if (live == 0) {
 		live = plat__slab_live(slab);
 		slab->used = live + waiting;

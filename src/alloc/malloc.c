@@ -39,14 +39,15 @@
 static void *malloc_long(size_t bytes) __attribute__((noinline));
 static void free_long(void *p) __attribute__((noinline));
 
-static inline void *take_small(struct bin *bin, size_t bytes)
+/* The mask is not 0. It was loaded once: where words have 32 bits, a signal may come in between. */
+static inline void *take_small(struct bin *bin, uint64_t mask, size_t bytes)
 {
-	uint64_t mask = bin->mask, i = lowest_bit(mask);
+	uint64_t i = lowest_bit(mask);
 	uint32_t stride = bin->stride;
 	uint8_t *tag = bin->tags + i;
 	char *p = (char *)bin->base + i * stride;
 
-	bin->mask = mask & (mask - 1);
+	store_relaxed(&bin->mask, mask & (mask - 1));
 	if (CHECKS && unlikely((*(uint64_t *)p | *tag) != 0))
 		return NULL;
 	/* The tag first: who is cancelled here leaves a block, and no canary in a free slot. */
@@ -60,14 +61,14 @@ EXPORT void *malloc(size_t bytes) __attribute__((alias("plat__malloc")));
 EXPORT void free(void *p) __attribute__((alias("plat__free")));
 
 /* Wide slots, the same way; their tags have two bytes. */
-static void *take_wide(struct bin *bin, size_t stride, size_t bytes)
+static void *take_wide(struct bin *bin, uint64_t mask, size_t bytes)
 {
-	uint64_t mask = bin->mask;
-	size_t i = (size_t)__builtin_ctzll(mask);
+	uint64_t i = lowest_bit(mask);
+	uint32_t stride = bin->stride;
 	char *p = (char *)bin->base + i * stride;
 	uint16_t *tag = (uint16_t *)bin->tags + i;
 
-	bin->mask = mask & (mask - 1);
+	store_relaxed(&bin->mask, mask & (mask - 1));
 	if (CHECKS && unlikely((*(uint64_t *)p | *tag) != 0))
 		return NULL;
 	/* The tag first: who is cancelled here leaves a block, and no canary in a free slot. */
@@ -83,10 +84,12 @@ static __attribute__((noinline)) void *malloc_wide(size_t bytes)
 	struct heap *heap = plat__my_heap;
 	struct bin *bin = &heap->bins[fit.class];
 	uint32_t before = begin_taking(heap);
+	uint64_t mask;
 	void *p = NULL;
 
-	if (likely(bin->mask && bytes < plat__options.mmap_threshold))
-		p = take_wide(bin, fit.stride, bytes);
+	mask = load_relaxed(&bin->mask);
+	if (likely(mask && bytes < plat__options.mmap_threshold))
+		p = take_wide(bin, mask, bytes);
 	end_taking(heap, before);
 	return likely(p) ? p : malloc_long(bytes);
 }
@@ -96,6 +99,7 @@ void *plat__malloc(size_t bytes)
 	struct heap *heap;
 	struct bin *bin;
 	uint32_t before;
+	uint64_t mask;
 	void *p = NULL;
 
 	if (unlikely(bytes > SMALL_MAX))
@@ -103,8 +107,9 @@ void *plat__malloc(size_t bytes)
 	heap = plat__my_heap;
 	bin = heap_small_bin(heap, bytes + CANARY);
 	before = begin_taking(heap);
-	if (likely(bin->mask))
-		p = take_small(bin, bytes);
+	mask = load_relaxed(&bin->mask);
+	if (likely(mask))
+		p = take_small(bin, mask, bytes);
 	end_taking(heap, before);
 	return likely(p) ? p : malloc_long(bytes);
 }
@@ -136,11 +141,18 @@ static void *take_slot(struct heap *heap, struct fit fit, size_t bytes)
 {
 	struct bin *bin = &heap->bins[fit.class];
 
-	while (bin->mask || refill(heap, fit)) {
-		uint64_t mask = bin->mask;
-		unsigned i = (unsigned)__builtin_ctzll(mask);
-		char *p = (char *)bin->base + (size_t)i * fit.stride;
+	for (;;) {
+		uint64_t mask = load_relaxed(&bin->mask);
+		unsigned i;
+		char *p;
 
+		if (!mask) {
+			if (refill(heap, fit))
+				continue;
+			return NULL;
+		}
+		i = (unsigned)lowest_bit(mask);
+		p = (char *)bin->base + (size_t)i * fit.stride;
 		store_relaxed(&bin->mask, mask & (mask - 1));
 		if (window_tag(bin, fit.class, i) != 0)
 			continue; /* a signal handler took it */
@@ -156,7 +168,6 @@ static void *take_slot(struct heap *heap, struct fit fit, size_t bytes)
 			plat__perturb_block(bin, p, bytes);
 		return p;
 	}
-	return NULL;
 }
 
 /*

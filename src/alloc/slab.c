@@ -62,7 +62,7 @@ struct fit plat__fit(size_t bytes)
 
 static uint32_t granules_for(uint32_t stride)
 {
-	return stride <= 4096 ? 1 : stride <= 8192 ? 2 : 4;
+	return stride <= 8192 ? 1 : stride <= 16384 ? 2 : 4;
 }
 
 static size_t descriptor_bytes(uint32_t kind, uint32_t nslots, bool is_hard)
@@ -90,7 +90,13 @@ static void descriptor_give(struct slab *slab)
 	stack_push(&unused[LINES(bytes)], slab, offsetof(struct slab, pool_next));
 }
 
-struct slab *plat__slab_new(uint32_t class)
+/* A bit for each page of the slab. */
+static uint64_t all_pages(const struct slab *slab)
+{
+	return UINT64_MAX >> (64 - (slab->ngranules << (GRANULE_SHIFT - plat__page_shift)));
+}
+
+struct slab *plat__slab_new(uint32_t class, unsigned wanted)
 {
 	uint32_t stride = plat__class_stride(class), ngranules = granules_for(stride);
 	uint32_t nslots = (uint32_t)(ngranules * GRANULE / stride);
@@ -105,7 +111,8 @@ struct slab *plat__slab_new(uint32_t class)
 	slab->kind = (uint8_t)kind;
 	slab->nslots = nslots;
 	slab->is_hard = (uint8_t)(is_hard << (stride == SLOT_GRAIN));
-	if (plat__granules_take(ngranules, &base, &pages) < 0) {
+	if ((ngranules > 1 || !wanted || plat__granules_take_like(wanted, &base, &pages) < 0) &&
+	    plat__granules_take(ngranules, &base, &pages) < 0) {
 		descriptor_give(slab);
 		return NULL;
 	}
@@ -120,6 +127,7 @@ struct slab *plat__slab_new(uint32_t class)
 	slab->prepared = 0;
 	slab->used = 0;
 	slab->idle = 0;
+	slab->high = 0;
 	slab->left = slab->interval = nslots;
 	slab->line = 0;
 	store_relaxed(&slab->owner, NULL);
@@ -257,12 +265,6 @@ static void touch_fronts(const struct slab *slab, uint32_t line, uint64_t slots,
 		if (fresh >> (at >> plat__page_shift) & 1)
 			*(volatile uint64_t *)(slab->base + at) = 0;
 	}
-}
-
-/* A bit for each page of the slab. */
-static uint64_t all_pages(const struct slab *slab)
-{
-	return UINT64_MAX >> (64 - (slab->ngranules << (GRANULE_SHIFT - plat__page_shift)));
 }
 
 static void prepare(struct slab *slab, uint32_t line, uint64_t slots)

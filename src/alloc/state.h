@@ -119,6 +119,7 @@ struct slab {
 	uint32_t line;	   /* of 64 slots: the window's */
 	uint32_t prepared; /* lines below it have been used */
 	uint32_t idle;	   /* bytes, free but perhaps resident, at the last look */
+	uint32_t high;	   /* slots from here on have been in no window */
 	union {
 		struct slab *next;
 		uint64_t freed_size; /* a guarded block that is free: what its size was */
@@ -161,7 +162,7 @@ struct bin {
 	uint8_t keeps;	   /* what is left of that */
 	uint8_t turn;	   /* hard mode: the bit from which the next slot is looked for */
 	uint32_t stride;   /* of its slots */
-	uint32_t spare2;
+	uint32_t wanted;   /* pages that its last slab needed; 0: nobody knows */
 };
 
 struct heap {
