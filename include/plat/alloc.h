@@ -6,7 +6,8 @@
  * or look for it with dlsym(RTLD_DEFAULT, "plat_malloc_stats").
  *
  * Sizes are in bytes. Every function may be called from any thread at any time; none takes a lock,
- * allocates, or changes errno. Those that may also be called from a signal handler say so.
+ * allocates, or changes errno, unless it says so. Those that may also be called from a signal
+ * handler say so.
  *
  * Link with -lplat-malloc, or run the program under `plat run`.
  */
@@ -61,7 +62,7 @@ int plat_malloc_purge(void);
  * libplat-malloc(3) lists them.
  *
  * plat_malloc_set: 0; -ENOENT: there is no option of this name; -EINVAL: it cannot have this value;
- * -EPERM: it can only be set in the environment.
+ * -EPERM: it can only be set in the environment. PLAT_SAMPLE may load libgcc_s.so.1, by dlopen.
  *
  * plat_malloc_get writes at most `size` bytes to ret, a NUL included, and returns how long the
  * value is without it, or -ENOENT. What does not fit is cut off; ret may be NULL if size is 0.
@@ -102,6 +103,29 @@ int plat_malloc_visit(unsigned which, int (*visit)(const struct plat_block *bloc
  * use for as long as nobody frees the block.
  */
 int plat_block_of(const void *p, struct plat_block *ret);
+
+/*
+ * What the sampling profile (PLAT_SAMPLE) knows of a place in the program. Numbers of blocks and
+ * bytes are estimates of what was made there while there were samples: with n samples they are
+ * wrong by about one part in the square root of n. Live is what of that was not freed.
+ */
+struct plat_site {
+	size_t nsamples; /* that were taken there */
+	size_t made_blocks;
+	size_t made_bytes;
+	size_t live_blocks;
+	size_t live_bytes;
+	/* Return addresses, the innermost first; none: there was no room to tell sites apart. */
+	const void *const *frames;
+	size_t nframes;
+};
+
+/*
+ * Calls visit for each site that has samples until it returns something else than 0; returns that,
+ * or 0. visit gets a site that is its own until it returns; it may allocate and free. The same
+ * frames may come twice.
+ */
+int plat_visit_sites(int (*visit)(const struct plat_site *site, void *data), void *data);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,6 @@
 #include "../include/plat/alloc.h" /* so that -Isrc is all that a build needs */
 
+#include "alloc/atomic.h"
 #include "alloc/blocks.h"
 #include "alloc/fault.h"
 #include "alloc/figures.h"
@@ -8,6 +9,8 @@
 #include "alloc/map.h"
 #include "alloc/meta.h"
 #include "alloc/options.h"
+#include "alloc/sample.h"
+#include "alloc/sites.h"
 
 #include <errno.h>
 #include <string.h>
@@ -43,7 +46,13 @@ EXPORT int plat_malloc_purge(void)
 
 EXPORT int plat_malloc_set(const char *name, const char *value)
 {
-	return plat__options_set(name, value);
+	int r = plat__options_set(name, value), saved = errno;
+
+	if (r == 0 && strcmp(name, "PLAT_SAMPLE") == 0 && load_relaxed(&plat__samples.mean) != 0) {
+		plat__sites_begin();
+		errno = saved;
+	}
+	return r;
 }
 
 EXPORT int plat_malloc_get(const char *name, char *ret, size_t size)
@@ -110,4 +119,52 @@ EXPORT int plat_block_of(const void *p, struct plat_block *ret)
 		return -ENOENT;
 	*ret = told(&block);
 	return 0;
+}
+
+/* --- sites --- */
+
+/* Numbers of blocks are in these, see struct site. */
+#define ONE_BLOCK 65536u
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* What was freed is read first: it is never more than what was made by then. */
+static void tell_site(const struct site *site, const void **frames, struct plat_site *ret)
+{
+	uint64_t freed = load_acquire(&site->freed), freed_bytes = load_acquire(&site->freed_bytes);
+	uint64_t made = load_acquire(&site->made), made_bytes = load_acquire(&site->made_bytes);
+	size_t i;
+
+	*ret = (struct plat_site){
+		.nsamples = (size_t)load_acquire(&site->nsamples),
+		.made_blocks = (size_t)(made / ONE_BLOCK),
+		.made_bytes = (size_t)made_bytes,
+		.live_blocks = (size_t)(less(made, freed) / ONE_BLOCK),
+		.live_bytes = (size_t)less(made_bytes, freed_bytes),
+		.frames = frames,
+		.nframes = site->nframes,
+	};
+	for (i = 0; i < site->nframes; i++)
+		frames[i] = (const void *)(uintptr_t)site->frames[i];
+}
+
+EXPORT int plat_visit_sites(int (*visit)(const struct plat_site *site, void *data), void *data)
+{
+	uint32_t i, n = load_acquire(&plat__samples.nsites);
+	int r = 0;
+
+	for (i = 0; i < n && r == 0; i++) {
+		const void *frames[SITE_FRAMES];
+		const struct site *site = plat__site(i);
+		struct plat_site told;
+
+		if (!site || load_acquire(&site->nsamples) == 0)
+			continue;
+		tell_site(site, frames, &told);
+		r = visit(&told, data);
+	}
+	return r;
 }

@@ -280,7 +280,7 @@ static void *take_any(struct heap *heap, struct fit fit, size_t bytes)
 			if (!plat__heap_refill(heap, fit.class))
 				return NULL;
 			bin->turn = (uint8_t)(heap_random(heap) % WINDOW);
-			plat__watch_refill(heap, fit);
+			plat__watch_refill(heap, bin, fit.class);
 			continue;
 		}
 		p = take(bin, take_bit(bin), bytes);

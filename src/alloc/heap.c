@@ -252,8 +252,9 @@ static int adopt(struct slab *slab, void *data)
 
 static void init_bin(struct bin *bin, uint32_t class)
 {
-	*bin = (struct bin){
-		.grace = GRACE_MIN, .width = WIDTH_MIN, .stride = plat__class_stride(class)};
+	*bin = (struct bin){.grace = GRACE_MIN,
+			    .width = WIDTH_MIN,
+			    .stride = (uint16_t)plat__class_stride(class)};
 }
 
 static void begin_anew(struct heap *heap)
@@ -341,11 +342,19 @@ static void open_window(struct bin *bin, struct slab *slab, uint32_t line, uint6
 	store_relaxed(&bin->mask, slots);
 }
 
-/* Before a slab leaves its owner's use no window may be open in it. */
-static void close_window(struct bin *bin)
+/* All its slots have been handed out. */
+static void end_window(struct bin *bin)
 {
 	store_relaxed(&bin->mask, 0);
 	bin->current = NULL;
+}
+
+/* Before a slab leaves its owner's use no window may be open in it. */
+static void close_window(struct bin *bin)
+{
+	/* Slots that are not handed out come to no sample, nor does the one behind them. */
+	bin->due = 0;
+	end_window(bin);
 }
 
 /*
@@ -454,7 +463,7 @@ static void give_current(struct bin *bin)
 
 	close_window(bin);
 	bin->width = WIDTH_MIN;
-	bin->wanted = (uint32_t)((size_t)slab->high * slab->stride >> plat__page_shift) + 1;
+	bin->wanted = (uint16_t)(((size_t)slab->high * slab->stride >> plat__page_shift) + 1);
 	give_slab(slab);
 }
 
@@ -519,7 +528,7 @@ bool plat__heap_refill(struct heap *heap, uint32_t class)
 		if (slab) {
 			if (next_window(bin, slab))
 				return true;
-			close_window(bin);
+			end_window(bin);
 			retire(slab);
 		}
 		slab = find_slab(heap, bin, class);
@@ -560,7 +569,8 @@ static void look_at_current(struct bin *bin, struct slab *slab)
 			bin->has_given = 1;
 			return;
 		}
-		bin->keeps -= bin->keeps > 0;
+		if (bin->keeps > 0)
+			bin->keeps--;
 	} else if (live == 0) {
 		live = plat__slab_live(slab);
 		slab->used = live + waiting;

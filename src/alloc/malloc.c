@@ -129,11 +129,11 @@ static void set_window_tag(struct bin *bin, uint32_t class, unsigned i, uint32_t
 		store_release(bin->tags + i, (uint8_t)tag);
 }
 
-static bool refill(struct heap *heap, struct fit fit)
+static bool refill(struct heap *heap, const struct bin *bin, struct fit fit)
 {
 	if (!plat__heap_refill(heap, fit.class))
 		return false;
-	plat__watch_refill(heap, fit);
+	plat__watch_refill(heap, bin, fit.class);
 	return true;
 }
 
@@ -147,7 +147,7 @@ static void *take_slot(struct heap *heap, struct fit fit, size_t bytes)
 		char *p;
 
 		if (!mask) {
-			if (refill(heap, fit))
+			if (refill(heap, bin, fit))
 				continue;
 			return NULL;
 		}
@@ -200,7 +200,8 @@ static inline void *stay(void *p)
 	return p;
 }
 
-static void *malloc_alone(struct heap *heap, size_t bytes, size_t alignment, bool *is_zero)
+static void *malloc_alone(struct heap *heap, size_t bytes, size_t alignment, bool *is_zero,
+			  const void *frame)
 {
 	void *p = NULL;
 
@@ -212,7 +213,7 @@ static void *malloc_alone(struct heap *heap, size_t bytes, size_t alignment, boo
 		*is_zero = false;
 	}
 	if (p && heap && unlikely(load_relaxed(&plat__samples.mean) != 0))
-		plat__watch_alone(heap, p, bytes, FRAME());
+		plat__watch_alone(heap, p, bytes, frame);
 	return p ? p : no_memory();
 }
 
@@ -269,7 +270,7 @@ static __attribute__((noinline)) void *malloc_hard(size_t bytes, size_t alignmen
 	if (alignment < SLOT_GRAIN)
 		alignment = SLOT_GRAIN;
 	if (!heap || !fit_aligned(alignment, bytes, zone, &fit))
-		return malloc_alone(heap, bytes, alignment, is_zero);
+		return malloc_alone(heap, bytes, alignment, is_zero, frame);
 	if (!plat__options.is_hard)
 		return malloc_fit(heap, fit, bytes, alignment, frame);
 	p = plat__hard_malloc(heap, fit, bytes);
@@ -296,7 +297,7 @@ static void *malloc_long(size_t bytes)
 	if (bytes <= WIDE_MAX && heap &&
 	    (bytes <= SMALL_MAX || bytes < load_relaxed(&plat__options.mmap_threshold)))
 		return stay(malloc_fit(heap, plat__fit(bytes), bytes, SLOT_GRAIN, FRAME()));
-	return stay(malloc_alone(heap, bytes, SLOT_GRAIN, &is_zero));
+	return stay(malloc_alone(heap, bytes, SLOT_GRAIN, &is_zero, FRAME()));
 }
 
 void *plat__calloc(size_t bytes)
@@ -310,7 +311,7 @@ void *plat__calloc(size_t bytes)
 	else if (unlikely(plat__options.is_long))
 		p = malloc_hard(bytes, SLOT_GRAIN, FRAME(), &is_zero);
 	else
-		p = malloc_alone(usable_heap(), bytes, SLOT_GRAIN, &is_zero);
+		p = malloc_alone(usable_heap(), bytes, SLOT_GRAIN, &is_zero, FRAME());
 	if (p && !is_zero)
 		memset(p, 0, bytes);
 	return p;
@@ -356,7 +357,7 @@ void *plat__aligned(size_t alignment, size_t bytes)
 	if (unlikely(plat__options.is_long))
 		return stay(malloc_hard(bytes, alignment, FRAME(), &is_zero));
 	if (!heap || !fit_aligned(alignment, bytes, 0, &fit))
-		return stay(malloc_alone(heap, bytes, alignment, &is_zero));
+		return stay(malloc_alone(heap, bytes, alignment, &is_zero, FRAME()));
 	return stay(malloc_fit(heap, fit, bytes, alignment, FRAME()));
 }
 
@@ -635,6 +636,14 @@ static inline bool resize_quick(void *p, size_t bytes)
 	return true;
 }
 
+static void watch_resized(void *p, size_t bytes, const void *frame)
+{
+	struct heap *heap = usable_heap();
+
+	if (heap)
+		plat__watch_alone(heap, p, bytes, frame);
+}
+
 void *plat__realloc(void *p, size_t bytes)
 {
 	struct found found;
@@ -654,11 +663,12 @@ void *plat__realloc(void *p, size_t bytes)
 		if (resize_slot(&found, bytes))
 			return p;
 	} else if (bytes > WIDE_MAX) {
-		bool is_sampled = found.slab->is_sampled;
-
+		/* For the profile it is another block, however it grows. */
+		if (found.slab->is_sampled)
+			plat__sample_end(p);
 		resized = plat__large_realloc(found.slab, bytes);
-		if (resized && is_sampled)
-			plat__sample_move(p, resized);
+		if (resized && unlikely(load_relaxed(&plat__samples.mean) != 0))
+			watch_resized(resized, bytes, FRAME());
 		if (resized)
 			return resized;
 	}

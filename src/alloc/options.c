@@ -48,6 +48,13 @@ static void make_keys(void)
 	plat__key = (uint16_t)(scatter(seed + 2) | 0x8080);
 }
 
+uint64_t plat__options_random(uint64_t n)
+{
+	uint64_t seed = plat__options.seed ? plat__options.seed : plat__options.random;
+
+	return scatter(seed + n * UINT64_C(0x9e3779b97f4a7c15));
+}
+
 /* --- values --- */
 
 /* Digits, and K, M or G behind them. */
@@ -149,13 +156,26 @@ static bool set_sample(const char *value)
 
 	if (strcmp(value, "off") != 0 && !read_number(value, &number))
 		return false;
+	if (number != 0 && (!CHECKS || number < SAMPLE_MEAN_MIN || number > SAMPLE_MEAN_MAX))
+		return false;
 	store_relaxed(&plat__samples.mean, number);
+	plat__options.may_sample = true;
 	return true;
 }
 
 static void get_sample(struct line *ret)
 {
 	plat__line_number(ret, load_relaxed(&plat__samples.mean), 0);
+}
+
+static bool set_seed(const char *value)
+{
+	size_t seed;
+
+	if (!read_number(value, &seed))
+		return false;
+	plat__options.seed = scatter(seed) | 1;
+	return true;
 }
 
 /* A word between plat's programs: the command's own, or taken where it is needed. */
@@ -219,6 +239,7 @@ static const struct setting settings[] = {
 	{"PLAT_PERTURB", false, set_perturb, get_perturb, NULL},
 	{"PLAT_REPORT", true, set_report, get_none, NULL},
 	{"PLAT_SAMPLE", false, set_sample, get_sample, NULL},
+	{"PLAT_SEED", true, set_seed, get_none, NULL},
 	{"PLAT_TOP_PAD", false, NULL, NULL, &plat__options.top_pad},
 	{"PLAT_TRIM_THRESHOLD", false, NULL, NULL, &plat__options.trim_threshold},
 };

@@ -25,6 +25,7 @@ struct options {
 	size_t top_pad;
 	size_t mmap_max; /* blocks with a mapping of their own */
 	uint64_t random;
+	uint64_t seed; /* or 0 */
 	uint32_t on_error;
 	int perturb;
 	bool is_dynamic; /* thresholds follow what is freed, as glibc's */
@@ -33,6 +34,7 @@ struct options {
 	bool is_guard_off;
 	bool is_long; /* hard or guard_all: no call takes the short way */
 	bool is_ready;
+	bool may_sample; /* somebody wants samples, or may want some later */
 };
 
 extern struct options plat__options __attribute__((visibility("hidden")));
@@ -44,6 +46,9 @@ extern uint16_t plat__key __attribute__((visibility("hidden")));
  * false, and another call is due.
  */
 void plat__options_init(void);
+
+/* Another number for each n: with PLAT_SEED the same in each run, else nobody knows them. */
+uint64_t plat__options_random(uint64_t n);
 
 /* One of the numbers is set for good: thresholds no longer follow what is freed. */
 void plat__options_fix(size_t *number, size_t value);

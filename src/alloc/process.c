@@ -6,6 +6,7 @@
 #include "alloc/meta.h"
 #include "alloc/options.h"
 #include "alloc/outside.h"
+#include "alloc/sites.h"
 #include "alloc/source.h"
 #include "alloc/system.h"
 
@@ -126,6 +127,7 @@ __attribute__((constructor)) static void start(void)
 			set_thread_heap(plat__my_heap);
 		}
 	}
+	plat__sites_begin();
 	/* A handler in the parent would hold something over the fork; there is nothing to hold. */
 	pthread_atfork(NULL, NULL, after_fork);
 }

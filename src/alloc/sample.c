@@ -1,4 +1,15 @@
 /*
+ * Where samples fall knows nothing of what is allocated: each byte is hit by the same chance. A
+ * block of so many bytes is hit by 1 - exp(-bytes / mean), and stands for one over that. How far
+ * it is to the next hit does not depend on what came before; so slots that were passed by but are
+ * never handed out, as when a thread ends, do no harm as long as what hits them is forgotten.
+ *
+ *     bytes made   |  64  |  64  |   4000   | ... |  64  |
+ *     hits                   ^          ^^               ^      a block is a sample once
+ *
+ * The table of live samples has as many rows as it ever needed at once. Where it is full, a hit is
+ * counted as lost, and in no site: what is live would never seem to be freed.
+ *
  * All numbers here are integers: a program may have told its processor to trap on inexact sums.
  */
 #include "alloc/sample.h"
@@ -11,8 +22,8 @@
 /* Blocks from one guarded block to the next, on average, once there have been some. */
 #define GUARD_MEAN ((uint64_t)1 << 15)
 #define NEVER INT64_MAX
-#define MEAN_MAX ((uint64_t)1 << 36)
 #define ONE 65536u
+#define VARIANCE_SHIFT 8 /* see struct site */
 
 #define BEING_FILLED 1
 
@@ -21,16 +32,25 @@ struct samples plat__samples;
 /* Guarded blocks that were made because their time had come. */
 static uint32_t nguards;
 
+uint64_t plat__first_random(void)
+{
+	static uint32_t n;
+
+	return plat__options_random(fetch_add(&n, 1)) | 1;
+}
+
 /* --- distances and weights --- */
 
-/* How often 2 has to be halved to get this fraction of 2^64: in 2^20ths. */
+/* How often 2 has to be halved to get this fraction of 2^64: in 2^-DIGITS. */
+#define DIGITS 14
+
 static uint64_t halvings(uint64_t random)
 {
 	unsigned zeros = (unsigned)__builtin_clzll(random | 1), i;
 	uint64_t m = (random | 1) << zeros >> 32, log = 63 - zeros;
 
 	/* The square of a number has twice its logarithm: a digit at a time. */
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < DIGITS; i++) {
 		m = m * m >> 31;
 		log <<= 1;
 		if (m >> 32) {
@@ -38,7 +58,7 @@ static uint64_t halvings(uint64_t random)
 			m >>= 1;
 		}
 	}
-	return ((uint64_t)64 << 20) - log;
+	return ((uint64_t)64 << DIGITS) - log;
 }
 
 /* Bytes up to the next event, where events are `mean` bytes apart on average and know nothing of
@@ -48,7 +68,7 @@ static uint64_t draw(uint64_t mean, uint64_t random)
 	/* ln 2 in 2^16ths. */
 	uint64_t natural = halvings(random) * 45426 >> 16;
 
-	return (mean * natural >> 20) + 1;
+	return (mean * natural >> DIGITS) + 1;
 }
 
 /*
@@ -97,6 +117,17 @@ static struct sample *claim(struct sample_row *row)
 	return NULL;
 }
 
+static struct sample_row *new_row(void)
+{
+	struct sample_row *row = NULL;
+
+	if (fetch_add(&plat__samples.nrows, 1) < SAMPLE_ROWS)
+		row = plat__meta_take(sizeof(*row));
+	if (!row)
+		fetch_sub(&plat__samples.nrows, 1);
+	return row;
+}
+
 static struct sample *place_for(uint64_t address)
 {
 	struct sample_row **link = head_of(address), *row;
@@ -106,7 +137,7 @@ static struct sample *place_for(uint64_t address)
 
 		row = load_acquire(link);
 		if (!row) {
-			struct sample_row *next = plat__meta_take(sizeof(*next));
+			struct sample_row *next = new_row();
 
 			if (!next)
 				return NULL;
@@ -151,23 +182,45 @@ static void mark(const struct found *found)
 		memcpy((char *)found->start + found->size, &canary, sizeof(canary));
 }
 
+static uint64_t bytes_of(const struct sample *sample)
+{
+	return sample->weight * sample->size / ONE;
+}
+
+/* Of an estimate that is one block, hit by a chance of 1 / weight: bytes^2 * (1 - 1 / weight). */
+static uint64_t variance_of(const struct sample *sample)
+{
+	uint64_t bytes = bytes_of(sample);
+
+	return (bytes >> VARIANCE_SHIFT) * ((bytes - sample->size) >> VARIANCE_SHIFT);
+}
+
+static void count_made(struct site *site, const struct sample *sample)
+{
+	fetch_add(&site->made, sample->weight);
+	fetch_add(&site->made_bytes, bytes_of(sample));
+	fetch_add(&site->made_variance, variance_of(sample));
+	fetch_add(&site->nsamples, 1);
+}
+
 static void begin_sample(const void *p, uint64_t weighed, uint64_t mean, const void *frame)
 {
 	uint32_t number = plat__site_of(frame);
 	struct site *site = plat__site(number);
 	struct found found;
-	struct sample *sample, new = {.site = number, .weight = weight_of(weighed, mean)};
+	struct sample *place, new = {.site = number, .weight = weight_of(weighed, mean)};
 
-	if (!site || !plat__find(p, &found))
+	if (!plat__find(p, &found))
 		return;
 	new.size = found.size;
-	fetch_add(&site->made, new.weight);
-	fetch_add(&site->made_bytes, new.weight *new.size / ONE);
-	fetch_add(&site->nsamples, 1);
-	sample = place_for((uintptr_t)p);
-	if (!sample)
+	place = site ? place_for((uintptr_t)p) : NULL;
+	if (!place) {
+		fetch_add(&plat__samples.nlost, 1);
+		fetch_add(&plat__samples.lost_bytes, bytes_of(&new));
 		return;
-	fill(sample, (uintptr_t)p, &new);
+	}
+	count_made(site, &new);
+	fill(place, (uintptr_t)p, &new);
 	mark(&found);
 }
 
@@ -181,19 +234,7 @@ void plat__sample_end(const void *p)
 		return;
 	site = plat__site(sample->site);
 	fetch_add(&site->freed, sample->weight);
-	fetch_add(&site->freed_bytes, sample->weight * sample->size / ONE);
-	store_release(&sample->address, 0);
-}
-
-void plat__sample_move(const void *p, const void *moved)
-{
-	struct sample *sample = find_sample((uintptr_t)p), *place;
-
-	if (!sample || p == moved)
-		return;
-	place = place_for((uintptr_t)moved);
-	if (place)
-		fill(place, (uintptr_t)moved, sample);
+	fetch_add(&site->freed_bytes, bytes_of(sample));
 	store_release(&sample->address, 0);
 }
 
@@ -203,14 +244,22 @@ static uint64_t mean_now(void)
 {
 	uint64_t mean = load_relaxed(&plat__samples.mean);
 
-	return mean < MEAN_MAX ? mean : MEAN_MAX;
+	/* Somebody else may have written it. */
+	if (mean == 0 || !CHECKS)
+		return 0;
+	if (mean < SAMPLE_MEAN_MIN)
+		return SAMPLE_MEAN_MIN;
+	return mean < SAMPLE_MEAN_MAX ? mean : SAMPLE_MEAN_MAX;
 }
 
 /* The rate is another one: what was drawn for the old one counts no more. */
 static void renew(struct heap *heap, uint64_t mean)
 {
+	uint32_t class;
+
 	heap->mean = mean;
-	memset(heap->due, 0, sizeof(heap->due));
+	for (class = 0; class < NCLASSES; class ++)
+		heap->bins[class].due = 0;
 	heap->until_sample = mean ? draw(mean, heap_random(heap)) : 0;
 }
 
@@ -224,21 +273,14 @@ static void cut_window(struct bin *bin, unsigned keep)
 	store_relaxed(&bin->mask, mask & ~rest);
 }
 
-static bool take_due(struct heap *heap, uint32_t class)
-{
-	uint64_t bit = UINT64_C(1) << class % 64, was = heap->due[class / 64] & bit;
-
-	heap->due[class / 64] &= ~bit;
-	return was != 0;
-}
-
 /* The first slot of the window is the one that is needed now. */
 static void watch_samples(struct heap *heap, uint32_t class, uint64_t mean)
 {
 	struct bin *bin = &heap->bins[class];
 	uint32_t stride = bin->current->stride, n = count_bits(bin->mask), i = 0;
 
-	if (take_due(heap, class)) {
+	if (bin->due) {
+		bin->due = 0;
 		heap->events |= EVENT_SAMPLE;
 		i = 1;
 	}
@@ -247,7 +289,7 @@ static void watch_samples(struct heap *heap, uint32_t class, uint64_t mean)
 		heap->until_sample = draw(mean, heap_random(heap));
 		if (i > 0) {
 			cut_window(bin, i);
-			heap->due[class / 64] |= UINT64_C(1) << class % 64;
+			bin->due = SAMPLE_DUE;
 			return;
 		}
 		heap->events |= EVENT_SAMPLE;
@@ -318,10 +360,13 @@ void plat__watch_alone(struct heap *heap, void *p, size_t bytes, const void *fra
 		renew(heap, mean);
 	if (!mean)
 		return;
+	/* A block of no bytes shall have a chance, too. */
+	if (bytes < SLOT_GRAIN)
+		bytes = SLOT_GRAIN;
 	if (heap->until_sample > bytes) {
 		heap->until_sample -= bytes;
 		return;
 	}
 	heap->until_sample = draw(mean, heap_random(heap));
-	begin_sample(p, bytes ? bytes : 1, mean, frame);
+	begin_sample(p, bytes, mean, frame);
 }

@@ -19,6 +19,9 @@
 
 extern struct samples plat__samples __attribute__((visibility("hidden")));
 
+/* In bin.due. */
+#define SAMPLE_DUE ((uint32_t)1 << 16)
+
 enum { EVENT_GUARD = 1, EVENT_SAMPLE = 2 };
 
 /* The window was opened for a block that is being made: this may leave events in the heap. */
@@ -30,14 +33,16 @@ void *plat__watch_block(struct heap *heap, void *p, size_t bytes, size_t alignme
 /* The same for a block that stands alone. */
 void plat__watch_alone(struct heap *heap, void *p, size_t bytes, const void *frame);
 
-/* The block is no sample any more, or at another address. */
+/* The block is no sample any more. */
 void plat__sample_end(const void *p);
-void plat__sample_move(const void *p, const void *moved);
+
+/* Of a heap: another one each time, and with PLAT_SEED the same in each run. Never 0. */
+uint64_t plat__first_random(void);
 
 /* What is drawn needs no more than to be different each time. */
 static inline uint64_t heap_random(struct heap *heap)
 {
-	uint64_t x = heap->random ? heap->random : plat__options.random ^ (uintptr_t)heap;
+	uint64_t x = heap->random ? heap->random : plat__first_random();
 
 	x ^= x << 13;
 	x ^= x >> 7;
@@ -46,12 +51,19 @@ static inline uint64_t heap_random(struct heap *heap)
 	return x;
 }
 
-static inline void plat__watch_refill(struct heap *heap, struct fit fit)
+static inline void plat__watch_refill(struct heap *heap, const struct bin *bin, uint32_t class)
 {
-	heap->until_guard -= count_bits(heap->bins[fit.class].mask);
-	if (CHECKS &&
-	    __builtin_expect(heap->until_guard < 0 || load_relaxed(&plat__samples.mean) != 0, 0))
-		plat__watch_window(heap, fit.class);
+	uint64_t n = count_bits(bin->mask), mean = load_relaxed(&plat__samples.mean), bytes;
+
+	heap->until_guard -= (int64_t)n;
+	if (!CHECKS || __builtin_expect(heap->until_guard >= 0 && mean == 0, 1))
+		return;
+	/* What is due makes it more than any distance. */
+	bytes = n * ((uint64_t)bin->due << 32 | bin->stride);
+	if (heap->until_guard >= 0 && mean == heap->mean && heap->until_sample > bytes)
+		heap->until_sample -= bytes;
+	else
+		plat__watch_window(heap, class);
 }
 
 static inline uint16_t canary_at(const char *at)

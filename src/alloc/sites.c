@@ -1,7 +1,8 @@
 /*
  * Frame pointers make a chain from each function's frame to its caller's, but only where code was
  * built to keep them; elsewhere the register holds anything. So no link is believed: it must lead
- * up, not far, and like the code that is returned to it must be memory that can be read.
+ * up, not far, and like the code that is returned to it must be memory that can be read. Where the
+ * chain ends at once the unwinder is asked.
  *
  * Sites are found by a hash, in chains that only grow. Two threads may make the same site twice at
  * the same moment: whoever sums up adds them.
@@ -11,8 +12,10 @@
 #include "alloc/atomic.h"
 #include "alloc/line.h"
 #include "alloc/meta.h"
+#include "alloc/options.h"
 #include "alloc/sample.h"
 #include "alloc/system.h"
+#include "alloc/unwind.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -21,6 +24,10 @@
 #define FRAME_MAX ((uintptr_t)1 << 20)
 /* Nothing is mapped below. */
 #define CODE_MIN ((uintptr_t)4096)
+/* A shorter chain has probably been broken off. */
+#define CHAIN_MIN 3
+/* Pages that are remembered. */
+#define CODE_PAGES 64
 #define STDERR 2
 
 static bool is_known(uintptr_t at, uintptr_t *page)
@@ -29,6 +36,25 @@ static bool is_known(uintptr_t at, uintptr_t *page)
 		return true;
 	*page = at & ~(plat__page_bytes - 1);
 	return plat__system_is_readable(at);
+}
+
+/*
+ * Nothing is read where functions return to: it only has to look like code. So what was seen to be
+ * there once need not be there still.
+ */
+static bool is_code(uintptr_t at)
+{
+	static uintptr_t seen[CODE_PAGES];
+	uintptr_t page = at >> plat__page_shift, *place = &seen[page % CODE_PAGES];
+
+	if (at < CODE_MIN)
+		return false;
+	if (load_relaxed(place) == page)
+		return true;
+	if (!plat__system_is_readable(at))
+		return false;
+	store_relaxed(place, page);
+	return true;
 }
 
 static uint32_t walk(const void *frame, uint64_t *frames)
@@ -40,7 +66,7 @@ static uint32_t walk(const void *frame, uint64_t *frames)
 		const uintptr_t *link = (const uintptr_t *)at;
 		uintptr_t up = link[0];
 
-		if (link[1] < CODE_MIN || !plat__system_is_readable(link[1]))
+		if (!is_code(link[1]))
 			break;
 		frames[n++] = link[1];
 		if (up <= at || up - at > FRAME_MAX || up % sizeof(at) != 0 || !is_known(up, &page))
@@ -48,6 +74,26 @@ static uint32_t walk(const void *frame, uint64_t *frames)
 		at = up;
 	}
 	return n;
+}
+
+void plat__sites_begin(void)
+{
+	if (plat__unwind_begin)
+		plat__unwind_begin(plat__options.may_sample);
+}
+
+static uint32_t find_stack(const void *frame, uint64_t *frames)
+{
+	uint32_t n = walk(frame, frames), unwound;
+	uint64_t others[SITE_FRAMES];
+
+	if (n == 0 || n >= CHAIN_MIN || !plat__unwind || load_relaxed(&plat__samples.mean) == 0)
+		return n;
+	unwound = plat__unwind(frame, frames[0], others, SITE_FRAMES);
+	if (unwound <= n || others[0] != frames[0])
+		return n;
+	memcpy(frames, others, unwound * sizeof(*frames));
+	return unwound;
 }
 
 static uint64_t hash_of(const uint64_t *frames, uint32_t n)
@@ -63,26 +109,26 @@ static uint64_t hash_of(const uint64_t *frames, uint32_t n)
 
 struct site *plat__site(uint32_t number)
 {
-	struct site *block = NULL;
+	struct site_block *block = NULL;
 
 	if (number < SITES_BLOCK * SITE_BLOCKS)
 		block = load_acquire(&plat__samples.sites[number / SITES_BLOCK]);
-	return block ? &block[number % SITES_BLOCK] : NULL;
+	return block ? &block->sites[number % SITES_BLOCK] : NULL;
 }
 
 static struct site *make_site(uint32_t number)
 {
-	struct site **place = &plat__samples.sites[number / SITES_BLOCK];
-	struct site *block = load_acquire(place), *none = NULL;
+	struct site_block **place = &plat__samples.sites[number / SITES_BLOCK];
+	struct site_block *block = load_acquire(place), *none = NULL;
 
 	if (!block) {
-		block = plat__meta_take(SITES_BLOCK * sizeof(*block));
+		block = plat__meta_take(sizeof(*block));
 		if (!block)
 			return NULL;
 		if (!compare_exchange(place, &none, block))
 			block = none;
 	}
-	return &block[number % SITES_BLOCK];
+	return &block->sites[number % SITES_BLOCK];
 }
 
 static uint32_t find_site(uint32_t number, uint64_t hash, const uint64_t *frames, uint32_t n)
@@ -115,7 +161,7 @@ static struct site *next_site(uint32_t *number)
 uint32_t plat__site_of(const void *frame)
 {
 	uint64_t frames[SITE_FRAMES];
-	uint32_t n = walk(frame, frames), number, seen;
+	uint32_t n = find_stack(frame, frames), number, seen;
 	uint64_t hash = hash_of(frames, n);
 	uint32_t *bucket = &plat__samples.buckets[hash % SITE_BUCKETS];
 	struct site *site;

@@ -6,9 +6,16 @@
 
 /*
  * The number of the site whose innermost frame is `frame`, __builtin_frame_address(0) of one of our
- * functions. It goes as far up as callers keep frame pointers. 0: there is no room for another one.
+ * functions. It goes as far up as callers keep frame pointers, or, while there are samples, as
+ * libgcc's unwinder gets. 0: there is no room for another one.
  */
 uint32_t plat__site_of(const void *frame);
+
+/*
+ * Before main(), and when the program itself asks for samples: looks for the unwinder. Not from
+ * within malloc, nor from a signal handler.
+ */
+void plat__sites_begin(void);
 
 /* Number 0 has no frames. NULL: there is none of this number. */
 struct site *plat__site(uint32_t number);

@@ -52,11 +52,14 @@ static_assert(offsetof(struct state, page_bytes) == 24, "nor does the head");
 		SIZE(bin), FIELD(bin, mask), FIELD(bin, base), FIELD(bin, current),                \
                                                                                                    \
 		SIZE(samples), FIELD(samples, mean), FIELD(samples, nsites),                       \
+		FIELD(samples, nlost), FIELD(samples, lost_bytes),                                 \
 		ARRAY(samples, sites, SITE_BLOCKS), ARRAY(samples, rows, SAMPLE_BUCKETS),          \
                                                                                                    \
+		SIZE(site_block), ARRAY(site_block, sites, SITES_BLOCK),                           \
+                                                                                                   \
 		SIZE(site), FIELD(site, made), FIELD(site, made_bytes), FIELD(site, freed),        \
-		FIELD(site, freed_bytes), FIELD(site, nsamples), FIELD(site, nframes),             \
-		ARRAY(site, frames, SITE_FRAMES),                                                  \
+		FIELD(site, freed_bytes), FIELD(site, nsamples), FIELD(site, made_variance),       \
+		FIELD(site, nframes), ARRAY(site, frames, SITE_FRAMES),                            \
                                                                                                    \
 		SIZE(sample_row), ARRAY(sample_row, samples, SAMPLES_ROW),                         \
 		FIELD(sample_row, next),                                                           \

@@ -161,8 +161,9 @@ struct bin {
 	uint8_t credit;	   /* how often an empty slab is kept, since it was soon needed again */
 	uint8_t keeps;	   /* what is left of that */
 	uint8_t turn;	   /* hard mode: the bit from which the next slot is looked for */
-	uint32_t stride;   /* of its slots */
-	uint32_t wanted;   /* pages that its last slab needed; 0: nobody knows */
+	uint16_t stride;   /* of its slots */
+	uint16_t wanted;   /* pages that its last slab needed; 0: nobody knows */
+	uint32_t due;	   /* not 0: the window ends where a sample is due, the next slot */
 };
 
 struct heap {
@@ -183,10 +184,9 @@ struct heap {
 	uint64_t until_sample; /* bytes to the next sample */
 	uint64_t mean;	       /* that until_sample was drawn with */
 	uint64_t random;
-	uint64_t due[(NCLASSES + 63) / 64]; /* classes whose window ends where a sample is due */
-	uint32_t events;		    /* what is to be done with the block being made */
-	uint32_t weighed;		    /* bytes that it counts for */
-	uint32_t has_drawn;		    /* until_guard */
+	uint32_t events;    /* what is to be done with the block being made */
+	uint32_t weighed;   /* bytes that it counts for */
+	uint32_t has_drawn; /* until_guard */
 };
 
 /* Where blocks are made or freed: a stack of return addresses, the innermost first. */
@@ -202,6 +202,8 @@ struct site {
 	uint64_t freed;
 	uint64_t freed_bytes;
 	uint64_t nsamples;
+	/* The variance of made_bytes as an estimate, in units of 256 bytes, squared. */
+	uint64_t made_variance;
 	uint64_t hash;
 	uint32_t next; /* number of the next one of the same hash; 0 is none */
 	uint32_t nframes;
@@ -229,13 +231,28 @@ struct sample_row {
 #define SITE_BLOCKS 1024
 #define SITE_BUCKETS 1024
 #define SAMPLE_BUCKETS 4096
+/* So many rows, 16 MiB, are the most. */
+#define SAMPLE_ROWS ((uint32_t)1 << 17)
+
+/* Of what `mean` may be, beside 0. */
+#define SAMPLE_MEAN_MIN ((uint64_t)1 << 10)
+#define SAMPLE_MEAN_MAX ((uint64_t)1 << 32)
+
+struct site_block {
+	struct site sites[SITES_BLOCK];
+};
 
 struct samples {
 	uint64_t mean;	 /* bytes between samples, on average; 0: none. A tool may write it. */
 	uint32_t nsites; /* that there are, and number 0 for what could not be told apart */
-	uint32_t spare;
-	struct site *sites[SITE_BLOCKS]; /* 64 in a row */
-	uint32_t buckets[SITE_BUCKETS];	 /* numbers of sites; 0 is none */
+	uint32_t nrows;
+	/* What was hit and is in no site, since there was no room: so many, and what they stand
+	 * for.
+	 */
+	uint64_t nlost;
+	uint64_t lost_bytes;
+	struct site_block *sites[SITE_BLOCKS];
+	uint32_t buckets[SITE_BUCKETS]; /* numbers of sites; 0 is none */
 	struct sample_row *rows[SAMPLE_BUCKETS];
 };
 

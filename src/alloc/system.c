@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -133,6 +134,16 @@ bool plat__system_is_readable(uintptr_t at)
 
 	return answer(syscall(SYS_rt_sigprocmask, -1, at, NULL, sizeof(uint64_t)), saved) !=
 	       -EFAULT;
+}
+
+bool plat__system_blocks_signals(void)
+{
+	uint64_t blocked = 0;
+	int saved = errno;
+
+	return answer(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &blocked, sizeof(blocked)),
+		      saved) < 0 ||
+	       blocked != 0;
 }
 
 /* --- /proc/self/maps --- */

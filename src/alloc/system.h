@@ -31,6 +31,8 @@ int plat__system_guard(uintptr_t start, size_t bytes);
 int plat__system_unguard(uintptr_t start, size_t bytes);
 /* The range can be touched, or not; its pages stay. For kernels without guards. */
 int plat__system_protect(uintptr_t start, size_t bytes, bool is_on);
+/* This thread blocks some signal, as handlers do. */
+bool plat__system_blocks_signals(void);
 /* A word can be read there. */
 bool plat__system_is_readable(uintptr_t at);
 

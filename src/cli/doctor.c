@@ -13,6 +13,7 @@
 #include "cli/heap_look.h"
 #include "cli/report.h"
 #include "cli/target.h"
+#include "heap/own_profile.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -236,6 +237,22 @@ static const char *origin_of(const struct doctor_report *report, const struct ow
 	return "in use";
 }
 
+/* Not an option of the allocator's, as it may change from outside. */
+static int take_rate(struct doctor_report *report)
+{
+	struct own_rate rate;
+	char value[24];
+
+	if (own_rate_read(report->own, &rate, NULL) < 0)
+		return 0;
+	snprintf(value, sizeof(value), "%" PRIu64, rate.mean);
+	return add_setting(report, "sample", strlen("sample"), value,
+			   is_told(report, "PLAT_SAMPLE") ? "environment, or later"
+			   : rate.mean == 0		  ? "default"
+							  : "the program, or plat profile",
+			   "");
+}
+
 static int take_options(struct doctor_report *report)
 {
 	const struct own *own = report->own;
@@ -252,7 +269,7 @@ static int take_options(struct doctor_report *report)
 		r = add_setting(report, option->name, strlen(option->name), value,
 				origin_of(report, option), "");
 	}
-	return r;
+	return own && r == 0 ? take_rate(report) : r;
 }
 
 /*

@@ -71,13 +71,18 @@
  *          puppet        a process that does system calls for us; a file for each processor
  *          probe_space   an address space made like a model's
  *          probe         and really grown
- *          set_limits    prlimit: the only thing that plat changes in a process it looks at
+ *          set_limits    prlimit: changes limits of a process
+ *          poke          changes a process's memory: the rate of its profile, nothing else
  * heap/    heap.h        blocks, sums, proofs; residence: which of it is in memory
  *          own           the heap of plat's own malloc, by src/alloc/state.h; own_layout its
- * header, own_heaps and own_slab its parts, own_parts.h what they share allocator     which malloc
- * a process uses, by its dynamic linker's tables view/    units         sizes for people paint
- * colours, letters, lines that fit rows          regions merged into rows picture       the picture
- * on a terminal; picture_head, _body, _foot, _pair its parts svg           the picture as a drawing
+ *                        header, own_heaps and own_slab its parts, own_parts.h what they share
+ *          own_profile   its sampling profile
+ *          allocator     which malloc a process uses, by its dynamic linker's tables
+ * view/    units         sizes for people
+ *          paint         colours, letters, lines that fit
+ *          rows          regions merged into rows
+ *          picture       the picture on a terminal; picture_head, _body, _foot, _pair its parts
+ *          svg           the picture as a drawing
  *          columns       what can be said of a region
  *          table         --list
  *          document      pieces of JSON documents
@@ -88,6 +93,7 @@
  *          limits        plat limits
  *          layout        plat model layout, below the picture
  *          heap          plat heap
+ *          profile       plat profile
  *          doctor        plat doctor
  *          explain       plat explain; explain_json, explain_words its parts
  * cli/     commands.h    the subcommands
@@ -107,6 +113,7 @@
  *          model_run     plat model run; model_steps what it says of each call
  *          heap_look     a process's allocator, found and opened
  *          heap          plat heap
+ *          profile       plat profile
  *          library       where libplat-malloc is
  *          run           plat run
  *          doctor        plat doctor; doctor_preload why a library was not loaded
@@ -125,9 +132,9 @@
 #endif
 
 const struct command *const commands[] = {
-	&map_command,	   &explain_command, &usage_command,	  &resident_command,
-	&headroom_command, &limits_command,  &model_command,	  &heap_command,
-	&run_command,	   &doctor_command,  &completion_command, NULL,
+	&map_command,	 &explain_command,    &usage_command, &resident_command, &headroom_command,
+	&limits_command, &model_command,      &heap_command,  &profile_command,	 &run_command,
+	&doctor_command, &completion_command, NULL,
 };
 
 static void help(void)

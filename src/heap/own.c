@@ -78,6 +78,7 @@ static int read_numbers(struct own *own, struct error *err)
 	own->heaps_at = own_get(layout, bytes, OWN_STATE_HEAPS);
 	own->meta_at = own_get(layout, bytes, OWN_STATE_META_BYTES);
 	own->options_at = own_get(layout, bytes, OWN_STATE_OPTIONS);
+	own->samples_at = own_get(layout, bytes, OWN_STATE_SAMPLES);
 	faults = own_get(layout, bytes, OWN_STATE_FAULTS);
 	own->faults = UNKNOWN;
 	if (faults &&

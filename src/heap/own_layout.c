@@ -178,6 +178,9 @@ static bool is_sound(const struct own_layout *layout, unsigned i)
 		return !wanted[i].is_needed;
 	if (!strchr(wanted[i].name, '.'))
 		return row->offset > 0 && row->offset <= STRUCT_MOST;
+	/* Arrays of structs; whoever reads these looks at their form. */
+	if (i == OWN_SAMPLE_ROW_SAMPLES || i == OWN_SITE_BLOCK_SITES)
+		return true;
 	if (i == OWN_HEAP_BINS)
 		return layout->rows[OWN_BIN].is_known &&
 		       row->width >= layout->rows[OWN_BIN].offset &&

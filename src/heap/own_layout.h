@@ -23,6 +23,7 @@
 	X(STATE_OPTIONS, "state.options", false)                                                   \
 	X(STATE_FAULTS, "state.faults", false)                                                     \
 	X(STATE_META_BYTES, "state.meta_bytes", false)                                             \
+	X(STATE_SAMPLES, "state.samples", false)                                                   \
 	X(LEAF_SLABS, "leaf.slabs", true)                                                          \
 	X(LEAF_CHUNKS, "leaf.chunks", true)                                                        \
 	X(CHUNK, "chunk", true)                                                                    \
@@ -47,7 +48,33 @@
 	X(HEAP_IS_ALIVE, "heap.is_alive", false)                                                   \
 	X(BIN, "bin", false)                                                                       \
 	X(BIN_MASK, "bin.mask", false)                                                             \
-	X(BIN_BASE, "bin.base", false)
+	X(BIN_BASE, "bin.base", false)                                                             \
+	X(SAMPLES, "samples", false)                                                               \
+	X(SAMPLES_MEAN, "samples.mean", false)                                                     \
+	X(SAMPLES_NSITES, "samples.nsites", false)                                                 \
+	X(SAMPLES_NLOST, "samples.nlost", false)                                                   \
+	X(SAMPLES_LOST_BYTES, "samples.lost_bytes", false)                                         \
+	X(SAMPLES_SITES, "samples.sites", false)                                                   \
+	X(SAMPLES_ROWS, "samples.rows", false)                                                     \
+	X(SITE_BLOCK, "site_block", false)                                                         \
+	X(SITE_BLOCK_SITES, "site_block.sites", false)                                             \
+	X(SITE, "site", false)                                                                     \
+	X(SITE_MADE, "site.made", false)                                                           \
+	X(SITE_MADE_BYTES, "site.made_bytes", false)                                               \
+	X(SITE_MADE_VARIANCE, "site.made_variance", false)                                         \
+	X(SITE_FREED, "site.freed", false)                                                         \
+	X(SITE_FREED_BYTES, "site.freed_bytes", false)                                             \
+	X(SITE_NSAMPLES, "site.nsamples", false)                                                   \
+	X(SITE_NFRAMES, "site.nframes", false)                                                     \
+	X(SITE_FRAMES, "site.frames", false)                                                       \
+	X(SAMPLE_ROW, "sample_row", false)                                                         \
+	X(SAMPLE_ROW_SAMPLES, "sample_row.samples", false)                                         \
+	X(SAMPLE_ROW_NEXT, "sample_row.next", false)                                               \
+	X(SAMPLE, "sample", false)                                                                 \
+	X(SAMPLE_ADDRESS, "sample.address", false)                                                 \
+	X(SAMPLE_SIZE, "sample.size", false)                                                       \
+	X(SAMPLE_WEIGHT, "sample.weight", false)                                                   \
+	X(SAMPLE_SITE, "sample.site", false)
 
 #define OWN_FIELD_NUMBER(number, name, is_needed) OWN_##number,
 enum own_field { OWN_FIELDS(OWN_FIELD_NUMBER) OWN_NFIELDS };

@@ -55,6 +55,7 @@ struct look {
 	plat_addr addr;
 	struct symbol *answer;
 	int pipe;
+	size_t index; /* of addr among all */
 	char debug_path[128];
 };
 
@@ -62,11 +63,17 @@ struct look {
  * The child.
  */
 
+/* What it tells. */
+struct answer {
+	size_t index;
+	struct symbol symbol;
+};
+
 static void say(const struct look *look)
 {
-	ssize_t n = write(look->pipe, look->answer, sizeof(*look->answer));
+	struct answer answer = {look->index, *look->answer};
 
-	if (n != (ssize_t)sizeof(*look->answer))
+	if (write(look->pipe, &answer, sizeof(answer)) != (ssize_t)sizeof(answer))
 		_exit(1);
 }
 
@@ -304,7 +311,41 @@ static void be_modest(void)
 	signal(SIGXCPU, SIG_DFL);
 }
 
-static _Noreturn void look_as_child(struct look *look)
+/* Addresses that one child looks at: those of one module. */
+struct group {
+	const plat_addr *addrs;
+	struct symbol *symbols; /* the answers */
+	bool *is_done;
+	size_t n;
+};
+
+static const struct module *module_of(const struct look *look, plat_addr addr);
+
+static bool is_of_module(const struct look *look, const struct group *group, size_t i)
+{
+	return !group->is_done[i] && module_of(look, group->addrs[i]) == look->module;
+}
+
+static void look_at_all(struct look *look, Dwfl_Module *module, const struct group *group)
+{
+	const struct symbol begin = *look->answer;
+	size_t i;
+
+	for (i = 0; i < group->n; i++) {
+		if (!is_of_module(look, group, i))
+			continue;
+		look->index = i;
+		look->addr = group->addrs[i];
+		look->region = space_find(look->space, look->addr);
+		*look->answer = begin;
+		if (module)
+			look_in(look, module);
+		else
+			say(look);
+	}
+}
+
+static _Noreturn void look_as_child(struct look *look, const struct group *group)
 {
 	char *debug_path = look->debug_path;
 	const Dwfl_Callbacks callbacks = {
@@ -319,10 +360,7 @@ static _Noreturn void look_as_child(struct look *look)
 	be_modest();
 	dwfl = dwfl_begin(&callbacks);
 	module = dwfl ? report(look, dwfl) : NULL;
-	if (module)
-		look_in(look, module);
-	else
-		say(look);
+	look_at_all(look, module, group);
 	_exit(0); /* the kernel tidies up faster than dwfl_end() */
 }
 
@@ -361,21 +399,27 @@ static void check(struct symbol *symbol)
 	symbol->line_why[sizeof(symbol->line_why) - 1] = '\0';
 }
 
-/* Takes whole answers, until the child has ended or time is up. False: time was up. */
-static bool listen_to(int fd, struct symbol *ret)
+/*
+ * Takes whole answers, until the child has ended or time is up. False: time was up. *last: the
+ * address that it looked at then.
+ */
+static bool listen_to(int fd, const struct group *group, size_t *last)
 {
 	const char *urls = getenv("DEBUGINFOD_URLS");
 	int64_t until = milliseconds() + (urls && *urls ? PATIENCE_NETWORK_MS : PATIENCE_MS);
-	struct symbol next;
+	struct answer next;
 	size_t used = 0;
 	ssize_t n;
 
 	while ((n = read_in_time(fd, (char *)&next + used, sizeof(next) - used, until)) > 0) {
 		used += (size_t)n;
 		if (used == sizeof(next)) {
-			check(&next);
-			*ret = next;
 			used = 0;
+			if (next.index >= group->n)
+				continue;
+			check(&next.symbol);
+			group->symbols[next.index] = next.symbol;
+			*last = next.index;
 		}
 	}
 	return n == 0;
@@ -395,35 +439,64 @@ static void judge(struct symbol *symbol, bool in_time, int status)
 		snprintf(why, size, "reading symbols failed");
 }
 
-static void ask_child(struct look *look)
+/* Those that are of the look's module, and those that the child did not come to. */
+static void judge_all(const struct look *look, const struct group *group, size_t last, bool in_time,
+		      int status)
 {
+	size_t i;
+
+	for (i = 0; i < group->n; i++) {
+		struct symbol *symbol = &group->symbols[i];
+
+		if (!is_of_module(look, group, i))
+			continue;
+		if (i == last || (!symbol->known && !symbol->why[0]))
+			judge(symbol, in_time, status);
+		group->is_done[i] = true;
+	}
+}
+
+static void fail_all(const struct look *look, const struct group *group, const char *what)
+{
+	int error = errno;
+	size_t i;
+
+	for (i = 0; i < group->n; i++)
+		if (is_of_module(look, group, i)) {
+			snprintf(group->symbols[i].why, sizeof(group->symbols[i].why), "%s: %s",
+				 what, strerror(error));
+			group->is_done[i] = true;
+		}
+}
+
+static void ask_child(struct look *look, const struct group *group)
+{
+	size_t last = group->n;
 	int ends[2], status = 0;
 	bool in_time;
 	pid_t child;
 
 	if (pipe2(ends, O_CLOEXEC) < 0) {
-		snprintf(look->answer->why, sizeof(look->answer->why), "no pipe: %s",
-			 strerror(errno));
+		fail_all(look, group, "no pipe");
 		return;
 	}
 	look->pipe = ends[1];
 	child = fork();
 	if (child == 0)
-		look_as_child(look);
+		look_as_child(look, group);
 	close(ends[1]);
 	if (child < 0) {
-		snprintf(look->answer->why, sizeof(look->answer->why), "no child process: %s",
-			 strerror(errno));
+		fail_all(look, group, "no child process");
 		close(ends[0]);
 		return;
 	}
-	in_time = listen_to(ends[0], look->answer);
+	in_time = listen_to(ends[0], group, &last);
 	if (!in_time)
 		kill(child, SIGKILL);
 	close(ends[0]);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	judge(look->answer, in_time, status);
+	judge_all(look, group, last, in_time, status);
 }
 
 /* A container has debug files of its own; both places are searched, its own first. */
@@ -440,19 +513,19 @@ static void set_debug_path(struct look *look)
 }
 
 /* Linux arch/x86/entry/vsyscall/vsyscall_emu_64.S */
-static void name_vsyscall(const struct look *look)
+static void name_vsyscall(const struct region *region, plat_addr addr, struct symbol *ret)
 {
 	static const char *const names[] = {"gettimeofday", "time", "getcpu"};
-	uint64_t at = look->addr - look->region->start;
+	uint64_t at = addr - region->start;
 
 	if (at % 1024 || at / 1024 >= ARRAY_SIZE(names)) {
-		snprintf(look->answer->why, sizeof(look->answer->why), "none of its three entries");
+		snprintf(ret->why, sizeof(ret->why), "none of its three entries");
 		return;
 	}
-	look->answer->known = true;
-	look->answer->type = SYMBOL_FUNCTION;
-	look->answer->start = look->addr;
-	snprintf(look->answer->name, sizeof(look->answer->name), "%s", names[at / 1024]);
+	ret->known = true;
+	ret->type = SYMBOL_FUNCTION;
+	ret->start = addr;
+	snprintf(ret->name, sizeof(ret->name), "%s", names[at / 1024]);
 }
 
 static const struct module *program_of(const struct space *space)
@@ -465,25 +538,69 @@ static const struct module *program_of(const struct space *space)
 	return NULL;
 }
 
+/* Whose symbols say what lies there, or NULL. */
+static const struct module *module_of(const struct look *look, plat_addr addr)
+{
+	const struct region *region = space_find(look->space, addr);
+
+	if (region && region->module != NO_MODULE)
+		return &look->space->modules[region->module];
+	return region && region->kind == KIND_TLS ? program_of(look->space) : NULL;
+}
+
+static void find_in_group(const struct procdir *dir, const struct space *space, size_t i,
+			  const struct group *group)
+{
+	struct symbol answer = {.known = false};
+	struct look look = {.dir = dir, .space = space, .addr = group->addrs[i], .answer = &answer};
+	struct symbol *symbol = &group->symbols[i];
+
+	look.region = space_find(space, look.addr);
+	look.module = module_of(&look, look.addr);
+	if (look.region && look.region->kind == KIND_VSYSCALL) {
+		name_vsyscall(look.region, look.addr, symbol);
+	} else if (!look.module) {
+		snprintf(symbol->why, sizeof(symbol->why), "not part of a program or library");
+	} else {
+		set_debug_path(&look);
+		ask_child(&look, group);
+	}
+}
+
+static void find_all(const struct procdir *dir, const struct space *space,
+		     const struct group *group)
+{
+	size_t i;
+
+	for (i = 0; i < group->n; i++)
+		group->symbols[i] = (struct symbol){.known = false};
+	for (i = 0; i < group->n; i++)
+		if (!group->is_done[i])
+			find_in_group(dir, space, i, group);
+}
+
+void symbols_find_many(const struct procdir *dir, const struct space *space, const plat_addr *addrs,
+		       size_t n, struct symbol *ret)
+{
+	struct group group = {addrs, ret, calloc(n + 1, sizeof(*group.is_done)), n};
+	size_t i;
+
+	if (group.is_done) {
+		find_all(dir, space, &group);
+		free(group.is_done);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		ret[i] = (struct symbol){.known = false};
+		snprintf(ret[i].why, sizeof(ret[i].why), "no memory");
+	}
+}
+
 void symbols_find(const struct procdir *dir, const struct space *space, plat_addr addr,
 		  struct symbol *ret)
 {
-	struct look look = {.dir = dir, .space = space, .addr = addr, .answer = ret};
+	bool is_done = false;
+	struct group group = {&addr, ret, &is_done, 1};
 
-	*ret = (struct symbol){.known = false};
-	look.region = space_find(space, addr);
-	if (look.region && look.region->module != NO_MODULE)
-		look.module = &space->modules[look.region->module];
-	else if (look.region && look.region->kind == KIND_TLS)
-		look.module = program_of(space);
-	if (look.region && look.region->kind == KIND_VSYSCALL) {
-		name_vsyscall(&look);
-		return;
-	}
-	if (!look.module) {
-		snprintf(ret->why, sizeof(ret->why), "not part of a program or library");
-		return;
-	}
-	set_debug_path(&look);
-	ask_child(&look);
+	find_all(dir, space, &group);
 }

@@ -18,4 +18,11 @@
 void symbols_find(const struct procdir *dir, const struct space *space, plat_addr addr,
 		  struct symbol *ret);
 
+/*
+ * The same of many addresses, ret[i] of addrs[i]: each program or library is opened once. With
+ * DEBUGINFOD_URLS set it may take its time for each of these.
+ */
+void symbols_find_many(const struct procdir *dir, const struct space *space, const plat_addr *addrs,
+		       size_t n, struct symbol *ret);
+
 #endif

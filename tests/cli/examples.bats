@@ -158,6 +158,10 @@ check_page() {
 	check_page plat-model-layout.1
 }
 
+@test "the examples of plat-profile(1) work" {
+	PID=$HEAP check_page plat-profile.1
+}
+
 @test "the examples of plat-resident(1) work" {
 	check_page plat-resident.1
 }

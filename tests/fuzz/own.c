@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "heap/own.h"
+#include "heap/own_profile.h"
 
 #define BASE UINT64_C(0x40000000) /* as in unit/own.c, where the corpus comes from */
 
@@ -45,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.context = &sums,
 		.states = (1u << NBLOCK_STATES) - 1,
 	};
+	struct own_profile profile;
 	struct error err;
 	struct own own;
 
@@ -53,6 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(own_walk(&own, &visitor) == 0);
 	must(own.sums.live_bytes == sums.live || own.sums.live_bytes == UINT64_MAX);
 	must(own.sums.held == sums.held);
+	if (own_profile_read(&own, &profile, &err) == 0)
+		own_profile_fini(&profile);
 	own_close(&own);
 	return 0;
 }

@@ -6,6 +6,7 @@
  *     a leaf       16 granules, 4 chunks        BASE   the header, then all else
  */
 #include "heap/own.h"
+#include "heap/own_profile.h"
 
 #include "alloc/state.h"
 #include "unit.h"
@@ -16,7 +17,7 @@
 #include <string.h>
 
 #define BASE UINT64_C(0x40000000)
-#define IMAGE_BYTES (32 * 1024)
+#define IMAGE_BYTES (48 * 1024)
 #define HEADER BASE
 #define ROOT (BASE + 0x4000)
 #define LEAF (BASE + 0x4100)
@@ -25,6 +26,13 @@
 #define SLABS (BASE + 0x5000)
 #define HEAP_AT (BASE + 0x7000)
 #define OTHERS (BASE + 0x7c00) /* heaps' head, faults, meta, options */
+#define SAMPLES (BASE + 0x8000)
+#define SITES (BASE + 0x9000)
+#define ROWS_AT (BASE + 0xa000)
+
+#define SITES_IN_BLOCK 4
+#define SAMPLES_IN_ROW 2
+#define BUCKETS 8
 
 #define GRANULES 16
 #define LEAF_SPAN (GRANULES * GRANULE)
@@ -68,7 +76,7 @@ static struct {
 	char name[24];
 	uint32_t offset;
 	uint16_t width, count;
-} fields[80];
+} fields[120];
 static size_t nfields;
 
 static void add_field(const char *name, uint32_t offset, unsigned width, unsigned count)
@@ -154,15 +162,50 @@ static void write_header(void)
 	}
 }
 
+/* An array at the end of a struct, which grows by it. */
+static void add_array(const char *whole, const char *name, unsigned width, unsigned count)
+{
+	uint32_t at = (uint32_t)align_up(offset_of(whole), 8);
+	size_t i;
+
+	for (i = 0; i < nfields; i++)
+		if (strcmp(fields[i].name, whole) == 0)
+			fields[i].offset = at + width * count;
+	add_field(name, at, width, count);
+}
+
+static void describe_profile(void)
+{
+	static const char *const samples[] = {"mean:8", "nsites:4", "nlost:8", "lost_bytes:8",
+					      NULL};
+	static const char *const site[] = {
+		"nframes:4",	 "made:8",	    "made_bytes:8", "freed:8",
+		"freed_bytes:8", "made_variance:8", "nsamples:8",   NULL};
+	static const char *const sample[] = {"site:4", "address:8", "weight:8", "size:8", NULL};
+	static const char *const row[] = {"next:p", NULL};
+	static const char *const none[] = {NULL};
+
+	add_struct("samples", samples, 0);
+	add_array("samples", "samples.sites", form.pointer, 4);
+	add_array("samples", "samples.rows", form.pointer, BUCKETS);
+	add_struct("site", site, 0);
+	add_array("site", "site.frames", 8, 4);
+	add_struct("site_block", none, 0);
+	add_array("site_block", "site_block.sites", (unsigned)align_up(offset_of("site"), 8),
+		  SITES_IN_BLOCK);
+	add_struct("sample", sample, 0);
+	add_struct("sample_row", row, 0);
+	add_array("sample_row", "sample_row.samples", (unsigned)align_up(offset_of("sample"), 8),
+		  SAMPLES_IN_ROW);
+}
+
 static void describe(void)
 {
-	static const char *const state[] = {"page_bytes:8",	"granule_bytes:4",
-					    "chunk_granules:4", "leaf_bytes:8",
-					    "root_entries:4",	"slot_grain:4",
-					    "canary_bytes:4",	"tag_bias:4",
-					    "root:p",		"heaps:p",
-					    "options:p",	"faults:p",
-					    "meta_bytes:p",	NULL};
+	static const char *const state[] = {"page_bytes:8",   "granule_bytes:4", "chunk_granules:4",
+					    "leaf_bytes:8",   "root_entries:4",	 "slot_grain:4",
+					    "canary_bytes:4", "tag_bias:4",	 "root:p",
+					    "heaps:p",	      "options:p",	 "faults:p",
+					    "meta_bytes:p",   "samples:p",	 NULL};
 	static const char *const slab[] = {
 		"owner:p", "size:8",  "generation:8", "base:p",	  "stride:4", "nslots:4",
 		"kind:1",  "class:2", "ngranules:8",  "mapped:8", NULL};
@@ -184,6 +227,7 @@ static void describe(void)
 	add_field("leaf.slabs", 64, form.pointer, GRANULES);
 	add_field("options.mmap_threshold", 8, 8, 1);
 	add_field("future.field", 3, 3, 3);
+	describe_profile();
 }
 
 static void write_numbers(void)
@@ -201,6 +245,7 @@ static void write_numbers(void)
 	set(HEADER, "state.faults", OTHERS + 8);
 	set(HEADER, "state.meta_bytes", OTHERS + 16);
 	set(HEADER, "state.options", OTHERS + 24);
+	set(HEADER, "state.samples", SAMPLES);
 	put(OTHERS + 8, 2, form.pointer);
 	put(OTHERS + 16, 4096, form.pointer);
 	put(OTHERS + 32, 131072, 8);
@@ -798,6 +843,219 @@ static void every_allocation_can_fail(void **state)
 }
 
 /*
+ * The profile.
+ */
+
+static plat_addr item_at(plat_addr at, const char *items, unsigned i)
+{
+	return at + offset_of(items) + i * width_of(items);
+}
+
+/* Three sites: number 0 has no frames, 1 and 2 the same. */
+static void make_profile(void)
+{
+	unsigned i;
+
+	set(SAMPLES, "samples.mean", 4096);
+	set(SAMPLES, "samples.nsites", 4);
+	set(SAMPLES, "samples.nlost", 3);
+	set(SAMPLES, "samples.lost_bytes", 12288);
+	put(item_at(SAMPLES, "samples.sites", 0), SITES, form.pointer);
+	for (i = 0; i < 3; i++) {
+		plat_addr site = item_at(SITES, "site_block.sites", i);
+
+		set(site, "site.made", 10 * 65536);
+		set(site, "site.made_bytes", 40960);
+		set(site, "site.freed", 9 * 65536);
+		set(site, "site.freed_bytes", 36864);
+		set(site, "site.made_variance", 100);
+		set(site, "site.nsamples", 10);
+		set(site, "site.nframes", i ? 2 : 0);
+		put(item_at(site, "site.frames", 0), 0x401000, 8);
+		put(item_at(site, "site.frames", 1), 0x402000, 8);
+	}
+}
+
+static void add_sample(unsigned bucket, plat_addr row, unsigned i, unsigned number)
+{
+	plat_addr sample = item_at(row, "sample_row.samples", i);
+
+	put(item_at(SAMPLES, "samples.rows", bucket), row, form.pointer);
+	set(sample, "sample.site", number);
+	set(sample, "sample.address", START + i * 16);
+	set(sample, "sample.weight", 2 * 65536);
+	set(sample, "sample.size", 1000);
+}
+
+static void read_profile(struct own_profile *profile)
+{
+	struct own own;
+
+	assert_int_equal(own_open(&array.reader, HEADER, &own, NULL), 0);
+	assert_int_equal(own_profile_read(&own, profile, NULL), 0);
+	own_close(&own);
+}
+
+static void sites_and_live_samples_are_added(void **state)
+{
+	struct own_profile profile;
+	unsigned n;
+
+	(void)state;
+	for (n = 0; n < 8; n++) {
+		begin(n % 2 ? 8 : 4, n & 2, n & 4 ? 3 : 0);
+		make_profile();
+		add_sample(0, ROWS_AT, 0, 1);
+		add_sample(0, ROWS_AT, 1, 2);
+		add_sample(5, ROWS_AT + 0x200, 0, 0);
+		read_profile(&profile);
+		assert_int_equal(profile.rate.mean, 4096);
+		assert_int_equal(profile.rate.at, SAMPLES + offset_of("samples.mean"));
+		assert_int_equal(profile.lost, 3);
+		assert_int_equal(profile.lost_bytes, 12288);
+		assert_int_equal(profile.nsites, 2);
+		assert_int_equal(profile.sites[0].nframes, 0);
+		assert_int_equal(profile.sites[1].nframes, 2);
+		assert_int_equal(profile.sites[1].frames[1], 0x402000);
+		assert_int_equal(profile.sites[1].made.bytes, 81920);
+		assert_int_equal(profile.sites[1].made.blocks, 20);
+		assert_int_equal(profile.sites[1].freed_blocks, 18);
+		assert_int_equal(profile.sites[1].live.blocks, 4);
+		assert_int_equal(profile.sites[1].live.bytes, 4000);
+		assert_int_equal(profile.sites[1].live.nsamples, 2);
+		/* Twice 2 * (2 - 1) * 1000^2, whose root is 2000. */
+		assert_int_equal(own_estimate_error(&profile.sites[1].live), 3920);
+		assert_int_equal(profile.sum.made.nsamples, 30);
+		assert_int_equal(profile.sum.live.nsamples, 3);
+		assert_int_equal(profile.proofs.broken, 0);
+		own_profile_fini(&profile);
+	}
+}
+
+static void a_chain_of_samples_without_end_ends(void **state)
+{
+	struct own_profile profile;
+
+	(void)state;
+	make_profile();
+	add_sample(0, ROWS_AT, 0, 1);
+	set(ROWS_AT, "sample_row.next", ROWS_AT);
+	read_profile(&profile);
+	assert_int_equal(profile.proofs.broken, 1);
+	own_profile_fini(&profile);
+}
+
+static void a_sample_of_no_site_is_left_out(void **state)
+{
+	struct own_profile profile;
+
+	(void)state;
+	make_profile();
+	add_sample(0, ROWS_AT, 0, UINT32_MAX);
+	add_sample(0, ROWS_AT, 1, 3);
+	read_profile(&profile);
+	assert_int_equal(profile.proofs.unsteady, 2);
+	assert_int_equal(profile.sum.live.nsamples, 0);
+	own_profile_fini(&profile);
+}
+
+static void more_sites_and_frames_than_can_be_are_cut(void **state)
+{
+	struct own_profile profile;
+
+	(void)state;
+	make_profile();
+	set(SAMPLES, "samples.nsites", UINT32_MAX);
+	set(item_at(SITES, "site_block.sites", 2), "site.nframes", UINT32_MAX);
+	read_profile(&profile);
+	assert_int_equal(profile.proofs.broken, 1);
+	assert_int_equal(profile.nsites, 3);
+	assert_int_equal(profile.sites[2].nframes, 4);
+	own_profile_fini(&profile);
+}
+
+static void a_profile_of_another_form_is_refused(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t offset;
+		uint16_t count;
+	} cases[] = {
+		{"samples.sites", 0, 60000},  {"samples.rows", 0, 0},
+		{"site.frames", 0, 5},	      {"site_block.sites", 8, SITES_IN_BLOCK},
+		{"sample_row.samples", 0, 3}, {"?", 0, 0},
+	};
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct own_profile profile;
+		struct own own;
+
+		begin(8, false, 0);
+		make_profile();
+		for (k = 0; k < nfields; k++)
+			if (strcmp(fields[k].name, cases[i].name) == 0) {
+				fields[k].offset += cases[i].offset;
+				fields[k].count = cases[i].count;
+			}
+		if (cases[i].name[0] == '?')
+			forget_field("sample.weight");
+		write_header();
+		assert_int_equal(own_open(&array.reader, HEADER, &own, NULL), 0);
+		assert_int_equal(own_profile_read(&own, &profile, NULL), -ENOTSUP);
+		own_close(&own);
+	}
+}
+
+static void any_bytes_of_a_profile_can_be_read(void **state)
+{
+	struct own_profile profile;
+	struct own own;
+	unsigned n, k;
+
+	(void)state;
+	srand(2);
+	for (n = 0; n < 3000; n++) {
+		begin(n % 2 ? 8 : 4, n % 3 == 0, n % 4);
+		make_profile();
+		add_sample(0, ROWS_AT, 0, 1);
+		add_sample(5, ROWS_AT + 0x200, 1, 2);
+		for (k = 0; k < 1 + n % 20; k++)
+			memory[(size_t)rand() % IMAGE_BYTES] = (unsigned char)rand();
+		if (own_open(&array.reader, HEADER, &own, NULL) < 0)
+			continue;
+		if (own_profile_read(&own, &profile, NULL) == 0)
+			own_profile_fini(&profile);
+		own_close(&own);
+	}
+}
+
+static void every_allocation_of_a_profile_can_fail(void **state)
+{
+	struct own_profile profile;
+	struct error err;
+	struct own own;
+	size_t n;
+	int r;
+
+	(void)state;
+	make_profile();
+	FOR_EACH_ALLOCATION(n)
+	{
+		r = own_open(&array.reader, HEADER, &own, &err);
+		if (r == 0) {
+			r = own_profile_read(&own, &profile, &err);
+			if (r == 0)
+				own_profile_fini(&profile);
+			own_close(&own);
+		}
+		assert_int_equal(r, failing_failed() ? -ENOMEM : 0);
+		assert_int_equal(failing_alive(), 0);
+	}
+}
+
+/*
  * Pages.
  */
 
@@ -845,6 +1103,13 @@ int main(void)
 		cmocka_unit_test_setup(a_map_of_another_form_is_refused, set_up),
 		cmocka_unit_test_setup(any_bytes_can_be_read, set_up),
 		cmocka_unit_test_setup(every_allocation_can_fail, set_up),
+		cmocka_unit_test_setup(sites_and_live_samples_are_added, set_up),
+		cmocka_unit_test_setup(a_chain_of_samples_without_end_ends, set_up),
+		cmocka_unit_test_setup(a_sample_of_no_site_is_left_out, set_up),
+		cmocka_unit_test_setup(more_sites_and_frames_than_can_be_are_cut, set_up),
+		cmocka_unit_test_setup(a_profile_of_another_form_is_refused, set_up),
+		cmocka_unit_test_setup(any_bytes_of_a_profile_can_be_read, set_up),
+		cmocka_unit_test_setup(every_allocation_of_a_profile_can_fail, set_up),
 		cmocka_unit_test(pages_count_once_and_only_where_held),
 	};
 

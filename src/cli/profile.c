@@ -1,0 +1,443 @@
+/* plat profile: where a program allocates, by samples; and how often these are taken. */
+#include "cli/commands.h"
+#include "cli/heap_look.h"
+#include "cli/report.h"
+#include "cli/target.h"
+#include "heap/own_profile.h"
+#include "source/poke.h"
+#include "source/symbols.h"
+#include "view/profile.h"
+#include "view/units.h"
+
+#include "alloc/state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TOP_USUAL 10
+#define WAIT_MOST 1000000 /* seconds */
+
+enum { OPT_RATE, OPT_SORT, OPT_LEAKS, OPT_TOP, OPT_WAIT, OPT_NO_SYMBOLS };
+
+static const struct option_row rows[] = {
+	ROW(OPT_RATE, 0, "rate", "SIZE", "a sample each so many bytes from now on; or off",
+	    COMPLETE_NOTHING),
+	ROW(OPT_WAIT, 0, "wait", "SECONDS", "give it some time, and show the profile then",
+	    COMPLETE_NOTHING),
+	ROW(OPT_SORT, 0, "sort", "SUM", "sites by what is live there, or made, or freed",
+	    COMPLETE_NOTHING),
+	FLAG(OPT_LEAKS, 0, "leaks", "only sites with blocks that are live"),
+	ROW(OPT_TOP, 0, "top", "COUNT", "so many sites, else 10; or all", COMPLETE_NOTHING),
+	FLAG(OPT_NO_SYMBOLS, 0, "no-symbols", "do not look into programs and libraries"),
+	ROW_JSON("one JSON document"),
+	ROW_BYTES,
+	ROW_VERBOSE("whole paths"),
+	ROW_ASCII,
+	ROW_COLOR,
+	ROW_ROOT,
+	ROWS_END,
+};
+
+static int run(struct options *options);
+
+const struct command profile_command = {
+	.name = "profile",
+	.summary = "where a program allocates, by samples",
+	.synopsis = "PID",
+	.options = rows,
+	.takes_pid = true,
+	.more = "Reads the profile of programs that use plat's malloc; see plat-run(1).\n",
+	.run = run,
+};
+
+/* What was asked for. */
+struct request {
+	struct options *options;
+	bool has_rate, has_wait, has_filter, leaks, no_symbols;
+	uint64_t mean;
+	double wait;
+	size_t top;
+	int (*compare)(const void *a, const void *b);
+};
+
+/*
+ * Options.
+ */
+
+static int compare_numbers(double a, double b)
+{
+	return a > b ? -1 : a < b;
+}
+
+#define SITE(p) ((const struct own_site *)(p))
+
+static int by_made(const void *a, const void *b)
+{
+	return compare_numbers(SITE(a)->made.bytes, SITE(b)->made.bytes);
+}
+
+static int by_freed(const void *a, const void *b)
+{
+	return compare_numbers(SITE(a)->freed_bytes, SITE(b)->freed_bytes);
+}
+
+static int by_live(const void *a, const void *b)
+{
+	int order = compare_numbers(SITE(a)->live.bytes, SITE(b)->live.bytes);
+
+	return order ? order : by_made(a, b);
+}
+
+static int take_rate(struct request *request, const char *value)
+{
+	int code;
+
+	request->has_rate = true;
+	if (strcmp(value, "off") == 0)
+		return 0;
+	code = target_size(&profile_command, value, &request->mean);
+	if (code)
+		return code;
+	if (request->mean < SAMPLE_MEAN_MIN || request->mean > SAMPLE_MEAN_MAX)
+		return usage_error(&profile_command, "%s: a rate is from 1K to 4G, or off", value);
+	return 0;
+}
+
+static int take_sort(struct request *request, const char *value)
+{
+	if (strcmp(value, "live") == 0)
+		request->compare = by_live;
+	else if (strcmp(value, "made") == 0)
+		request->compare = by_made;
+	else if (strcmp(value, "freed") == 0)
+		request->compare = by_freed;
+	else
+		return usage_error(&profile_command, "%s: sites are sorted by live, made or freed",
+				   value);
+	return 0;
+}
+
+static int take_top(struct request *request, const char *value)
+{
+	char *end;
+
+	request->top = SIZE_MAX;
+	if (strcmp(value, "all") == 0)
+		return 0;
+	errno = 0;
+	request->top = strtoul(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || errno || request->top == 0)
+		return usage_error(&profile_command, "%s: not a count", value);
+	return 0;
+}
+
+static int take_wait(struct request *request, const char *value)
+{
+	char *end;
+
+	request->has_wait = true;
+	request->wait = strtod(value, &end);
+	if (*value < '0' || *value > '9' || *end || !(request->wait <= WAIT_MOST))
+		return usage_error(&profile_command, "%s: not a number of seconds", value);
+	return 0;
+}
+
+static int take_option(void *context, int option, const char *value)
+{
+	struct request *request = context;
+
+	request->has_filter |= option == OPT_SORT || option == OPT_TOP || option == OPT_LEAKS;
+	switch (option) {
+	case OPT_RATE:
+		return take_rate(request, value);
+	case OPT_SORT:
+		return take_sort(request, value);
+	case OPT_TOP:
+		return take_top(request, value);
+	case OPT_WAIT:
+		return take_wait(request, value);
+	case OPT_LEAKS:
+		request->leaks = true;
+		return 0;
+	default:
+		request->no_symbols = true;
+		return 0;
+	}
+}
+
+static int read_request(struct request *request)
+{
+	struct options *options = request->options;
+	int code = options_read(options, take_option, request);
+
+	if (code)
+		return code;
+	if (options->noperands != 1)
+		return usage_error(&profile_command,
+				   options->noperands ? "one process at a time" : "which process?");
+	if (request->has_rate && !request->has_wait && (request->has_filter || options->json))
+		return usage_error(&profile_command,
+				   "--rate shows no sites; --wait shows them after some time");
+	return 0;
+}
+
+/*
+ * The rate.
+ */
+
+#define RATE_SIZE 64
+
+static const char *rate_words(uint64_t mean, const struct paint *paint, char *to)
+{
+	char size[UNITS_SIZE];
+
+	if (mean == 0)
+		return "no samples";
+	snprintf(to, RATE_SIZE, "a sample each %s", units_size(mean, paint->bytes, size));
+	return to;
+}
+
+static int set_rate(const struct request *request, const struct target *target,
+		    const struct heap_look *look)
+{
+	struct poke_rate poke = {.header = look->own.at, .mean = request->mean};
+	const struct paint *paint = &request->options->paint;
+	char before[RATE_SIZE], now[RATE_SIZE];
+	struct own_rate rate;
+	struct error err;
+
+	if (own_rate_read(&look->own, &rate, &err) < 0)
+		return look_error(&profile_command, "%d: %s", target->dir.pid, err.text);
+	if (request->mean && look->own.canary_bytes == 0)
+		return look_error(
+			&profile_command,
+			"%d: its allocator was built without checks, and takes no samples",
+			target->dir.pid);
+	poke.at = rate.at;
+	if (poke_rate(&target->dir, &target->space, &poke, &err) < 0)
+		return look_error(&profile_command, "%s", err.text);
+	if (request->has_wait)
+		return EXIT_FINE;
+	printf("%d: %s; it was %s\n", target->dir.pid, rate_words(poke.mean, paint, now),
+	       rate_words(poke.before, paint, before));
+	return EXIT_FINE;
+}
+
+/* Ends early where the process does. */
+static void give_time(const struct request *request)
+{
+	struct timespec left = {
+		.tv_sec = (time_t)request->wait,
+		.tv_nsec = (long)((request->wait - (double)(time_t)request->wait) * 1e9),
+	};
+
+	while (nanosleep(&left, &left) < 0 && errno == EINTR)
+		;
+}
+
+/*
+ * Names of frames: each address once.
+ */
+
+static int by_address(const void *a, const void *b)
+{
+	plat_addr x = *(const plat_addr *)a, y = *(const plat_addr *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The addresses of all frames that are shown, in order; NULL: no memory. */
+static plat_addr *list_addresses(const struct profile_report *report, size_t *ret)
+{
+	plat_addr *addrs = calloc(report->nshown * OWN_FRAMES_MOST + 1, sizeof(*addrs));
+	size_t i, k, n = 0, kept = 0;
+
+	for (i = 0; addrs && i < report->nshown; i++)
+		for (k = 0; k < report->profile->sites[i].nframes; k++)
+			addrs[n++] = report->profile->sites[i].frames[k];
+	if (!addrs || n == 0) {
+		*ret = 0;
+		return addrs;
+	}
+	qsort(addrs, n, sizeof(*addrs), by_address);
+	for (i = 0; i < n; i++)
+		if (kept == 0 || addrs[kept - 1] != addrs[i])
+			addrs[kept++] = addrs[i];
+	*ret = kept;
+	return addrs;
+}
+
+/* A return address may be that of the next function: the call itself is before it. */
+static struct profile_frame *name_frames(const struct target *target, plat_addr *addrs, size_t n)
+{
+	struct profile_frame *frames = calloc(n + 1, sizeof(*frames));
+	struct symbol *symbols = calloc(n + 1, sizeof(*symbols));
+	size_t i;
+
+	if (!frames || !symbols) {
+		free(symbols);
+		free(frames);
+		return NULL;
+	}
+	for (i = 0; i < n; i++)
+		addrs[i]--;
+	symbols_find_many(&target->dir, &target->space, addrs, n, symbols);
+	for (i = 0; i < n; i++)
+		frames[i] = (struct profile_frame){addrs[i] + 1, symbols[i]};
+	free(symbols);
+	return frames;
+}
+
+/*
+ * The profile.
+ */
+
+static size_t drop_all_freed(struct own_profile *profile)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < profile->nsites; i++)
+		if (profile->sites[i].live.nsamples)
+			profile->sites[kept++] = profile->sites[i];
+	return kept;
+}
+
+/* Frames of the allocator itself are not what anybody asks for. */
+static void drop_own_frames(const struct target *target, const struct heap_look *look,
+			    struct own_profile *profile)
+{
+	const struct module *module = &target->space.modules[look->module];
+	size_t i;
+
+	if (module->role == MODULE_PROGRAM)
+		return;
+	for (i = 0; i < profile->nsites; i++) {
+		struct own_site *site = &profile->sites[i];
+		unsigned n = 0;
+
+		while (n < site->nframes) {
+			const struct region *region =
+				space_find(&target->space, site->frames[n] - 1);
+
+			if (!region || region->module != look->module)
+				break;
+			n++;
+		}
+		site->nframes -= n;
+		memmove(site->frames, site->frames + n, site->nframes * sizeof(site->frames[0]));
+	}
+}
+
+static int report_proofs(const struct target *target, const struct own_profile *profile)
+{
+	const char *whys[1] = {NULL};
+	char unreadable[128];
+	int code;
+
+	if (profile->proofs.unreadable) {
+		snprintf(unreadable, sizeof(unreadable),
+			 "%" PRIu64 " pieces of the allocator's state could not be read",
+			 profile->proofs.unreadable);
+		whys[0] = unreadable;
+	}
+	code = report_unknown(&profile_command, target->dir.pid, whys, 1, false);
+	if (!profile->proofs.broken)
+		return code;
+	fprintf(stderr, "plat profile: %d: the allocator's state contradicts itself: %s\n",
+		target->dir.pid, profile->proofs.first);
+	return worse_of(code, EXIT_FOUND);
+}
+
+static int write_report(const struct request *request, const struct target *target,
+			struct profile_report *report)
+{
+	const struct options *options = request->options;
+	struct text text = text_to_stream(stdout);
+	struct profile_frame *frames = NULL;
+	plat_addr *addrs = NULL;
+	int r = 0;
+
+	if (!request->no_symbols) {
+		addrs = list_addresses(report, &report->nframes);
+		frames = addrs ? name_frames(target, addrs, report->nframes) : NULL;
+		r = frames ? 0 : -ENOMEM;
+	}
+	report->frames = frames;
+	if (r == 0 && options->json)
+		profile_json(report, &text);
+	else if (r == 0)
+		profile_draw(report, &options->paint, &text);
+	r = finish_output(&profile_command, &text, r);
+	free(frames);
+	free(addrs);
+	return r;
+}
+
+static int show(const struct request *request, const struct target *target,
+		const struct heap_look *look)
+{
+	struct profile_report report = {.space = &target->space};
+	struct own_profile profile;
+	struct error err;
+	int code;
+
+	if (own_profile_read(&look->own, &profile, &err) < 0)
+		return look_error(&profile_command, "%d: %s", target->dir.pid, err.text);
+	if (request->leaks)
+		profile.nsites = drop_all_freed(&profile);
+	if (profile.nsites)
+		qsort(profile.sites, profile.nsites, sizeof(*profile.sites), request->compare);
+	drop_own_frames(target, look, &profile);
+	report.profile = &profile;
+	report.nsites = profile.nsites;
+	report.nshown = profile.nsites < request->top ? profile.nsites : request->top;
+	code = write_report(request, target, &report);
+	code = worse_of(code, report_proofs(target, &profile));
+	own_profile_fini(&profile);
+	return code;
+}
+
+/*
+ * One look: the first sets the rate, the last one shows.
+ */
+
+static int look_once(const struct request *request,
+		     int (*look_at)(const struct request *, const struct target *,
+				    const struct heap_look *))
+{
+	struct target target;
+	struct heap_look look;
+	struct error err;
+	int code = target_open(request->options, request->options->operands[0], 0, &target);
+
+	if (code)
+		return code;
+	if (heap_look_open(&target.dir, &target.space, &look, &err) < 0) {
+		code = look_error(&profile_command, "%s", err.text);
+	} else {
+		code = look.has_own ? look_at(request, &target, &look)
+				    : look_error(&profile_command, "%d: %s", target.dir.pid,
+						 look.why.text);
+		heap_look_close(&look);
+	}
+	target_close(&target);
+	return code;
+}
+
+static int run(struct options *options)
+{
+	struct request request = {.options = options, .top = TOP_USUAL, .compare = by_live};
+	int code = read_request(&request);
+
+	if (code == 0 && request.has_rate)
+		code = look_once(&request, set_rate);
+	if (code || (request.has_rate && !request.has_wait))
+		return code;
+	if (request.has_wait)
+		give_time(&request);
+	return look_once(&request, show);
+}
