@@ -51,8 +51,8 @@ static inline struct bin *heap_small_bin(struct heap *heap, size_t bytes)
 }
 
 /*
- * A slab of free slots, held, without an owner; in the map. NULL: there is no memory. wanted: so many
- * pages of it are likely to be used; 0: nobody knows.
+ * A slab of free slots, held, without an owner; in the map. NULL: there is no memory. wanted: so
+ * many pages of it are likely to be used; 0: nobody knows.
  */
 struct slab *plat__slab_new(uint32_t class, unsigned wanted);
 /* No slot is live, and nobody can hand one out. */
