@@ -299,8 +299,8 @@ static void watch_samples(struct heap *heap, uint32_t class, uint64_t mean)
 }
 
 /*
- * A process's first block is guarded, the next one after two on average, and so on: so that a short
- * program has some too.
+ * A process's first block is guarded, the next one after 32 on average, then after 64, and so on: so
+ * that a short program has some too, and does not take longer for them.
  */
 static void watch_guard(struct heap *heap)
 {
@@ -316,7 +316,7 @@ static void watch_guard(struct heap *heap)
 	}
 	heap->has_drawn = 1;
 	heap->until_guard =
-		(int64_t)draw(n < 15 ? (uint64_t)1 << n : GUARD_MEAN, heap_random(heap));
+		(int64_t)draw(n < 11 ? (uint64_t)16 << n : GUARD_MEAN, heap_random(heap));
 }
 
 void plat__watch_window(struct heap *heap, uint32_t class)
