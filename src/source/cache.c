@@ -41,7 +41,8 @@ int cache_open(const struct procdir *dir, const struct space *space, const struc
 	struct stat st;
 
 	if (!dir->live) {
-		*why = "a captured tree has no page cache";
+		*why = dir->core ? "a core does not say what the page cache held"
+				 : "a captured tree has no page cache";
 		return -ENOENT;
 	}
 	cache.fd = files_open(dir, space, region);

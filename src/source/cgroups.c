@@ -207,7 +207,9 @@ int cgroups_load(const struct procdir *dir, struct cgroups *ret)
 	}
 	if (r < 0)
 		snprintf(cgroups.why, sizeof(cgroups.why), "cgroup: %s",
-			 r == -EACCES || r == -EPERM ? "not permitted" : strerror(-r));
+			 dir->core		       ? "a core does not hold it"
+			 : r == -EACCES || r == -EPERM ? "not permitted"
+						       : strerror(-r));
 	*ret = cgroups;
 	return 0;
 }

@@ -3,6 +3,7 @@
  */
 #include "source/content.h"
 
+#include "source/core.h"
 #include "source/files.h"
 
 #include <errno.h>
@@ -126,12 +127,53 @@ static int read_live(struct content *content, plat_addr from, char *to, size_t s
 	return 0;
 }
 
+/* What a core leaves out of a file that could not be written to is as the file has it. */
+static int read_left_out(struct content *content, plat_addr from, void *to, size_t size)
+{
+	const struct region *region = space_find(content->space, from);
+
+	if (!region || from + size > region->end)
+		return -EFAULT;
+	if (region->file == NO_FILE || (region->rights & RIGHT_WRITE) ||
+	    content->dir->core->no_private)
+		return -ENODATA;
+	return read_file(content, region, from, to, size);
+}
+
+static int read_core(struct content *content, plat_addr from, char *to, size_t size)
+{
+	struct core *core = content->dir->core;
+	int r = 0;
+
+	while (r == 0 && size > 0) {
+		const struct core_segment *segment = core_find(core, from);
+		uint64_t at, part;
+
+		if (!segment)
+			return -EFAULT;
+		at = from - segment->start;
+		if (at < segment->filled) {
+			part = min_u64(size, segment->filled - at);
+			r = reader_read(&core->reader, from, to, (size_t)part);
+		} else {
+			part = min_u64(size, content->page_size - from % content->page_size);
+			r = read_left_out(content, from, to, (size_t)part);
+		}
+		from += part;
+		to += part;
+		size -= (size_t)part;
+	}
+	return r;
+}
+
 static int read_content(struct reader *reader, plat_addr from, void *to, size_t size)
 {
 	struct content *content = (struct content *)reader; /* its first member */
 
 	if (from > INT64_MAX || size > INT64_MAX - from)
 		return -EFAULT;
+	if (content->dir->core)
+		return read_core(content, from, to, size);
 	if (content->dir->live)
 		return read_live(content, from, to, size);
 	return reader_read(&content->captured.reader, from, to, size);

@@ -1,5 +1,7 @@
 #include "source/files.h"
 
+#include "source/core_files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -61,6 +63,8 @@ int files_open(const struct procdir *dir, const struct space *space, const struc
 	plat_addr start, end;
 	int fd;
 
+	if (dir->core)
+		return core_file_open(dir->core, space, region);
 	if (!file || !dir->live || file->name[0] != '/')
 		return -ENOENT;
 	if (!file->deleted) {

@@ -4,6 +4,7 @@
  */
 #include "source/memory.h"
 
+#include "source/core.h"
 #include "space/space.h"
 
 #include <errno.h>
@@ -68,6 +69,8 @@ static int read_memory(struct reader *reader, plat_addr from, void *to, size_t s
 
 	if (from > INT64_MAX || size > INT64_MAX - from)
 		return -EFAULT;
+	if (memory->dir->core)
+		return reader_read(&memory->dir->core->reader, from, to, size);
 	while (size) {
 		plat_addr page = align_down(from, memory->page_size);
 		size_t part = (size_t)min_u64(size, page + memory->page_size - from);

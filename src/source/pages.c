@@ -2,6 +2,7 @@
 
 #include "base/addr.h"
 #include "base/compiler.h"
+#include "source/core_space.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -407,6 +408,8 @@ int pages_walk(const struct procdir *dir, struct space *space, plat_addr start, 
 
 	if (walk.start >= walk.end)
 		return 0;
+	if (dir->core)
+		return fail(err, -ENODATA, CORE_NO_PAGES);
 	if (!dir->live)
 		return walk_captured(&walk, err);
 	walk.fd = procdir_open_file(dir, "pagemap");
@@ -432,6 +435,8 @@ unsigned pages_told(const struct procdir *dir, enum pages_how how)
 	unsigned told = PAGE_PRESENT | PAGE_SWAPPED | PAGE_FILE;
 	int fd;
 
+	if (dir->core)
+		return 0;
 	if (!dir->live)
 		return told | PAGE_ZERO | PAGE_HUGE | PAGE_GUARD | PAGE_EXCLUSIVE;
 	fd = procdir_open_file(dir, "pagemap");

@@ -16,6 +16,7 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "source/core_space.h"
 #include "source/facts.h"
 #include "source/files.h"
 #include "source/maps.h"
@@ -439,6 +440,8 @@ int proc_load(const struct procdir *dir, unsigned want, struct space *ret, struc
 	bool same = false;
 	int r = 0, i;
 
+	if (dir->core)
+		return core_load(dir->core, want, ret, err);
 	space_init(&space);
 	for (i = 0; i < TRIES && r == 0 && !same; i++) {
 		int anchor;
@@ -493,8 +496,11 @@ static int has_memory(const struct procdir *dir, const struct space *space, stru
 
 int proc_load_figures(const struct procdir *dir, struct space *ret, struct error *err)
 {
-	int r = load_stat(dir, ret, err);
+	int r;
 
+	if (dir->core)
+		return core_load_figures(dir->core, ret, err);
+	r = load_stat(dir, ret, err);
 	if (r == 0)
 		r = load_status(dir, ret, err);
 	if (r < 0)

@@ -1,5 +1,7 @@
 #include "source/procdir.h"
 
+#include "source/core.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -40,7 +42,17 @@ void procdir_close(struct procdir *dir)
 		close(dir->fd);
 	if (dir->root >= 0)
 		close(dir->root);
+	core_free(dir->core);
 	*dir = PROCDIR_CLOSED;
+}
+
+struct procdir procdir_of_core(struct core *core)
+{
+	struct procdir dir = PROCDIR_CLOSED;
+
+	dir.core = core;
+	dir.pid = core->pid;
+	return dir;
 }
 
 static int read_all(int fd, size_t most, char **ret, size_t *size)
@@ -98,18 +110,21 @@ static int read_at(int dir, const char *name, size_t most, char **ret, size_t *s
 
 int procdir_read(const struct procdir *dir, const char *name, size_t most, char **ret, size_t *size)
 {
-	return read_at(dir->fd, name, most, ret, size);
+	return dir->core ? -ENODATA : read_at(dir->fd, name, most, ret, size);
 }
 
 int procdir_read_root(const struct procdir *dir, const char *name, size_t most, char **ret,
 		      size_t *size)
 {
-	return read_at(dir->root, name, most, ret, size);
+	return dir->core ? -ENODATA : read_at(dir->root, name, most, ret, size);
 }
 
 int procdir_open_file(const struct procdir *dir, const char *name)
 {
-	int fd = openat(dir->fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd;
 
+	if (dir->core)
+		return -ENODATA;
+	fd = openat(dir->fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }

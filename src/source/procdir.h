@@ -1,5 +1,5 @@
 /*
- * The folder /proc/PID, live or captured.
+ * The folder /proc/PID, live or captured; or a core, which has no such files.
  *
  * All files of a process are opened below one descriptor of its folder: if the process ends, and
  * its number is given to another, reads fail instead of telling about the wrong one.
@@ -12,11 +12,14 @@
 
 #include "base/error.h"
 
+struct core;
+
 struct procdir {
 	int root; /* /proc, or the captured tree */
 	int fd;	  /* the process's folder in it */
 	int pid;
-	bool live; /* a real procfs, here or mounted elsewhere */
+	bool live;	   /* a real procfs, here or mounted elsewhere */
+	struct core *core; /* takes the folder's place: no file is in it; or NULL */
 };
 
 #define PROCDIR_CLOSED ((struct procdir){.root = -1, .fd = -1})
@@ -25,9 +28,13 @@ struct procdir {
 int procdir_open(const char *root, int pid, struct procdir *ret, struct error *err) MUST_CHECK;
 void procdir_close(struct procdir *dir);
 
+/* A core in the place of a folder, which is its owner from now on. */
+struct procdir procdir_of_core(struct core *core);
+
 /*
  * Reads a whole file of the process, at most `most` bytes, with a NUL behind them. The caller frees
- * *ret. 0, or -errno: -ESRCH where the process is gone, -EFBIG where the file is larger.
+ * *ret. 0, or -errno: -ESRCH where the process is gone, -EFBIG where the file is larger, -ENODATA
+ * of a core.
  */
 int procdir_read(const struct procdir *dir, const char *name, size_t most, char **ret,
 		 size_t *size) MUST_CHECK;

@@ -81,6 +81,8 @@ int query_mapping(const struct procdir *dir, plat_addr addr, struct query_mappin
 
 static const char *reason(int r)
 {
+	if (r == -ENODATA)
+		return "a core does not hold it";
 	return r == -EACCES || r == -EPERM ? "not permitted" : strerror(-r);
 }
 

@@ -258,6 +258,8 @@ static Dwfl_Module *report(const struct look *look, Dwfl *dwfl)
 				 strerror(-fd));
 			return NULL;
 		}
+	} else if (file && look->dir->core) {
+		snprintf(path, sizeof(path), "%s", file->name);
 	} else if (file) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d/root%s", look->dir->fd, file->name);
 	}

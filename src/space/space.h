@@ -287,6 +287,7 @@ struct why {
 };
 
 struct space {
+	char *core; /* the core that it is from, as it was named; NULL: a process, or a model */
 	struct process process;
 	struct machine machine;
 
