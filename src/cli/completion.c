@@ -150,7 +150,7 @@ static void print_command(const struct command *command)
 	if (command->takes_command)
 		print_command_line();
 	if (command->takes_pid)
-		printf("\t\tpids=1\n");
+		printf("\t\tpids=%d\n", command->takes_core ? 2 : 1);
 	if (command == &completion_command)
 		printf("\t\twords=\"$words bash\"\n");
 	printf("\t\t;;\n");
@@ -189,6 +189,7 @@ static void print_bash(void)
 	       "\telse\n"
 	       "\t\t_pids\n"
 	       "\t\tCOMPREPLY+=($(compgen -W self -- \"$cur\"))\n"
+	       "\t\t((pids == 2)) && COMPREPLY+=($(compgen -f -- \"$cur\"))\n"
 	       "\tfi\n"
 	       "}\n"
 	       "complete -F _plat plat\n");

@@ -33,9 +33,10 @@ static int run(struct options *options);
 const struct command doctor_command = {
 	.name = "doctor",
 	.summary = "which malloc a process really uses, and why",
-	.synopsis = "PID",
+	.synopsis = "PID|CORE",
 	.options = rows,
 	.takes_pid = true,
+	.takes_core = true,
 	.run = run,
 };
 
@@ -306,6 +307,10 @@ static int load_environment(struct doctor_report *report, const struct procdir *
 
 	if (r == -ENOMEM)
 		return r;
+	if (dir->core) {
+		report->environment_why = "environ: it is not read from cores";
+		return 0;
+	}
 	if (r < 0) {
 		report->environment_why = r == -EACCES || r == -EPERM ? "environ: not permitted"
 								      : "environ: cannot be read";
@@ -337,6 +342,7 @@ static int gather(struct doctor_report *report, const struct procdir *dir)
 static int show(const struct options *options, const struct doctor_report *report)
 {
 	const char *whys[2] = {report->environment_why, NULL};
+	char name[REPORT_NAME_SIZE];
 	struct text text = text_to_stream(stdout);
 	int code;
 
@@ -348,8 +354,8 @@ static int show(const struct options *options, const struct doctor_report *repor
 		doctor_draw(report, &options->paint, &text);
 	code = finish_output(options->command, &text, 0);
 	code = worse_of(code, report->nfindings ? EXIT_FOUND : EXIT_FINE);
-	return worse_of(
-		code, report_unknown(options->command, report->space->process.pid, whys, 2, false));
+	return worse_of(code, report_unknown(options->command, report_name(report->space, name),
+					     whys, 2, false));
 }
 
 static void report_fini(struct doctor_report *report)
@@ -379,7 +385,7 @@ static int look_at(const struct options *options, const struct target *target)
 	report.allocator = &look.allocator;
 	report.own = look.has_own ? &look.own : NULL;
 	r = gather(&report, &target->dir);
-	code = r < 0 ? look_error(&doctor_command, "%d: %s", target->dir.pid, strerror(-r))
+	code = r < 0 ? look_error(&doctor_command, "%s: %s", target->name, strerror(-r))
 		     : show(options, &report);
 	report_fini(&report);
 	heap_look_close(&look);

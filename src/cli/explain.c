@@ -29,9 +29,10 @@ static int run(struct options *options);
 const struct command explain_command = {
 	.name = "explain",
 	.summary = "tell what an address is, or why two mappings are two",
-	.synopsis = "PID ADDRESS [ADDRESS]",
+	.synopsis = "PID|CORE ADDRESS [ADDRESS]",
 	.options = rows,
 	.takes_pid = true,
+	.takes_core = true,
 	.run = run,
 };
 
@@ -56,14 +57,14 @@ static int take_option(void *context, int option, const char *value)
 static int read_operands(struct request *request)
 {
 	char **operands = request->options->operands;
-	int n = request->options->noperands, pid, code, i;
+	int n = request->options->noperands, code, i;
 
 	if (n < 2)
 		return usage_error(&explain_command, "name a process and an address");
 	if (n > 3)
 		return usage_error(&explain_command, "%s: two addresses are the most", operands[3]);
 	/* The process is opened last, but complaints come in the order of the operands. */
-	code = target_pid(&explain_command, operands[0], &pid);
+	code = target_check(request->options, operands[0]);
 	for (i = 1; code == 0 && i < n; i++)
 		code = target_address(&explain_command, operands[i], &request->addrs[request->n++]);
 	return code;
@@ -243,10 +244,10 @@ static int explain(const struct request *request, struct target *target)
 
 	/* Without maps every address would look as if nothing was there. */
 	if (target->space.nregions == 0 && why)
-		return look_error(&explain_command, "%d: %s", target->dir.pid, why);
+		return look_error(&explain_command, "%s: %s", target->name, why);
 	explanation = calloc(1, sizeof(*explanation));
 	r = explanation ? gather(request, &target->dir, &target->space, explanation) : -ENOMEM;
-	code = r < 0 ? look_error(&explain_command, "%d: %s", target->dir.pid, strerror(-r))
+	code = r < 0 ? look_error(&explain_command, "%s: %s", target->name, strerror(-r))
 		     : show(request, explanation);
 	free(explanation);
 	return code;

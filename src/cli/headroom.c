@@ -105,12 +105,13 @@ static int verify(const struct request *request, struct headroom_report *report)
 	struct headroom_checked checked;
 	struct headrooms probed;
 	struct error err;
+	char name[REPORT_NAME_SIZE];
 	int code;
 
 	if (probe_headrooms(report->model, report->request, report->headrooms, &probed, &err) < 0) {
 		code = show(request, report);
-		return worse_of(code, look_error(request->options->command, "%d: %s",
-						 report->space->process.pid, err.text));
+		return worse_of(code, look_error(request->options->command, "%s: %s",
+						 report_name(report->space, name), err.text));
 	}
 	report->probed = &probed;
 	code = show(request, report);
@@ -158,9 +159,9 @@ static int look(const struct request *request, const struct target *target)
 	int code, r;
 
 	if (space->nregions == 0 && space->why.maps)
-		return look_error(command, "%d: %s", target->dir.pid, space->why.maps);
+		return look_error(command, "%s: %s", target->name, space->why.maps);
 	if (model_from_space(space, &model, &err) < 0)
-		return look_error(command, "%d: %s", target->dir.pid, err.text);
+		return look_error(command, "%s: %s", target->name, err.text);
 	r = cgroups_load(&target->dir, &cgroups);
 	if (r < 0) {
 		model_fini(&model);

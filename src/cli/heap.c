@@ -40,9 +40,10 @@ static int run(struct options *options);
 const struct command heap_command = {
 	.name = "heap",
 	.summary = "what a program has allocated, block by block",
-	.synopsis = "PID",
+	.synopsis = "PID|CORE",
 	.options = rows,
 	.takes_pid = true,
+	.takes_core = true,
 	.more = "Reads the heaps of programs that use plat's malloc; see plat-run(1).\n",
 	.run = run,
 };
@@ -267,13 +268,14 @@ static int report(const struct show *show)
 	const struct heap_proofs *proofs = &show->report.own->proofs;
 	const struct options *options = show->request->options;
 	const char *whys[4] = {0};
-	char unreadable[128], left[64];
+	char unreadable[128], left[64], name[REPORT_NAME_SIZE];
 	int code = EXIT_FINE;
 
+	report_name(show->report.space, name);
 	if (show->nleft && !options->json) {
 		snprintf(left, sizeof(left), "%" PRIu64 " more blocks are not shown", show->nleft);
 		fflush(stdout);
-		fprintf(stderr, "plat heap: %d: %s\n", show->report.space->process.pid, left);
+		fprintf(stderr, "plat heap: %s: %s\n", name, left);
 	}
 	if (proofs->unreadable) {
 		snprintf(unreadable, sizeof(unreadable),
@@ -283,10 +285,10 @@ static int report(const struct show *show)
 	}
 	if (!show->request->blocks)
 		whys[1] = show->report.residence_why;
-	code = report_unknown(options->command, show->report.space->process.pid, whys, 2, false);
+	code = report_unknown(options->command, name, whys, 2, false);
 	if (proofs->broken) {
-		fprintf(stderr, "plat heap: %d: the allocator's state contradicts itself: %s\n",
-			show->report.space->process.pid, proofs->first);
+		fprintf(stderr, "plat heap: %s: the allocator's state contradicts itself: %s\n",
+			name, proofs->first);
 		code = worse_of(code, EXIT_FOUND);
 	}
 	return code;
@@ -296,6 +298,8 @@ static bool is_stopped(const struct space *space)
 {
 	size_t i;
 
+	if (space->core)
+		return true;
 	for (i = 0; i < space->nthreads; i++)
 		if (space->threads[i].tid && space->threads[i].state != 'T' &&
 		    space->threads[i].state != 't')
@@ -335,7 +339,7 @@ static int look_at(const struct request *request, struct target *target)
 	if (heap_look_open(&target->dir, &target->space, &look, &err) < 0)
 		return look_error(&heap_command, "%s", err.text);
 	code = look.has_own ? show_heap(request, target, &look)
-			    : look_error(&heap_command, "%d: %s", target->dir.pid, look.why.text);
+			    : look_error(&heap_command, "%s: %s", target->name, look.why.text);
 	heap_look_close(&look);
 	return code;
 }

@@ -33,9 +33,10 @@ static int run(struct options *options);
 const struct command limits_command = {
 	.name = "limits",
 	.summary = "every limit that can stop a process's memory, and what is met first",
-	.synopsis = "PID",
+	.synopsis = "PID|CORE",
 	.options = rows,
 	.takes_pid = true,
+	.takes_core = true,
 	.more = "Without --set the process is only looked at. Without :HARD the hard limit "
 		"stays.\n",
 	.run = run,
@@ -215,11 +216,12 @@ static int change(struct request *request, int pid)
 static int report_whys(const struct options *options, const struct limits_report *report)
 {
 	const char *whys[LIMITS_WHYS_MOST + 1];
+	char name[REPORT_NAME_SIZE];
 	size_t n = limits_table_whys(report->table, whys);
 
 	if (report->cgroups->why[0])
 		whys[n++] = report->cgroups->why;
-	return report_unknown(options->command, report->space->process.pid, whys, n, false);
+	return report_unknown(options->command, report_name(report->space, name), whys, n, false);
 }
 
 static int show(const struct request *request, const struct limits_report *report)

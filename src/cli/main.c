@@ -57,6 +57,8 @@
  *          threads       threads and their stack pointers
  *          rollup        smaps_rollup
  *          cgroups       the memory limits of control groups
+ *          core          a core: headers and memory; core_notes its notes, core_unpack zstd,
+ *                        core_files mapped files, core_space a space of it
  *          cache         how much of a file the page cache holds
  *          children      a process and its descendants
  *          query         single addresses: PROCMAP_QUERY, smaps of one mapping

@@ -66,9 +66,10 @@ static int run(struct options *options);
 const struct command map_command = {
 	.name = "map",
 	.summary = "draw or list the address space of processes",
-	.synopsis = "PID... | -- COMMAND...",
+	.synopsis = "PID|CORE... | -- COMMAND...",
 	.options = rows,
 	.takes_pid = true,
+	.takes_core = true,
 	.more = "A command behind -- is run with plat's own input, output and terminal, and\n"
 		"shown as it was at its end and, if that was clearly more, at the highest RSS\n"
 		"that was seen. Tables, JSON and drawings show the end, or what --at chooses.\n"

@@ -47,9 +47,10 @@ static int run(struct options *options);
 const struct command profile_command = {
 	.name = "profile",
 	.summary = "where a program allocates, by samples",
-	.synopsis = "PID",
+	.synopsis = "PID|CORE",
 	.options = rows,
 	.takes_pid = true,
+	.takes_core = true,
 	.more = "Reads the profile of programs that use plat's malloc; see plat-run(1).\n",
 	.run = run,
 };
@@ -211,18 +212,18 @@ static int set_rate(const struct request *request, const struct target *target,
 	struct error err;
 
 	if (own_rate_read(&look->own, &rate, &err) < 0)
-		return look_error(&profile_command, "%d: %s", target->dir.pid, err.text);
+		return look_error(&profile_command, "%s: %s", target->name, err.text);
 	if (request->mean && look->own.canary_bytes == 0)
 		return look_error(
 			&profile_command,
-			"%d: its allocator was built without checks, and takes no samples",
-			target->dir.pid);
+			"%s: its allocator was built without checks, and takes no samples",
+			target->name);
 	poke.at = rate.at;
 	if (poke_rate(&target->dir, &target->space, &poke, &err) < 0)
 		return look_error(&profile_command, "%s", err.text);
 	if (request->has_wait)
 		return EXIT_FINE;
-	printf("%d: %s; it was %s\n", target->dir.pid, rate_words(poke.mean, paint, now),
+	printf("%s: %s; it was %s\n", target->name, rate_words(poke.mean, paint, now),
 	       rate_words(poke.before, paint, before));
 	return EXIT_FINE;
 }
@@ -344,11 +345,11 @@ static int report_proofs(const struct target *target, const struct own_profile *
 			 profile->proofs.unreadable);
 		whys[0] = unreadable;
 	}
-	code = report_unknown(&profile_command, target->dir.pid, whys, 1, false);
+	code = report_unknown(&profile_command, target->name, whys, 1, false);
 	if (!profile->proofs.broken)
 		return code;
-	fprintf(stderr, "plat profile: %d: the allocator's state contradicts itself: %s\n",
-		target->dir.pid, profile->proofs.first);
+	fprintf(stderr, "plat profile: %s: the allocator's state contradicts itself: %s\n",
+		target->name, profile->proofs.first);
 	return worse_of(code, EXIT_FOUND);
 }
 
@@ -386,7 +387,7 @@ static int show(const struct request *request, const struct target *target,
 	int code;
 
 	if (own_profile_read(&look->own, &profile, &err) < 0)
-		return look_error(&profile_command, "%d: %s", target->dir.pid, err.text);
+		return look_error(&profile_command, "%s: %s", target->name, err.text);
 	if (request->leaks)
 		profile.nsites = drop_all_freed(&profile);
 	if (profile.nsites)
@@ -419,9 +420,9 @@ static int look_once(const struct request *request,
 	if (heap_look_open(&target.dir, &target.space, &look, &err) < 0) {
 		code = look_error(&profile_command, "%s", err.text);
 	} else {
-		code = look.has_own ? look_at(request, &target, &look)
-				    : look_error(&profile_command, "%d: %s", target.dir.pid,
-						 look.why.text);
+		code = look.has_own
+			       ? look_at(request, &target, &look)
+			       : look_error(&profile_command, "%s: %s", target.name, look.why.text);
 		heap_look_close(&look);
 	}
 	target_close(&target);
@@ -431,8 +432,10 @@ static int look_once(const struct request *request,
 static int run(struct options *options)
 {
 	struct request request = {.options = options, .top = TOP_USUAL, .compare = by_live};
-	int code = read_request(&request);
+	int code = read_request(&request), pid;
 
+	if (code == 0 && (request.has_rate || request.has_wait))
+		code = target_pid(&profile_command, options->operands[0], &pid);
 	if (code == 0 && request.has_rate)
 		code = look_once(&request, set_rate);
 	if (code || (request.has_rate && !request.has_wait))

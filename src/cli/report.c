@@ -38,8 +38,17 @@ int look_error(const struct command *command, const char *format, ...)
 	return EXIT_NO_LOOK;
 }
 
-int report_unknown(const struct command *command, int pid, const char *const *whys, size_t n,
-		   bool silent)
+const char *report_name(const struct space *space, char to[REPORT_NAME_SIZE])
+{
+	if (space->core)
+		snprintf(to, REPORT_NAME_SIZE, "%s", space->core);
+	else
+		snprintf(to, REPORT_NAME_SIZE, "%d", space->process.pid);
+	return to;
+}
+
+int report_unknown(const struct command *command, const char *subject, const char *const *whys,
+		   size_t n, bool silent)
 {
 	int code = EXIT_FINE;
 	size_t i;
@@ -50,7 +59,7 @@ int report_unknown(const struct command *command, int pid, const char *const *wh
 			continue;
 		code = EXIT_PARTIAL;
 		if (!silent)
-			fprintf(stderr, "plat %s: %d: %s\n", command->name, pid, whys[i]);
+			fprintf(stderr, "plat %s: %s: %s\n", command->name, subject, whys[i]);
 	}
 	return code;
 }
@@ -60,8 +69,9 @@ int report_space(const struct command *command, const struct space *space, bool 
 	const struct why *why = &space->why;
 	const char *const all[] = {why->maps,	 why->pages,   why->memory,
 				   why->threads, why->details, why->process};
+	char name[REPORT_NAME_SIZE];
 
-	return report_unknown(command, space->process.pid, all, ARRAY_SIZE(all), silent);
+	return report_unknown(command, report_name(space, name), all, ARRAY_SIZE(all), silent);
 }
 
 int finish_text(struct text *text, int r)

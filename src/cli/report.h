@@ -31,12 +31,18 @@ int usage_error(const struct command *command, const char *format, ...) PRINTF_L
 /* The same for what cannot be looked at: returns EXIT_NO_LOOK. */
 int look_error(const struct command *command, const char *format, ...) PRINTF_LIKE(2, 3);
 
+#define REPORT_NAME_SIZE 256
+
+/* What complaints call a space: its PID, or the path of the core that it is from. Returns `to`. */
+const char *report_name(const struct space *space, char to[REPORT_NAME_SIZE]);
+
 /*
- * Says why an answer is partial: "plat NAME: PID: WHY" for each reason that is neither NULL, empty
- * nor PROC_NOT_ASKED; or, where the answer says it itself, nothing. EXIT_PARTIAL if there was one.
+ * Says why an answer is partial: "plat NAME: SUBJECT: WHY" for each reason that is neither NULL,
+ * empty nor PROC_NOT_ASKED; or, where the answer says it itself, nothing. EXIT_PARTIAL if there was
+ * one.
  */
-int report_unknown(const struct command *command, int pid, const char *const *whys, size_t n,
-		   bool silent);
+int report_unknown(const struct command *command, const char *subject, const char *const *whys,
+		   size_t n, bool silent);
 
 /* The same for all reasons of a space. */
 int report_space(const struct command *command, const struct space *space, bool silent);

@@ -384,8 +384,9 @@ static int report(const struct request *request, const struct resident *resident
 {
 	const struct space *space = resident->space;
 	const char *const whys[] = {space->why.maps, space->why.memory, pages->text};
-	int code = report_unknown(&resident_command, space->process.pid, whys, ARRAY_SIZE(whys),
-				  false);
+	char name[REPORT_NAME_SIZE];
+	int code = report_unknown(&resident_command, report_name(space, name), whys,
+				  ARRAY_SIZE(whys), false);
 
 	return request->style.cached ? worse_of(code, report_cache(resident)) : code;
 }
@@ -412,14 +413,13 @@ static int show_space(const struct request *request, struct target *target)
 	int code;
 
 	if (space->nregions == 0 && space->why.maps)
-		return look_error(&resident_command, "%d: %s", target->dir.pid, space->why.maps);
+		return look_error(&resident_command, "%s: %s", target->name, space->why.maps);
 	if (resident_select(space, request->options->kinds, align_down(request->start, page),
 			    align_up(request->end, page), &resident) < 0)
 		return look_error(&resident_command, "%s", strerror(ENOMEM));
 	if (request->range && resident.nrows == 0)
-		code = look_error(&resident_command, "%d: nothing%s is mapped in %s",
-				  target->dir.pid, request->options->kinds ? " of this kind" : "",
-				  request->range);
+		code = look_error(&resident_command, "%s: nothing%s is mapped in %s", target->name,
+				  request->options->kinds ? " of this kind" : "", request->range);
 	else if (request->pages)
 		code = list_pages(request, target, &resident);
 	else

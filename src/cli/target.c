@@ -1,6 +1,7 @@
 #include "cli/target.h"
 
 #include "cli/report.h"
+#include "source/core.h"
 #include "space/kinds.h"
 
 #include <ctype.h>
@@ -18,6 +19,14 @@ static bool all_digits(const char *s)
 		if (!isdigit((unsigned char)*s))
 			return false;
 	return true;
+}
+
+/* What is neither a process nor an address. */
+static bool names_file(const char *operand)
+{
+	if (all_digits(operand) || strcmp(operand, "self") == 0 || strncmp(operand, "0x", 2) == 0)
+		return false;
+	return strchr(operand, '/') || access(operand, F_OK) == 0;
 }
 
 int target_pid(const struct command *command, const char *operand, int *ret)
@@ -38,18 +47,43 @@ int target_pid(const struct command *command, const char *operand, int *ret)
 	}
 	if (strncmp(operand, "0x", 2) == 0)
 		return usage_error(command, "%s: an address, where a process is wanted", operand);
-	if (strchr(operand, '/') || access(operand, F_OK) == 0)
-		return look_error(command,
-				  "%s: core files and snapshots cannot be read yet, only processes",
-				  operand);
+	if (names_file(operand))
+		return usage_error(command, "%s: a core, where a running process is wanted",
+				   operand);
 	return usage_error(command, "%s: neither a process nor a file", operand);
+}
+
+int target_check(const struct options *options, const char *operand)
+{
+	int pid;
+
+	if (!options->command->takes_core || !names_file(operand))
+		return target_pid(options->command, operand, &pid);
+	if (options->root)
+		return usage_error(options->command, "%s: a core: not with --root", operand);
+	return 0;
+}
+
+static int open_core(const struct options *options, const char *operand, struct procdir *ret)
+{
+	struct core *core;
+	struct error err;
+
+	if (core_open(operand, &core, &err) < 0)
+		return look_error(options->command, "%s", err.text);
+	*ret = procdir_of_core(core);
+	return 0;
 }
 
 int target_open_dir(const struct options *options, const char *operand, struct procdir *ret)
 {
 	struct error err;
-	int pid, code = target_pid(options->command, operand, &pid);
+	int pid, code = target_check(options, operand);
 
+	if (code == 0 && names_file(operand))
+		return open_core(options, operand, ret);
+	if (code == 0)
+		code = target_pid(options->command, operand, &pid);
 	if (code == 0 && procdir_open(options->root, pid, ret, &err) < 0)
 		code = look_error(options->command, "%s", err.text);
 	return code;
@@ -67,6 +101,7 @@ int target_open(const struct options *options, const char *operand, unsigned wan
 		procdir_close(&ret->dir);
 		return look_error(options->command, "%s", err.text);
 	}
+	report_name(&ret->space, ret->name);
 	return 0;
 }
 

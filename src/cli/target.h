@@ -1,24 +1,32 @@
 /*
  * What an operand means, everywhere in plat: digits are a PID, "self" is plat, 0x... is an address,
- * something with a slash or the name of a file is a core or a snapshot.
+ * something with a slash or the name of a file is a core.
  */
 #ifndef CLI_TARGET_H
 #define CLI_TARGET_H
 
 #include "base/addr.h"
 #include "cli/options.h"
+#include "cli/report.h"
 #include "source/proc.h"
 
-/* The PID that an operand names. 0, or an exit code after a complaint. */
+/* The PID that an operand must name. 0, or an exit code after a complaint. */
 int target_pid(const struct command *command, const char *operand, int *ret);
 
-/* The folder of that process. 0, or an exit code after a complaint. */
+/*
+ * Whether an operand names a process, or a core where the command takes one; that they can be
+ * opened is not tried. As above.
+ */
+int target_check(const struct options *options, const char *operand);
+
+/* The folder of that process, or the core. 0, or an exit code after a complaint. */
 int target_open_dir(const struct options *options, const char *operand, struct procdir *ret);
 
 /* What an operand names, and its space. */
 struct target {
 	struct procdir dir;
 	struct space space;
+	char name[REPORT_NAME_SIZE]; /* the PID, or the path of the core: for complaints */
 };
 
 /*

@@ -45,9 +45,10 @@ static int run(struct options *options);
 const struct command usage_command = {
 	.name = "usage",
 	.summary = "how much memory processes use, beside their limits",
-	.synopsis = "PID...",
+	.synopsis = "PID|CORE...",
 	.options = rows,
 	.takes_pid = true,
+	.takes_core = true,
 	.more = "Reading smaps_rollup (--pss, --tree) takes the kernel about 20 ms for each GiB "
 		"in\n"
 		"memory, in which the process may have to wait. Without them only status is read.\n"
@@ -78,7 +79,8 @@ struct look {
 /* A process under watch. */
 struct watched {
 	struct procdir dir;
-	int pidfd; /* tells when it ends; or -1 */
+	char name[REPORT_NAME_SIZE]; /* for complaints */
+	int pidfd;		     /* tells when it ends; or -1 */
 	bool ended;
 	bool complained; /* about what could not be read: once is enough */
 	struct look now, before;
@@ -301,9 +303,12 @@ static int report(const struct request *request, struct watched *watched)
 		const struct usage *usage = &watched->now.usages[i];
 		const char *why = usage->why[0] ? usage->why : usage->rollup_why;
 
+		if (watched->dir.core)
+			why = "a core holds neither limits nor how much was in memory";
+
 		if (!usage->no_memory)
-			code = worse_of(
-				code, report_unknown(&usage_command, usage->pid, &why, 1, silent));
+			code = worse_of(code, report_unknown(&usage_command, watched->name, &why, 1,
+							     silent));
 	}
 	watched->complained |= code != EXIT_FINE;
 	return code;
@@ -440,7 +445,17 @@ static int open_watched(const struct request *request, const char *operand, stru
 	code = target_open_dir(request->options, operand, &ret->dir);
 	if (code)
 		return code;
+	if (ret->dir.core && (request->tree || request->watch || request->style.shared)) {
+		procdir_close(&ret->dir);
+		return usage_error(&usage_command,
+				   "%s: a core: --pss, --tree and --watch want a running process",
+				   operand);
+	}
 	ret->ended = false;
+	if (ret->dir.core)
+		snprintf(ret->name, sizeof(ret->name), "%s", operand);
+	else
+		snprintf(ret->name, sizeof(ret->name), "%d", ret->dir.pid);
 	/* Numbers in another /proc are not ours. */
 	if (request->watch && !request->options->root)
 		ret->pidfd = (int)syscall(SYS_pidfd_open, ret->dir.pid, 0);

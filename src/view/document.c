@@ -127,3 +127,12 @@ void document_put_member(struct text *text, const char *key, json_t *json)
 	text_format(text, ",\n\"%s\": ", key);
 	document_put(text, json);
 }
+
+void document_core(struct text *text, const struct space *space)
+{
+	char path[4300];
+
+	if (space->core)
+		document_put_member(text, "core",
+				    json_string(text_escape(space->core, path, sizeof(path), 0)));
+}

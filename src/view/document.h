@@ -29,6 +29,9 @@ void document_figures(json_t *object, const uint64_t figures[NFIGURES]);
 /* {"as": {"soft": ..., "hard": "unlimited"}, ...} */
 json_t *document_limits(const struct limit limits[NLIMITS]);
 
+/* Writes the member "core", its path, of a space that is from one. */
+void document_core(struct text *text, const struct space *space);
+
 /* Writes it compactly; the caller owns `json` no longer. */
 void document_put(struct text *text, json_t *json);
 

@@ -324,6 +324,7 @@ int explain_json(const struct explanation *explanation, struct text *text)
 	size_t i;
 
 	text_format(text, "{\"schema\": %d", SCHEMA);
+	document_core(text, space);
 	document_put_member(text, "pid", json_integer(space->process.pid));
 	document_put_member(
 		text, "command",

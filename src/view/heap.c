@@ -392,6 +392,7 @@ void heap_json_begin(const struct heap_report *report, bool with_blocks, struct 
 	char name[THREAD_NAME_SIZE * 4];
 
 	text_format(text, "{\"schema\": %d", SCHEMA);
+	document_core(text, report->space);
 	document_put_member(text, "pid", json_integer(process->pid));
 	document_put_member(text, "command",
 			    json_string(text_escape(process->command, name, sizeof(name), 0)));

@@ -179,8 +179,12 @@ static json_t *threads_array(const struct space *space)
 			json_object_set_new(object, "tid", json_integer(thread->tid));
 		else
 			document_unknown(object, "tid", "a stack kept for a new thread");
-		json_object_set_new(object, "name",
-				    json_string(text_escape(thread->name, name, sizeof(name), 0)));
+		if (space->core && thread->tid && !thread->name[0])
+			document_unknown(object, "name", "a core does not hold it");
+		else
+			json_object_set_new(
+				object, "name",
+				json_string(text_escape(thread->name, name, sizeof(name), 0)));
 		document_address(object, "sp", thread->sp, thread->sp_why);
 		document_address(object, "guard_start", placed ? thread->guard_start : UNKNOWN,
 				 unknown);
@@ -275,6 +279,7 @@ int json_write(const struct space *space, const struct selection *selection,
 	text_format(text, "{\"schema\": %d", SCHEMA);
 	if (command)
 		put_command(text, command);
+	document_core(text, space);
 	document_put_member(text, "pid", json_integer(space->process.pid));
 	document_put_member(
 		text, "command",

@@ -23,6 +23,7 @@ static void draw_process(const struct picture *picture)
 	struct line line = line_begin(picture->text, picture->paint);
 	char name[THREAD_NAME_SIZE * 4 + 1];
 	struct text sentence = TEXT_EMPTY;
+	char core[256];
 
 	text_escape(process->command, name, sizeof(name), !picture->paint->unicode);
 	if (process->bits)
@@ -31,6 +32,10 @@ static void draw_process(const struct picture *picture)
 		text_format(&sentence, "uid %u, ", process->uid);
 	if (state)
 		text_format(&sentence, "%s, ", state);
+	if (picture->space->core)
+		text_format(&sentence, "from %s, ",
+			    text_escape(picture->space->core, core, sizeof(core),
+					!picture->paint->unicode));
 	if (n == 0 && picture->space->why.maps)
 		text_put(&sentence, "- mappings");
 	else

@@ -586,7 +586,8 @@ static void put_thread_name(const struct space *space, const struct row *row, ch
 	else if (thread->tid == 0)
 		snprintf(to, ROW_TEXT_SIZE, "%sstack kept for a later thread", part);
 	else
-		snprintf(to, ROW_TEXT_SIZE, "%sthread %d %s", part, thread->tid, name);
+		snprintf(to, ROW_TEXT_SIZE, "%sthread %d%s%s", part, thread->tid, *name ? " " : "",
+			 name);
 }
 
 static void put_fold_name(const struct row *row, char *to)
