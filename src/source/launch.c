@@ -289,12 +289,14 @@ static void take_last_look(struct watch *watch)
 
 static void thread_ends(struct watch *watch, int tid)
 {
-	bool alone = watch->nthreads > 1 && ends_alone(watch, tid);
+	/* The count alone may be too low: of a thread that is gone before its creator's stop is
+	 * looked at, nobody knows any more whether it was one. */
+	bool alone =
+		(watch->nthreads > 1 || other_thread(watch, tid, "ZX")) && ends_alone(watch, tid);
 
 	if (watch->runs && !watch->ending && !alone) {
 		watch->ending = true;
-		if (watch->nthreads > 1)
-			settle(watch, tid);
+		settle(watch, tid);
 		take_last_look(watch);
 	}
 	watch->nthreads -= watch->nthreads > 1;

@@ -8,6 +8,7 @@
  *     endings peak                 64 MiB resident and a bit more, then unmapped
  *     endings clone                a child by clone() that sends no signal when it ends
  *     endings churn                many threads, one behind the other
+ *     endings churns               the same by four creators at a time, then a block of 20 MiB
  *     endings untraced COMMAND     executes it where ptrace is forbidden
  *     endings seen STATUS          waits to be looked at, then ends
  *
@@ -226,6 +227,25 @@ static int churn(void)
 	return 0;
 }
 
+static void *churn_on(void *unused)
+{
+	churn();
+	return unused;
+}
+
+/* Threads that end at once, by several creators at a time; then a block of 20 MiB. */
+static int churns(void)
+{
+	pthread_t creators[4];
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		check(pthread_create(&creators[i], NULL, churn_on, NULL) == 0, "pthread_create");
+	for (i = 0; i < 4; i++)
+		pthread_join(creators[i], NULL);
+	return malloc(20 << 20) == NULL;
+}
+
 static int untraced(void)
 {
 	struct sock_filter code[] = {
@@ -261,6 +281,7 @@ int main(int argc, char **argv)
 		{"peak", peak},
 		{"clone", by_clone},
 		{"churn", churn},
+		{"churns", churns},
 		{"untraced", untraced},
 		{"seen", seen},
 	};

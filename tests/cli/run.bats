@@ -180,6 +180,12 @@ subprocess.run([sys.argv[1], "fault"], close_fds=True)' "$BLOCKS"
 	[ "$code" -eq 0 ]
 }
 
+@test "the end of many short threads is not taken for the program's" {
+	go "$ENDINGS" churns
+	[ "$code" -eq 0 ]
+	[[ "$complaint" == *", at its end 2"[0-9]*"M live in "* ]]
+}
+
 # --- Where it cannot work ---
 
 @test "a static program is named, and not run" {
