@@ -19,6 +19,19 @@
 #define compare_exchange(p, seen, v)                                                               \
 	__atomic_compare_exchange_n(p, seen, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 
+/*
+ * Words that race on purpose, where an atomic access would cost an instruction on the short ways:
+ * what is read is proven by other means or only says when to look, and a count may be lost.
+ * ThreadSanitizer is told that it is on purpose.
+ */
+#ifdef __SANITIZE_THREAD__
+#define guess(p) load_acquire(p) /* what an address leads to is not older than the address */
+#define count_down(p) (store_relaxed(p, load_relaxed(p) - 1), load_relaxed(p))
+#else
+#define guess(p) (*(p))
+#define count_down(p) (--*(p))
+#endif
+
 /* __builtin_popcountll without the instruction is a call into libgcc. */
 static inline unsigned count_bits(uint64_t word)
 {

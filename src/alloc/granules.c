@@ -70,7 +70,7 @@ static uint64_t claim_pages(struct chunk *chunk, unsigned first, size_t n, uint6
 	for (i = 0; i < n; i++) {
 		uint64_t here = chunk->pages[first + i];
 
-		chunk->pages[first + i] = 0;
+		store_relaxed(&chunk->pages[first + i], 0);
 		sum += count_bits(here);
 		if (i * per < 64)
 			*pages |= here << (i * per);
@@ -356,7 +356,8 @@ static void choose(struct choice *choice, const struct chunk *chunk, unsigned wa
 	uint64_t free = load_relaxed(&chunk->dirty) & ~load_relaxed(&chunk->used);
 
 	for (; free && choice->cost > 0 && choice->tries > 0; free &= free - 1) {
-		unsigned i = (unsigned)lowest_bit(free), n = count_bits(chunk->pages[i]);
+		unsigned i = (unsigned)lowest_bit(free),
+			 n = count_bits(load_relaxed(&chunk->pages[i]));
 		unsigned cost = n > wanted ? n - wanted : wanted - n;
 
 		choice->tries--;
@@ -420,7 +421,7 @@ static size_t note_pages(struct chunk *chunk, unsigned first, size_t n, size_t s
 		size_t at = (skip + i) * per;
 		uint64_t here = at < 64 ? pages >> at & whole : whole;
 
-		chunk->pages[first + i] = (uint16_t)here;
+		store_relaxed(&chunk->pages[first + i], (uint16_t)here);
 		sum += count_bits(here);
 		if (here)
 			dirty |= UINT64_C(1) << (first + i);

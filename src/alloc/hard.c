@@ -512,7 +512,7 @@ enum fault plat__hard_damage(const struct found *found, const void **ret)
 
 static inline void count_free(struct slab *slab)
 {
-	if (__builtin_expect(--slab->left == 0, 0))
+	if (__builtin_expect(count_down(&slab->left) == 0, 0))
 		plat__heap_look(plat__thread_heap(), slab);
 }
 

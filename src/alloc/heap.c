@@ -76,14 +76,15 @@ static void list_remove(struct bin *bin, struct slab *slab)
 static void set_interval(struct slab *slab, uint32_t frees)
 {
 	slab->interval = frees;
-	slab->left = frees;
+	store_relaxed(&slab->left, frees);
 }
 
 /* `used`, less what was counted since the last look. */
 static uint32_t used_now(const struct slab *slab)
 {
 	/* More than it was: somebody else has looked, and counts from there. */
-	uint32_t frees = slab->left < slab->interval ? slab->interval - slab->left : 0;
+	uint32_t left = load_relaxed(&slab->left);
+	uint32_t frees = left < slab->interval ? slab->interval - left : 0;
 
 	return slab->used > frees ? slab->used - frees : 0;
 }
@@ -91,7 +92,7 @@ static uint32_t used_now(const struct slab *slab)
 static void account(struct slab *slab)
 {
 	slab->used = used_now(slab);
-	set_interval(slab, slab->left);
+	set_interval(slab, load_relaxed(&slab->left));
 }
 
 /* Counts the live slots; the count on the side may have lost some. */
@@ -213,7 +214,7 @@ static void look_from_outside(struct slab *slab)
 
 	if ((state != SLAB_FULL && state != SLAB_POOLED) || !hold(slab, state)) {
 		/* Its owner will see. */
-		slab->left = max_u32(1, slab->nslots / 4);
+		store_relaxed(&slab->left, max_u32(1, load_relaxed(&slab->nslots) / 4));
 		return;
 	}
 	recount(slab);
@@ -606,7 +607,7 @@ static void look(struct heap *heap, struct slab *slab)
 	else if (state == SLAB_LISTED)
 		look_at_listed(bin, slab);
 	else
-		slab->left = 1;
+		store_relaxed(&slab->left, 1);
 }
 
 void plat__heap_look(struct heap *heap, struct slab *slab)
@@ -619,7 +620,7 @@ void plat__heap_look(struct heap *heap, struct slab *slab)
 	}
 	if (heap->is_busy) {
 		/* A signal handler that interrupted the long way: the next free looks again. */
-		slab->left = 1;
+		store_relaxed(&slab->left, 1);
 		return;
 	}
 	heap->is_busy = 1;
@@ -757,9 +758,9 @@ void plat__heap_flush(struct heap *heap)
 
 static int purge_unowned(struct slab *slab, void *data)
 {
-	uint32_t state = load_acquire(&slab->state);
+	uint32_t state = load_acquire(&slab->state), kind = load_relaxed(&slab->kind);
 
-	if ((slab->kind != SLAB_SMALL && slab->kind != SLAB_WIDE) ||
+	if ((kind != SLAB_SMALL && kind != SLAB_WIDE) ||
 	    (state != SLAB_POOLED && state != SLAB_FULL) || !hold(slab, state))
 		return 0;
 	account(slab);

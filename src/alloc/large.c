@@ -335,7 +335,7 @@ static void keep(struct slab *slab)
 /* glibc 2.36 malloc/malloc.c __libc_free: freeing a mapping raises both thresholds. */
 static void follow(size_t bytes)
 {
-	if (!plat__options.is_dynamic || bytes <= plat__options.mmap_threshold ||
+	if (!plat__options.is_dynamic || bytes <= load_relaxed(&plat__options.mmap_threshold) ||
 	    bytes > MMAP_THRESHOLD_MAX)
 		return;
 	store_relaxed(&plat__options.mmap_threshold, bytes);

@@ -88,7 +88,7 @@ static __attribute__((noinline)) void *malloc_wide(size_t bytes)
 	void *p = NULL;
 
 	mask = load_relaxed(&bin->mask);
-	if (likely(mask && bytes < plat__options.mmap_threshold))
+	if (likely(mask && bytes < guess(&plat__options.mmap_threshold)))
 		p = take_wide(bin, mask, bytes);
 	end_taking(heap, before);
 	return likely(p) ? p : malloc_long(bytes);
@@ -469,7 +469,7 @@ static void free_slot(const struct found *found)
 	if (CHECKS)
 		memset((void *)found->start, 0, FRONT_BYTES);
 	slab_set_tag(slab, found->slot, 0);
-	if (--slab->left == 0)
+	if (count_down(&slab->left) == 0)
 		plat__heap_look(plat__my_heap, slab);
 }
 
@@ -517,7 +517,7 @@ static __attribute__((noinline)) void free_wide(struct slab *slab, void *p)
 		memset(p, 0, FRONT_BYTES);
 	}
 	store_release(tag, 0);
-	if (unlikely(--slab->left == 0))
+	if (unlikely(count_down(&slab->left) == 0))
 		look(slab);
 }
 
@@ -530,9 +530,9 @@ void plat__free(void *p)
 
 	if (unlikely(!slab))
 		return free_long(p);
-	offset = (uintptr_t)p - slab->base;
-	if (unlikely(offset >= slab->reach)) {
-		if (slab->is_short && offset < slab->ngranules * GRANULE)
+	offset = (uintptr_t)p - guess(&slab->base);
+	if (unlikely(offset >= guess(&slab->reach))) {
+		if (guess(&slab->is_short) && offset < guess(&slab->ngranules) * GRANULE)
 			return free_wide(slab, p);
 		return free_long(p);
 	}
@@ -549,7 +549,7 @@ void plat__free(void *p)
 		memset(p, 0, FRONT_BYTES);
 	}
 	store_release(tag, 0);
-	if (unlikely(--slab->left == 0))
+	if (unlikely(count_down(&slab->left) == 0))
 		look(slab);
 }
 
@@ -558,7 +558,7 @@ size_t plat__usable(void *p)
 	struct slab *slab = near_slab(p);
 	struct found found;
 
-	if (likely(slab && (uintptr_t)p - slab->base < slab->reach)) {
+	if (likely(slab && (uintptr_t)p - guess(&slab->base) < guess(&slab->reach))) {
 		uint64_t product = ((uintptr_t)p - slab->base) * slab->reciprocal;
 		uint8_t tag = slab->tags[product >> SMALL_SHIFT];
 
@@ -619,7 +619,7 @@ static inline bool resize_quick(void *p, size_t bytes)
 	uint64_t product;
 	uint8_t *tag;
 
-	if (!slab || (uintptr_t)p - slab->base >= slab->reach)
+	if (!slab || (uintptr_t)p - guess(&slab->base) >= guess(&slab->reach))
 		return false;
 	product = ((uintptr_t)p - slab->base) * slab->reciprocal;
 	tag = slab->tags + (product >> SMALL_SHIFT);

@@ -9,6 +9,7 @@
 #ifndef PLAT_ALLOC_MAP_H
 #define PLAT_ALLOC_MAP_H
 
+#include "alloc/atomic.h"
 #include "alloc/state.h"
 
 #define NEAR_ENTRIES 65536
@@ -28,7 +29,7 @@ extern struct leaf *plat__root[ROOT_ENTRIES];
 
 static inline struct slab *near_slab(const void *p)
 {
-	return plat__near[(uint32_t)(uintptr_t)p >> GRANULE_SHIFT];
+	return guess(&plat__near[(uint32_t)(uintptr_t)p >> GRANULE_SHIFT]);
 }
 
 /* The slab that holds the address, or NULL. */

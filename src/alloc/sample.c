@@ -299,8 +299,8 @@ static void watch_samples(struct heap *heap, uint32_t class, uint64_t mean)
 }
 
 /*
- * A process's first block is guarded, the next one after 32 on average, then after 64, and so on: so
- * that a short program has some too, and does not take longer for them.
+ * A process's first block is guarded, the next one after 32 on average, then after 64, and so on:
+ * so that a short program has some too, and does not take longer for them.
  */
 static void watch_guard(struct heap *heap)
 {

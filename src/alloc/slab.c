@@ -108,9 +108,10 @@ struct slab *plat__slab_new(uint32_t class, unsigned wanted)
 
 	if (!slab)
 		return NULL;
-	slab->kind = (uint8_t)kind;
-	slab->nslots = nslots;
-	slab->is_hard = (uint8_t)(is_hard << (stride == SLOT_GRAIN));
+	/* Whoever walks the map may still look at what this was. */
+	store_relaxed(&slab->kind, (uint8_t)kind);
+	store_relaxed(&slab->nslots, nslots);
+	store_relaxed(&slab->is_hard, (uint8_t)(is_hard << (stride == SLOT_GRAIN)));
 	if ((ngranules > 1 || !wanted || plat__granules_take_like(wanted, &base, &pages) < 0) &&
 	    plat__granules_take(ngranules, &base, &pages) < 0) {
 		descriptor_give(slab);
@@ -118,8 +119,8 @@ struct slab *plat__slab_new(uint32_t class, unsigned wanted)
 	}
 	store_relaxed(&slab->generation, slab->generation + 1);
 	slab->class = (uint8_t) class;
-	slab->stride = stride;
-	slab->ngranules = ngranules;
+	store_relaxed(&slab->stride, stride);
+	store_relaxed(&slab->ngranules, ngranules);
 	slab->reciprocal = kind == SLAB_SMALL ? ((UINT64_C(1) << SMALL_SHIFT) - 1) / stride + 1
 					      : ((UINT64_C(1) << WIDE_SHIFT) - 1) / stride + 1;
 	slab->pages = pages;
@@ -128,12 +129,14 @@ struct slab *plat__slab_new(uint32_t class, unsigned wanted)
 	slab->used = 0;
 	slab->idle = 0;
 	slab->high = 0;
-	slab->left = slab->interval = nslots;
+	slab->interval = nslots;
+	store_relaxed(&slab->left, nslots);
 	slab->line = 0;
 	store_relaxed(&slab->owner, NULL);
 	store_relaxed(&slab->state, SLAB_HELD);
-	slab->is_short = kind == SLAB_WIDE && !plat__options.is_long;
-	slab->reach = kind == SLAB_SMALL && !plat__options.is_long ? (uint64_t)nslots * stride : 0;
+	store_relaxed(&slab->is_short, kind == SLAB_WIDE && !plat__options.is_long);
+	store_relaxed(&slab->reach,
+		      kind == SLAB_SMALL && !plat__options.is_long ? (uint64_t)nslots * stride : 0);
 	store_release(&slab->base, base);
 	store_release(&slab->generation, slab->generation + 1);
 	if (plat__map_add(slab) < 0) {
@@ -151,7 +154,7 @@ void plat__slab_free(struct slab *slab)
 	plat__map_remove(slab);
 	store_relaxed(&slab->state, SLAB_UNUSED);
 	store_relaxed(&slab->owner, NULL);
-	slab->reach = 0;
+	store_relaxed(&slab->reach, 0);
 	plat__granules_give(slab->base, slab->ngranules, slab->pages);
 	descriptor_give(slab);
 }
@@ -162,11 +165,11 @@ struct slab *plat__slab_alone(enum slab_kind kind)
 
 	if (!slab)
 		return NULL;
-	slab->kind = (uint8_t)kind;
-	slab->nslots = 1;
-	slab->reach = 0;
-	slab->is_short = 0;
-	slab->owner = NULL;
+	store_relaxed(&slab->kind, (uint8_t)kind);
+	store_relaxed(&slab->nslots, 1);
+	store_relaxed(&slab->reach, 0);
+	store_relaxed(&slab->is_short, 0);
+	store_relaxed(&slab->owner, NULL);
 	slab->class = 0;
 	slab->is_hard = slab->is_guarded = false;
 	slab->front = 0;
@@ -205,21 +208,12 @@ uint32_t plat__slab_live(const struct slab *slab)
 
 bool plat__slab_is_empty(const struct slab *slab)
 {
-	size_t slots = (size_t)load_relaxed(&slab->prepared) * WINDOW, bytes, i;
-	uint64_t sum = 0;
+	size_t slots = (size_t)load_relaxed(&slab->prepared) * WINDOW;
 
 	if (slots > slab->nslots)
 		slots = slab->nslots;
-	bytes = slab->kind == SLAB_WIDE ? slots * 2 : slots;
 	/* Tags behind the last slot's are 0. */
-	for (i = 0; i < bytes && !sum; i += 32) {
-		const uint64_t *tags = (const uint64_t *)(slab->tags + i);
-
-		sum = load_relaxed(&tags[0]) | load_relaxed(&tags[1]) | load_relaxed(&tags[2]) |
-		      load_relaxed(&tags[3]);
-	}
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return sum == 0;
+	return tags_none(slab->tags, slab->kind == SLAB_WIDE ? slots * 2 : slots);
 }
 
 /* The pages between two offsets: a bit each. */

@@ -2,6 +2,7 @@
 #ifndef PLAT_ALLOC_SLAB_H
 #define PLAT_ALLOC_SLAB_H
 
+#include "alloc/atomic.h"
 #include "alloc/options.h"
 #include "alloc/state.h"
 #include "alloc/tags.h"
@@ -101,8 +102,8 @@ static inline uint64_t slab_free_slots(const struct slab *slab, uint32_t line)
 static inline uint32_t slab_tag(const struct slab *slab, uint32_t i)
 {
 	if (slab->kind == SLAB_WIDE)
-		return ((const uint16_t *)slab->tags)[i];
-	return slab->tags[i];
+		return guess((const uint16_t *)slab->tags + i);
+	return guess(slab->tags + i);
 }
 
 static inline void slab_set_tag(struct slab *slab, uint32_t i, uint32_t tag)
