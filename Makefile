@@ -3,6 +3,8 @@
 #   make demo    a release build, and the maps of your shell and of a small town
 #   make test    all tests, again under sanitizers, and the checks of form
 #   make test-model OPS=10000000    the model beside the running kernel
+#   make soak HOURS=4    whether memory creeps up; MINUTES=3 for a short one
+#   make test-forks FORKS=1000000    storms of forks
 #   make install PREFIX=/usr/local DESTDIR=
 
 PREFIX ?= /usr/local
@@ -13,7 +15,7 @@ SANITIZED = build/sanitize
 
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: all deps deps-test release demo test test-programs test-model fuzz bench install clean
+.PHONY: all deps deps-test release demo test test-programs test-model test-forks soak fuzz bench install clean
 
 all: release
 
@@ -39,12 +41,27 @@ test-programs: deps-test release
 	@status=0; \
 	tests/programs/run.sh --install $(RELEASE)/src/cli/plat $(RELEASE)/demo/town || status=1; \
 	tests/programs/headroom.sh $(RELEASE)/src/cli/plat $(RELEASE)/demo/town || status=1; \
+	tests/programs/malloc.sh --install $(RELEASE)/src/cli/plat || status=1; \
 	exit $$status
 
 OPS ?= 10000000
 test-model: deps-test release
 	@$(RELEASE)/tests/prop/kernel/conformance-mutants --mutants --ops $(OPS) \
 		--corner tests/prop/kernel/corner
+
+FORKS ?= 100000
+STORM ?= children_of_a_busy_process_allocate_at_once
+test-forks: deps-test release
+	@$(RELEASE)/src/cli/plat run $(RELEASE)/tests/alloc/alloc-forks --forks $(FORKS) \
+		--seconds 86400 $(STORM)
+
+# RUN= options of plat run, as --hard
+HOURS ?= 4
+MINUTES ?= $(shell expr $(HOURS) \* 60)
+RUN ?=
+soak: release
+	@$(RELEASE)/src/cli/plat run $(RUN) -- $(RELEASE)/tests/alloc/alloc-soak \
+		--seconds $$(($(MINUTES) * 60))
 
 SECONDS_EACH ?= 600
 fuzz: deps-test
