@@ -235,7 +235,7 @@ static int list_chunk(struct chunk *chunk)
 		store_release(&chunk->is_listed, 0);
 		return -ENOMEM;
 	}
-	chunk->index = (uint32_t)i;
+	store_relaxed(&chunk->index, (uint32_t)i);
 	store_release(&chunks[i], chunk);
 	return 0;
 }
@@ -255,7 +255,8 @@ static int make_chunks(uintptr_t base, size_t n)
 
 static void notice_free(uintptr_t base)
 {
-	size_t i = plat__map_chunk(base)->index, seen = load_relaxed(&first_free);
+	/* Somebody else may be listing the chunk: then the search begins too early. */
+	size_t i = load_relaxed(&plat__map_chunk(base)->index), seen = load_relaxed(&first_free);
 
 	while (i < seen && !compare_exchange(&first_free, &seen, i))
 		;

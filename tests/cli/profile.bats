@@ -136,7 +136,7 @@ END
 	local off on
 	command -v valgrind >/dev/null || skip "no valgrind"
 	for rate in off 512K; do
-		PLAT_SEED=1 PLAT_GUARD=0 PLAT_SAMPLE=$rate LD_PRELOAD=$LIBRARY valgrind --tool=callgrind \
+		PLAT_SEED=1 PLAT_GUARD=off PLAT_SAMPLE=$rate LD_PRELOAD=$LIBRARY valgrind --tool=callgrind \
 			--soname-synonyms=somalloc=nouserintercepts --callgrind-out-file=/dev/null \
 			"$LEAKS" loop 500000 2>"$rate" || skip "valgrind cannot run it"
 	done

@@ -284,7 +284,7 @@ static void begin(void)
 	if (has_begun)
 		return;
 	has_begun = true;
-	must(setenv("PLAT_GUARD", "0", 1) == 0);
+	must(setenv("PLAT_GUARD", "off", 1) == 0);
 	plat__free(plat__malloc(1));
 	must(plat__options.is_guard_off);
 	must(plat__options_set("PLAT_ON_ERROR", "ignore") == 0);
