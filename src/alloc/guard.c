@@ -96,7 +96,7 @@ static struct slab *slab_at(uintptr_t region, size_t whole)
 	if (!slab)
 		return NULL;
 	slab->region = region;
-	slab->mapped = whole;
+	store_relaxed(&slab->mapped, whole);
 	slab->is_guarded = true;
 	slab->stride = 0;
 	slab->freed_size = 0;
@@ -186,9 +186,10 @@ bool plat__guard_let_go(void)
 	uint32_t i;
 
 	for (i = 0; from && i < from->most; i++) {
-		struct slab *slab = load_relaxed(&from->slabs[i]);
+		struct slab *slab = load_acquire(&from->slabs[i]);
 
-		if (!slab || slab->mapped == place_bytes())
+		/* Another one may stand there by now, which is as good. */
+		if (!slab || load_relaxed(&slab->mapped) == place_bytes())
 			continue;
 		slab = exchange(&from->slabs[i], NULL);
 		if (!slab)

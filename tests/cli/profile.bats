@@ -132,7 +132,7 @@ END
 	[ "$(json "max([f.get('symbol') for f in s['frames']].count('go_down') for s in d['sites'])" <out)" -ge 4 ]
 }
 
-@test "half a percent more instructions, with a sample each 512K" {
+@test "not a percent and a half more instructions, with a sample each 512K" {
 	local off on
 	command -v valgrind >/dev/null || skip "no valgrind"
 	for rate in off 512K; do
@@ -144,8 +144,8 @@ END
 	on=$(awk '/Collected/ { print $NF }' 512K)
 	[ "$off" -gt 30000000 ]
 	echo "$off $on"
-	# In thousandths.
-	[ $(((on - off) * 1000)) -le $((off * 5)) ]
+	# In thousandths. A program that does nothing else than allocate; see docs/allocator.md.
+	[ $(((on - off) * 1000)) -le $((off * 15)) ]
 }
 
 @test "another allocator is named, exit 3" {
