@@ -381,12 +381,15 @@ for candidate in /usr/bin/python3 python3; do
 	fi
 done
 
-# On a busy machine some of its tests fail at times, whatever the malloc: -w runs those once more.
+# On a busy machine some of its tests fail at times, whatever the malloc: -w runs those once more. Jobs of
+# a script are deaf to SIGINT, which test_threading sends. One test is left out: Python 3.11.2 may turn
+# around on the spot for ever there, at the beginning of a function, when a signal waits for its main
+# thread and that waits for a lock (ceval.c, from tracing to eval_breaker and back).
 python_tests()
 {
 	local status
-	under env PYTHONDONTWRITEBYTECODE=1 "$python" -m test -w --timeout 400 --tempdir "$PWD" "$@" \
-		>log 2>&1
+	under env --default-signal=INT,QUIT PYTHONDONTWRITEBYTECODE=1 "$python" -m test -w \
+		--timeout 400 --ignore test_get_event_loop_new_process --tempdir "$PWD" "$@" >log 2>&1
 	status=$?
 	[ "$status" -eq 0 ] || grep -aE '^(FAIL|ERROR|Fatal|Timeout|  File)' log
 	return "$status"
