@@ -382,9 +382,12 @@ for candidate in /usr/bin/python3 python3; do
 done
 
 # On a busy machine some of its tests fail at times, whatever the malloc: -w runs those once more. Jobs of
-# a script are deaf to SIGINT, which test_threading sends. One test is left out: Python 3.11.2 may turn
-# around on the spot for ever there, at the beginning of a function, when a signal waits for its main
-# thread and that waits for a lock (ceval.c, from tracing to eval_breaker and back).
+# a script are deaf to SIGINT, which test_threading sends.
+#
+# One test is left out, and why it hangs is not known: under plat run --hard, in three of five runs with
+# Python 3.11.2, a thread span in the interpreter at the beginning of Process.join, until it was ended. It
+# has not been seen with Python's own malloc, by default, or in hard mode without plat run, in a few
+# runs each. No fault was reported.
 python_tests()
 {
 	local status
@@ -811,7 +814,7 @@ program 'perl' 60 perl_script "$(missing perl)"
 no_tests="$(missing python3)"
 [ -n "$no_tests" ] || ${has_tests:-false} || no_tests="there is no python3 that has its tests"
 program 'python3, a script, PYTHONMALLOC=malloc' 60 python_script "$(missing python3)"
-program 'python3, its tests' 600 python_tests_own "$no_tests"
+program 'python3, its tests but one' 600 python_tests_own "$no_tests"
 program 'python3, its tests, PYTHONMALLOC=malloc' 600 python_tests_malloc "$no_tests"
 program 'redis-server' 180 redis "$(missing redis-server redis-benchmark redis-cli)"
 program 'sqlite3' 60 sqlite "$(missing sqlite3)"
