@@ -17,23 +17,10 @@
 
 #define SENTENCE 256
 
-/* The exit status that a shell would see if the command had been run without us. */
-static int status_of(const struct launched *launched)
-{
-	switch (launched->state) {
-	case SPAWN_NOT_FOUND:
-		return 127;
-	case SPAWN_NOT_EXECUTABLE:
-		return 126;
-	default:
-		return launched->signal ? 128 + launched->signal : launched->exit_status;
-	}
-}
-
 /* Our own failure must not hide the command's, nor pass for its success. */
 static int status_with(const struct launched *launched, int code)
 {
-	int status = status_of(launched);
+	int status = launched_status(launched);
 
 	return status == 0 && code >= EXIT_NO_LOOK ? code : status;
 }
@@ -278,7 +265,7 @@ static int run_second(const struct request *request, char **argv, const struct l
 
 	if (without->interrupted) {
 		look_error(&map_command, "interrupted: not run a second time");
-		return status_of(without);
+		return launched_status(without);
 	}
 	code = run_once(request, argv, request->settings, &with);
 	if (code)

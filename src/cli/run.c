@@ -325,18 +325,6 @@ static int say(const struct request *request, const struct launched *launched, c
 			  why_not(request, launched));
 }
 
-static int status_of(const struct launched *launched)
-{
-	switch (launched->state) {
-	case SPAWN_NOT_FOUND:
-		return 127;
-	case SPAWN_NOT_EXECUTABLE:
-		return 126;
-	default:
-		return launched->signal ? 128 + launched->signal : launched->exit_status;
-	}
-}
-
 /*
  * Running.
  */
@@ -358,7 +346,7 @@ static int launch(struct request *request, char **argv, char **environment)
 
 	if (launch_run(&launch, &launched, &err) < 0)
 		return look_error(&run_command, "%s", err.text);
-	status = status_of(&launched);
+	status = launched_status(&launched);
 	if (launched.state != SPAWN_RUNS) {
 		look_error(&run_command, "%s", err.text);
 	} else {

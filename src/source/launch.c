@@ -616,6 +616,18 @@ void launched_fini(struct launched *launched)
 	forget_looks(launched);
 }
 
+int launched_status(const struct launched *launched)
+{
+	switch (launched->state) {
+	case SPAWN_NOT_FOUND:
+		return 127;
+	case SPAWN_NOT_EXECUTABLE:
+		return 126;
+	default:
+		return launched->signal ? 128 + launched->signal : launched->exit_status;
+	}
+}
+
 int launch_check(const struct launch *launch, struct error *err)
 {
 	struct spawn spawn = {.settings = launch->settings, .stack = launch->stack};

@@ -54,6 +54,9 @@ struct launched {
 int launch_run(const struct launch *launch, struct launched *ret, struct error *err) MUST_CHECK;
 void launched_fini(struct launched *launched);
 
+/* The exit status that a shell would see if the command had been run without us. */
+int launched_status(const struct launched *launched);
+
 /* Whether the settings would be granted; nothing is run. 0 or a negative errno. */
 int launch_check(const struct launch *launch, struct error *err) MUST_CHECK;
 

@@ -170,55 +170,14 @@ int plat__system_protect(uintptr_t start, size_t bytes, bool is_on)
 		saved);
 }
 
-bool plat__system_is_readable(uintptr_t at)
-{
-	(void)at;
-	return false;
-}
-
-bool plat__system_module(uintptr_t address, struct code_module *ret)
-{
-	(void)address;
-	(void)ret;
-	return false;
-}
-
-int plat__system_pid(void)
-{
-	return 1;
-}
-
-void plat__system_write(int fd, const char *text, size_t length)
-{
-	if (write(fd, text, length) < 0)
-		_exit(2);
-}
-
 void plat__system_yield(void)
 {
 	sched_yield();
 }
 
-/* Nobody reads a report of this. */
-void plat__report_begin(void)
-{
-}
-
-void plat__report_open(const char *value)
-{
-	(void)value;
-}
-
 void plat__report_fault(void)
 {
 	nfaults++;
-}
-
-/* The exported family is not part of this. */
-void plat__free_sized(void *p, size_t bytes)
-{
-	(void)bytes;
-	plat__free(p);
 }
 
 static void make_stretch(void)
