@@ -195,7 +195,7 @@ static int show_free(struct own_walk *walk)
 		.extent = walk->free_end - walk->free_start,
 		.state = BLOCK_FREE,
 		.class = NO_CLASS,
-		.owner = NO_OWNER,
+		.arena = NO_ARENA,
 	};
 	int r;
 
@@ -428,16 +428,6 @@ static int walk_map(struct own_walk *walk)
 	return r;
 }
 
-static void add_sums(struct heap_sums *to, const struct heap_sums *more)
-{
-	to->held = add_capped(to->held, more->held);
-	to->live_bytes = add_capped(to->live_bytes, more->live_bytes);
-	to->live_blocks = add_capped(to->live_blocks, more->live_blocks);
-	to->slack = add_capped(to->slack, more->slack);
-	to->free_bytes = add_capped(to->free_bytes, more->free_bytes);
-	to->cached_bytes = add_capped(to->cached_bytes, more->cached_bytes);
-}
-
 int own_walk(struct own *own, const struct heap_visitor *visitor)
 {
 	struct own_walk walk = {.own = own, .visitor = visitor};
@@ -458,7 +448,7 @@ int own_walk(struct own *own, const struct heap_visitor *visitor)
 	if (r == 0)
 		r = walk_map(&walk);
 	for (i = 0; i < OWN_NCLASSES; i++)
-		add_sums(&own->sums, &own->classes[i].sums);
+		heap_sums_add(&own->sums, &own->classes[i].sums);
 	free(walk.tags);
 	free(walk.cached);
 	return r;

@@ -178,7 +178,7 @@ static int take_free_alone(struct own_walk *walk, const struct slab_seen *slab,
 		.extent = held,
 		.state = BLOCK_FREE,
 		.class = number,
-		.owner = NO_OWNER,
+		.arena = NO_ARENA,
 	};
 	int r;
 
@@ -218,7 +218,7 @@ static int take_alone(struct own_walk *walk, const struct slab_seen *slab)
 		.extent = held,
 		.state = BLOCK_LIVE,
 		.class = number,
-		.owner = NO_OWNER,
+		.arena = NO_ARENA,
 	};
 	class->sums.live_blocks++;
 	class->sums.held = add_capped(class->sums.held, held);
@@ -310,7 +310,7 @@ static int take_slots(struct own_walk *walk, const struct slab_seen *slab)
 	if (r == 0)
 		r = own_show_range(walk, first_granule(own, slab), end_of(own, slab));
 	class = class_of(own, slab, &block.class);
-	block.owner = owner ? owner->number : NO_OWNER;
+	block.arena = owner ? owner->number : NO_ARENA;
 	class->sums.held = add_capped(class->sums.held, held);
 	first = min_u64(slab->is_hard, slab->nslots);
 	class->sums.slack =

@@ -1,16 +1,5 @@
 #include "heap/heap.h"
 
-static const char *const state_names[NBLOCK_STATES] = {
-	[BLOCK_LIVE] = "live",
-	[BLOCK_FREE] = "free",
-	[BLOCK_CACHED] = "cached",
-};
-
-const char *block_state_name(enum block_state state)
-{
-	return state_names[state];
-}
-
 /* Bytes of [start, end) in the runs, from run *at on; moves *at on to the last one that matters. */
 static uint64_t bytes_in(const struct heap_residence *residence, size_t *at, plat_addr start,
 			 plat_addr end)

@@ -344,7 +344,7 @@ static const char *number_text(uint64_t number, char *to)
 
 static int tid_of(const struct heap_report *report, const struct block *block)
 {
-	return block->owner == NO_OWNER || !report->tids ? 0 : report->tids[block->owner];
+	return block->arena == NO_ARENA || !report->tids ? 0 : report->tids[block->arena];
 }
 
 void heap_draw_block(const struct heap_report *report, const struct block *block,
@@ -424,8 +424,8 @@ void heap_json_block(const struct heap_report *report, const struct block *block
 	else
 		text_put(text, "null");
 	text_put(text, ",\"heap\":");
-	if (block->owner != NO_OWNER)
-		text_number(text, block->owner);
+	if (block->arena != NO_ARENA)
+		text_number(text, block->arena);
 	else
 		text_put(text, "null");
 	text_put(text, ",\"tid\":");

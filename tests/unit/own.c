@@ -568,7 +568,7 @@ static void slots_in_a_window_are_cached(void **state)
 	assert_int_equal(block_at(START + 65 * 32)->state, BLOCK_LIVE);
 	assert_int_equal(block_at(START + 66 * 32)->state, BLOCK_CACHED);
 	assert_int_equal(block_at(START + 67 * 32)->state, BLOCK_FREE);
-	assert_int_equal(block_at(START)->owner, 2); /* the newest of two */
+	assert_int_equal(block_at(START)->arena, 2); /* the newest of two */
 	assert_int_equal(own.classes[2].cached_blocks, 2);
 	own_close(&own);
 }
