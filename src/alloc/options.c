@@ -196,6 +196,12 @@ static void get_none(struct line *ret)
 	(void)ret;
 }
 
+static bool set_alone(const char *value)
+{
+	plat__options.alone = value;
+	return true;
+}
+
 static bool set_perturb(const char *value)
 {
 	size_t byte;
@@ -229,7 +235,7 @@ struct setting {
 };
 
 static const struct setting settings[] = {
-	{"PLAT_ALONE", true, set_none, get_none, NULL},
+	{"PLAT_ALONE", true, set_alone, get_none, NULL},
 	{"PLAT_GUARD", true, set_guard, get_guard, NULL},
 	{"PLAT_HARD", true, set_hard, get_hard, NULL},
 	{"PLAT_LIBRARY", true, set_none, get_none, NULL},
@@ -314,6 +320,13 @@ static void read_entry(const char *entry)
 		complain(entry, ": it cannot have this value");
 }
 
+/* Letter by letter: most programs have no such entry, and need no page of ours to learn it. */
+static bool is_ours(const char *entry)
+{
+	return entry[0] == 'P' && entry[1] == 'L' && entry[2] == 'A' && entry[3] == 'T' &&
+	       entry[4] == '_';
+}
+
 void plat__options_init(void)
 {
 	char **entry;
@@ -325,7 +338,7 @@ void plat__options_init(void)
 		return;
 	/* Linux: a program that gains rights must not be ruled by whoever starts it. */
 	for (entry = environ; *entry && !getauxval(AT_SECURE); entry++)
-		if (strncmp(*entry, "PLAT_", 5) == 0)
+		if (is_ours(*entry))
 			read_entry(*entry);
 	/* Without canaries there is no room for what hard mode knows of a slot. */
 	plat__options.is_hard &= CHECKS;

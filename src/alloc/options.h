@@ -25,7 +25,8 @@ struct options {
 	size_t top_pad;
 	size_t mmap_max; /* blocks with a mapping of their own */
 	uint64_t random;
-	uint64_t seed; /* or 0 */
+	uint64_t seed;	   /* or 0 */
+	const char *alone; /* FILE[:FILE], in the environment: not for programs that it starts */
 	uint32_t on_error;
 	int perturb;
 	bool is_dynamic; /* thresholds follow what is freed, as glibc's */

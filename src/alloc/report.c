@@ -10,7 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -168,10 +167,8 @@ static void clean_environment(const char *files)
 /* Before main, also where nothing has been allocated: that it was loaded is to be known. */
 __attribute__((constructor)) static void begin(void)
 {
-	const char *files = getauxval(AT_SECURE) ? NULL : getenv("PLAT_ALONE");
-
 	if (!plat__options.is_ready)
 		plat__options_init();
-	if (files && environ)
-		clean_environment(files);
+	if (plat__options.alone)
+		clean_environment(plat__options.alone);
 }
