@@ -25,70 +25,17 @@ plat=$(realpath "$1") town=$(realpath "$2")
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C.UTF-8
 unset DISPLAY MALLOC_ARENA_MAX
 
-passed=0 failed=0 skipped=0 started=()
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/plat-headroom.XXXXXX") || exit 1
+# shellcheck source=tests/programs/processes.sh
+. "$here/processes.sh"
 chmod 755 "$tmp"
 mkdir "$tmp/bin"
-
-# A town takes away what it has made, if it is asked to end.
-end_all()
-{
-	local pid i
-	for pid in "${started[@]}"; do
-		kill -TERM -- "-$pid" 2>/dev/null
-	done
-	for pid in "${started[@]}"; do
-		for ((i = 0; i < 500; i++)); do
-			kill -0 -- "-$pid" 2>/dev/null || break
-			sleep 0.01
-		done
-		kill -KILL -- "-$pid" 2>/dev/null
-		wait "$pid" 2>/dev/null
-	done
-	started=()
-}
-
-clean_up()
-{
-	end_all
-	rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM HUP
-
-ok()
-{
-	passed=$((passed + 1))
-	printf 'ok    %s\n' "$*"
-}
 
 fail()
 {
 	failed=$((failed + 1))
 	printf 'FAIL  %s\n' "$1"
 	printf '%s\n' "${@:2}" | sed 's/^/      /'
-}
-
-skip()
-{
-	skipped=$((skipped + 1))
-	printf 'skip  %s: %s\n' "$1" "$2"
-}
-
-has()
-{
-	command -v "$1" >/dev/null
-}
-
-# await COMMAND...: until it succeeds, at most 20 seconds.
-await()
-{
-	local i
-	for ((i = 0; i < 400; i++)); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.05
-	done
-	return 1
 }
 
 # start COMMAND...: in the background, with a standard input that descriptor 8 writes to; sets pid.

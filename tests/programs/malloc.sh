@@ -51,8 +51,9 @@ $install && "$here/../../tools/install-packages" programs
 
 # --- The frame ---
 
-passed=0 failed=0 skipped=0
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/plat-malloc.XXXXXX") || exit 1
+# shellcheck source=tests/programs/processes.sh
+. "$here/processes.sh"
 chmod 755 "$tmp"
 mkdir "$tmp/bin"
 : >"$tmp/failures"
@@ -60,39 +61,6 @@ mkdir "$tmp/bin"
 cp "$plat" "$library" "$tmp/bin"
 plat=$tmp/bin/plat library=$tmp/bin/${library##*/}
 chmod 755 "$plat" "$library"
-started=()
-
-# Those that were started have sessions of their own.
-end_all()
-{
-	local pid i
-	for pid in "${started[@]}"; do
-		kill -TERM -- "-$pid" 2>/dev/null
-	done
-	for pid in "${started[@]}"; do
-		for ((i = 0; i < 300; i++)); do
-			kill -0 -- "-$pid" 2>/dev/null || break
-			sleep 0.01
-		done
-		kill -KILL -- "-$pid" 2>/dev/null
-		wait "$pid" 2>/dev/null
-	done
-	started=()
-}
-
-clean_up()
-{
-	end_all
-	rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM HUP
-
-has()
-{
-	command -v "$1" >/dev/null
-}
-
 # missing COMMAND...: the reason for a skip
 missing()
 {
@@ -154,22 +122,6 @@ served()
 	wait "$server"
 }
 
-# A process and all that descend from it.
-family()
-{
-	# shellcheck disable=SC2016 # awk's fields
-	ps -e -o pid=,ppid=,state= | awk -v top="$1" '
-		{ parent[$1] = $2; state[$1] = $3 }
-		END {
-			for (p in parent) {
-				for (q = p; q && q != top; q = parent[q])
-					;
-				if (q == top && state[p] != "Z")
-					print p
-			}
-		}' | sort -n
-}
-
 # All processes of the server, but for plat's own, have the library.
 all_have_it()
 {
@@ -184,14 +136,10 @@ all_have_it()
 	done 2>/dev/null
 }
 
-# await COMMAND...: until it succeeds, at most 30 seconds.
-await()
+# As await; what was waited for in vain is a reason.
+await_aloud()
 {
-	local i
-	for ((i = 0; i < 600; i++)); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.05
-	done
+	await "$@" && return
 	echo "waited in vain for: $*"
 	return 1
 }
@@ -439,7 +387,7 @@ redis()
 	local ask=(redis-cli -s "$PWD/socket") i
 	serve redis-server --port 0 --unixsocket "$PWD/socket" --save '' --dir "$PWD" --appendonly no \
 		--enable-debug-command local
-	await "${ask[@]}" ping || return
+	await_aloud "${ask[@]}" ping || return
 	all_have_it
 	redis-benchmark -s "$PWD/socket" -q -n 20000 -r 10000 -P 16 \
 		-t set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,mset \
@@ -544,7 +492,7 @@ nginx_server()
 		}
 	CONF
 	serve nginx -p "$PWD" -e "$PWD/logs/error" -c "$PWD/conf"
-	await curl -sf "http://127.0.0.1:$port/hello" || return
+	await_aloud curl -sf "http://127.0.0.1:$port/hello" || return
 	all_have_it
 	for i in 1 10 back/100 1000; do
 		curl -s --compressed "http://127.0.0.1:$port/$i" | md5sum
@@ -582,7 +530,7 @@ postgres()
 	under "$postgres_bin/initdb" -D data -A trust --no-sync >initdb.log || return
 	serve "$postgres_bin/postgres" -D "$PWD/data" -c listen_addresses= -c fsync=off \
 		-c "unix_socket_directories=$PWD" -c max_connections=20 -c autovacuum_naptime=1s
-	await "${ask[@]}" -c 'select 1' || return
+	await_aloud "${ask[@]}" -c 'select 1' || return
 	all_have_it
 	"${serve_as[@]}" pgbench -h "$PWD" -i -q -s 3 postgres >pgbench.log 2>&1 || return
 	"${serve_as[@]}" pgbench -h "$PWD" -n -c 6 -j 2 -T 6 postgres >pgbench.log 2>&1 || return
@@ -765,13 +713,13 @@ tmux_session()
 	export SHELL=/bin/sh HOME=$PWD TERM=xterm-256color PS1='$ ' ENV=
 	serve tmux -L "plat-malloc-$$" -f /dev/null -D
 	# What starts no server of its own.
-	await tmux -L "plat-malloc-$$" show-options -g || return
+	await_aloud tmux -L "plat-malloc-$$" show-options -g || return
 	"${ask[@]}" new-session -d -x 80 -y 24 -s one "PS1='$ ' exec sh" || return
 	all_have_it
 	"${ask[@]}" split-window -d -v -t one "PS1='$ ' exec sh" || return
 	"${ask[@]}" split-window -d -h -t one "PS1='$ ' exec sh"
 	"${ask[@]}" send-keys -t one.0 'seq 3000 | tail -n 3; echo don''e' Enter
-	await sh -c "tmux -L plat-malloc-$$ capture-pane -p -t one.0 | grep -q '^done'" || return
+	await_aloud sh -c "tmux -L plat-malloc-$$ capture-pane -p -t one.0 | grep -q '^done'" || return
 	"${ask[@]}" capture-pane -p -t one.0 | grep -v '^\$'
 	"${ask[@]}" resize-pane -t one.0 -D 3
 	"${ask[@]}" set-buffer -b b "$(seq 500)"

@@ -60,55 +60,20 @@ fi
 
 # --- The frame ---
 
-passed=0 failed=0 skipped=0
-started=()
 old_pool='' swap_on=''
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/plat-programs.XXXXXX") || exit 1
+# shellcheck source=tests/programs/processes.sh
+. "$here/processes.sh"
 chmod 755 "$tmp"
 mkdir "$tmp/bin"
 mkfifo "$tmp/never"
 : >"$tmp/failures"
 exec 9<>"$tmp/never" # a standard input that never ends
 
-# Each program runs in a session of its own. A process that is not there any more is no reason for
-# words. A town takes away what it has made, if it is asked to end.
-end_all()
+take_back()
 {
-	local pid i all=()
-	for pid in "${started[@]}"; do
-		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = postgres ] && kill -INT "$pid"
-		mapfile -t -O "${#all[@]}" all < <(family "$pid")
-		kill -TERM -- "-$pid" 2>/dev/null
-	done
-	for pid in "${started[@]}"; do
-		for ((i = 0; i < 500; i++)); do
-			kill -0 -- "-$pid" 2>/dev/null || break
-			sleep 0.01
-		done
-	done
-	for pid in "${all[@]}"; do
-		kill -KILL "$pid" 2>/dev/null
-	done
-	for pid in "${started[@]}"; do
-		wait "$pid" 2>/dev/null
-	done
-	started=()
-}
-
-clean_up()
-{
-	end_all
 	[ -z "$swap_on" ] || swapoff "$swap_on"
 	[ -z "$old_pool" ] || echo "$old_pool" >/proc/sys/vm/nr_hugepages
-	rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM HUP
-
-ok()
-{
-	passed=$((passed + 1))
-	printf 'ok    %s\n' "$*"
 }
 
 # fail NAME REASON...: check.py sums up in its last line, and a traceback ends in its reason.
@@ -128,17 +93,6 @@ fail()
 				print "        " $0
 			}'
 	} >>"$tmp/failures"
-}
-
-skip()
-{
-	skipped=$((skipped + 1))
-	printf 'skip  %s: %s\n' "$1" "$2"
-}
-
-has()
-{
-	command -v "$1" >/dev/null
 }
 
 # needs NAME COMMAND...: whether all commands are there; if not, the case is skipped.
@@ -170,33 +124,6 @@ start()
 	setsid "$@" <&9 >"$output" 2>"$output.err" 9<&- &
 	pid=$!
 	started+=("$pid")
-}
-
-# await COMMAND...: until it succeeds, at most 20 seconds.
-await()
-{
-	local i
-	for ((i = 0; i < 400; i++)); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.05
-	done
-	return 1
-}
-
-# A process and all that descend from it. Sessions do not tell: postgres gives each backend its own.
-family()
-{
-	# shellcheck disable=SC2016 # awk's fields
-	ps -e -o pid=,ppid=,state= | awk -v top="$1" '
-		{ parent[$1] = $2; state[$1] = $3 }
-		END {
-			for (p in parent) {
-				for (q = p; q && q != top; q = parent[q])
-					;
-				if (q == top && state[p] != "Z")
-					print p
-			}
-		}' | sort -n
 }
 
 gdb=
