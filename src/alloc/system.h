@@ -29,7 +29,7 @@ size_t plat__system_nreturned(void);
 /* Touching these pages ends in SIGSEGV, or no longer. */
 int plat__system_guard(uintptr_t start, size_t bytes);
 int plat__system_unguard(uintptr_t start, size_t bytes);
-/* The range can be touched, or not; its pages stay. For kernels without guards. */
+/* The range can be touched, or not; its pages stay. It splits the mapping. */
 int plat__system_protect(uintptr_t start, size_t bytes, bool is_on);
 /* This thread blocks some signal, as handlers do. */
 bool plat__system_blocks_signals(void);
