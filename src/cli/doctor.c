@@ -382,8 +382,8 @@ static int look_at(const struct options *options, const struct target *target)
 
 	if (heap_look_open(&target->dir, &target->space, &look, &err) < 0)
 		return look_error(&doctor_command, "%s", err.text);
-	report.allocator = &look.allocator;
-	report.own = look.has_own ? &look.own : NULL;
+	report.allocator = &look.heaps.allocator;
+	report.own = look.own;
 	r = gather(&report, &target->dir);
 	code = r < 0 ? look_error(&doctor_command, "%s: %s", target->name, strerror(-r))
 		     : show(options, &report);

@@ -197,7 +197,7 @@ static int take_block(void *context, const struct block *block)
 
 	if (block->state == BLOCK_LIVE)
 		heap_residence_live(&show->report.residence, block->address,
-				    block->address + block->size + show->look->own.canary_bytes);
+				    block->address + block->size + show->look->own->canary_bytes);
 	show_block(show, block);
 	return show->text.error;
 }
@@ -225,22 +225,9 @@ static int walk(struct show *show)
 		.context = show,
 		.states = 1u << BLOCK_LIVE | (request->blocks ? request->filter.states : 0),
 	};
-	int r = own_walk(&show->look->own, &visitor);
+	int r = own_walk(show->look->own, &visitor);
 
 	heap_residence_finish(&show->report.residence);
-	return r;
-}
-
-/* Threads are asked before the blocks are shown, so heaps must have been read once. */
-static int find_threads(struct show *show, const struct space *space)
-{
-	int r = 0;
-
-	if (show->request->blocks)
-		r = own_walk(&show->look->own, NULL);
-	if (r == 0)
-		heap_look_threads(show->look, space);
-	show->report.tids = show->look->tids;
 	return r;
 }
 
@@ -265,7 +252,7 @@ static int write_all(struct show *show)
 /* Why the answer is partial. */
 static int report(const struct show *show)
 {
-	const struct heap_proofs *proofs = &show->report.own->proofs;
+	const struct heap_proofs *proofs = &show->report.own->reading.proofs;
 	const struct options *options = show->request->options;
 	const char *whys[4] = {0};
 	char unreadable[128], left[64], name[REPORT_NAME_SIZE];
@@ -314,16 +301,15 @@ static int show_heap(const struct request *request, struct target *target, struc
 		.look = look,
 		.text = text_to_stream(stdout),
 		.report = {.space = &target->space,
-			   .own = &look->own,
-			   .module = allocator_module_name(&target->space, look->module),
+			   .own = look->own,
+			   .module =
+				   allocator_module_name(&target->space, look->own->reading.module),
 			   .is_stopped = is_stopped(&target->space)},
 	};
-	int code, r = find_threads(&show, &target->space);
+	int code, r;
 
-	if (r == 0) {
-		load_runs(&show, target);
-		r = write_all(&show);
-	}
+	load_runs(&show, target);
+	r = write_all(&show);
 	code = finish_output(&heap_command, &show.text, r);
 	code = worse_of(code, report(&show));
 	free(show.runs.items);
@@ -338,8 +324,8 @@ static int look_at(const struct request *request, struct target *target)
 
 	if (heap_look_open(&target->dir, &target->space, &look, &err) < 0)
 		return look_error(&heap_command, "%s", err.text);
-	code = look.has_own ? show_heap(request, target, &look)
-			    : look_error(&heap_command, "%s: %s", target->name, look.why.text);
+	code = look.own ? show_heap(request, target, &look)
+			: look_error(&heap_command, "%s: %s", target->name, look.heaps.why.text);
 	heap_look_close(&look);
 	return code;
 }

@@ -77,9 +77,11 @@
  *          poke          changes a process's memory: the rate of its profile, nothing else
  * heap/    heap.h        blocks, sums, proofs; residence: which of it is in memory
  *          own           the heap of plat's own malloc, by src/alloc/state.h; own_layout its
- *                        header, own_heaps and own_slab its parts, own_parts.h what they share
+ *                        header, own_heaps, own_threads and own_slab its parts, own_parts.h
+ *                        what they share
  *          own_profile   its sampling profile
  *          allocator     which malloc a process uses, by its dynamic linker's tables
+ *          find          all allocators of a process, opened by who can read them
  * view/    units         sizes for people
  *          paint         colours, letters, lines that fit
  *          rows          regions merged into rows
@@ -113,7 +115,7 @@
  *          model         plat model
  *          model_layout  plat model layout
  *          model_run     plat model run; model_steps what it says of each call
- *          heap_look     a process's allocator, found and opened
+ *          heap_look     a process's allocators, found and opened
  *          heap          plat heap
  *          profile       plat profile
  *          library       where libplat-malloc is

@@ -205,15 +205,15 @@ static const char *rate_words(uint64_t mean, const struct paint *paint, char *to
 static int set_rate(const struct request *request, const struct target *target,
 		    const struct heap_look *look)
 {
-	struct poke_rate poke = {.header = look->own.at, .mean = request->mean};
+	struct poke_rate poke = {.header = look->own->at, .mean = request->mean};
 	const struct paint *paint = &request->options->paint;
 	char before[RATE_SIZE], now[RATE_SIZE];
 	struct own_rate rate;
 	struct error err;
 
-	if (own_rate_read(&look->own, &rate, &err) < 0)
+	if (own_rate_read(look->own, &rate, &err) < 0)
 		return look_error(&profile_command, "%s: %s", target->name, err.text);
-	if (request->mean && look->own.canary_bytes == 0)
+	if (request->mean && look->own->canary_bytes == 0)
 		return look_error(
 			&profile_command,
 			"%s: its allocator was built without checks, and takes no samples",
@@ -311,10 +311,10 @@ static size_t drop_all_freed(struct own_profile *profile)
 static void drop_own_frames(const struct target *target, const struct heap_look *look,
 			    struct own_profile *profile)
 {
-	const struct module *module = &target->space.modules[look->module];
+	uint32_t own = look->own->reading.module;
 	size_t i;
 
-	if (module->role == MODULE_PROGRAM)
+	if (target->space.modules[own].role == MODULE_PROGRAM)
 		return;
 	for (i = 0; i < profile->nsites; i++) {
 		struct own_site *site = &profile->sites[i];
@@ -324,7 +324,7 @@ static void drop_own_frames(const struct target *target, const struct heap_look 
 			const struct region *region =
 				space_find(&target->space, site->frames[n] - 1);
 
-			if (!region || region->module != look->module)
+			if (!region || region->module != own)
 				break;
 			n++;
 		}
@@ -386,7 +386,7 @@ static int show(const struct request *request, const struct target *target,
 	struct error err;
 	int code;
 
-	if (own_profile_read(&look->own, &profile, &err) < 0)
+	if (own_profile_read(look->own, &profile, &err) < 0)
 		return look_error(&profile_command, "%s: %s", target->name, err.text);
 	if (request->leaks)
 		profile.nsites = drop_all_freed(&profile);
@@ -420,9 +420,9 @@ static int look_once(const struct request *request,
 	if (heap_look_open(&target.dir, &target.space, &look, &err) < 0) {
 		code = look_error(&profile_command, "%s", err.text);
 	} else {
-		code = look.has_own
-			       ? look_at(request, &target, &look)
-			       : look_error(&profile_command, "%s: %s", target.name, look.why.text);
+		code = look.own ? look_at(request, &target, &look)
+				: look_error(&profile_command, "%s: %s", target.name,
+					     look.heaps.why.text);
 		heap_look_close(&look);
 	}
 	target_close(&target);

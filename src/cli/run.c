@@ -173,17 +173,17 @@ static bool is_our_library(const struct space *space, uint32_t module, const cha
 
 static void take_heap(struct request *request, const struct space *space, struct heap_look *look)
 {
-	struct own *own = &look->own;
+	struct own *own = look->own;
 
-	if (!look->has_own) {
-		request->look_why = look->why;
+	if (!own) {
+		request->look_why = look->heaps.why;
 		return;
 	}
 	request->has_heap = own_walk(own, NULL) == 0;
-	request->is_ours =
-		look->allocator.state != 0 || is_our_library(space, look->module, request->library);
-	request->sums = own->sums;
-	request->meta_bytes = own->meta_bytes;
+	request->is_ours = look->heaps.allocator.state != 0 ||
+			   is_our_library(space, own->reading.module, request->library);
+	request->sums = own->reading.sums;
+	request->meta_bytes = own->reading.state_bytes;
 	request->faults = own->faults == UNKNOWN ? 0 : own->faults;
 }
 

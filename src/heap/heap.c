@@ -2,6 +2,9 @@
 
 #include "base/list.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static const char *const state_names[NBLOCK_STATES] = {
 	[BLOCK_LIVE] = "live",
 	[BLOCK_FREE] = "free",
@@ -12,6 +15,48 @@ static const char *const state_names[NBLOCK_STATES] = {
 const char *block_state_name(enum block_state state)
 {
 	return state_names[state];
+}
+
+const char *arena_name(const struct heap_arena *arena, char to[ARENA_NAME_SIZE])
+{
+	static const struct {
+		const char *word;
+		bool is_numbered;
+	} names[NARENA_KINDS] = {
+		[ARENA_MAIN] = {"main", false},	    [ARENA_FURTHER] = {"arena", true},
+		[ARENA_THREAD] = {"thread", true},  [ARENA_GROUPS] = {"groups", false},
+		[ARENA_SHARED] = {"shared", false}, [ARENA_MAPPED] = {"mapped", false},
+	};
+
+	if (names[arena->kind].is_numbered)
+		snprintf(to, ARENA_NAME_SIZE, "%s %" PRIu32, names[arena->kind].word,
+			 arena->number);
+	else
+		snprintf(to, ARENA_NAME_SIZE, "%s", names[arena->kind].word);
+	return to;
+}
+
+void heap_sums_count(struct heap_sums *sums, const struct block *block)
+{
+	switch (block->state) {
+	case BLOCK_LIVE:
+		sums->live_blocks++;
+		sums->live_bytes = add_capped(sums->live_bytes, block->size);
+		sums->slack = add_capped(sums->slack, sub_floored(block->extent, block->size));
+		return;
+	case BLOCK_CACHED:
+		sums->cached_blocks++;
+		sums->cached_bytes = add_capped(sums->cached_bytes, block->extent);
+		break;
+	case BLOCK_FREE:
+		sums->free_blocks++;
+		sums->largest_free = max_u64(sums->largest_free, block->size);
+		break;
+	default:
+		sums->unknown_bytes = add_capped(sums->unknown_bytes, block->extent);
+		return;
+	}
+	sums->free_bytes = add_capped(sums->free_bytes, block->extent);
 }
 
 void heap_sums_add(struct heap_sums *to, const struct heap_sums *more)

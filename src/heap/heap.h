@@ -39,6 +39,12 @@ enum block_state {
 /* "live", "free", "cached", "unknown" */
 const char *block_state_name(enum block_state state);
 
+struct heap_arena;
+
+/* "main", "arena 2", "thread 1", "groups", "shared", "mapped": each is there once in a heap. */
+#define ARENA_NAME_SIZE 24
+const char *arena_name(const struct heap_arena *arena, char to[ARENA_NAME_SIZE]);
+
 struct block {
 	plat_addr address; /* what malloc returned, or would return */
 	uint64_t size; /* what was asked for, or can be used; of a free one what it has room for */
@@ -67,7 +73,8 @@ enum arena_kind {
 	ARENA_THREAD,  /* a heap of one thread, or of one that is gone */
 	ARENA_GROUPS,  /* of musl: all groups of slots */
 	ARENA_SHARED,  /* what belongs to none */
-	ARENA_MAPPED,  /* blocks that have mappings of their own */
+	ARENA_MAPPED,  /* blocks that stand alone: in mappings of their own, or in runs of pages */
+	NARENA_KINDS
 };
 
 /* A part of a heap that hands out blocks for itself. */
@@ -86,7 +93,6 @@ struct heap_class {
 	uint64_t stride; /* bytes from one block to the next; 0 where each stands alone */
 	uint64_t slabs;	 /* or blocks alone, the free ones too */
 	struct heap_sums sums;
-	uint64_t free_blocks, cached_blocks;
 };
 
 /* What two sources tell of one thing, compared when a walk is over. */
@@ -140,8 +146,8 @@ struct heap_type {
 	 * space and the reader must outlive it.
 	 */
 	int (*open)(const struct space *space, struct reader *reader, struct heap_reading **ret,
-		    struct error *err) MUST_CHECK;
-	int (*walk)(struct heap_reading *heap, const struct heap_visitor *visitor) MUST_CHECK;
+		    struct error *err);
+	int (*walk)(struct heap_reading *heap, const struct heap_visitor *visitor);
 	void (*close)(struct heap_reading *heap); /* frees what it has, and itself */
 };
 
@@ -167,7 +173,8 @@ struct heap_reading {
  * Goes through all blocks, fills what is "of the last walk", and shows what `visitor` asks for; it
  * may be NULL. 0, what a visitor returned, or -ENOMEM.
  */
-static inline int heap_walk(struct heap_reading *heap, const struct heap_visitor *visitor)
+static inline MUST_CHECK int heap_walk(struct heap_reading *heap,
+				       const struct heap_visitor *visitor)
 {
 	return heap->type->walk(heap, visitor);
 }
@@ -178,7 +185,11 @@ static inline void heap_close(struct heap_reading *heap)
 		heap->type->close(heap);
 }
 
-/* What the readers share: they add to sums, they note a comparison. 0 or -ENOMEM. */
+/*
+ * What the readers share: they count a block, with what it takes from others, they add to sums,
+ * they note a comparison. 0 or -ENOMEM.
+ */
+void heap_sums_count(struct heap_sums *sums, const struct block *block);
 void heap_sums_add(struct heap_sums *to, const struct heap_sums *more);
 int heap_prove(struct heap_proofs *proofs, const struct heap_proof *proof) MUST_CHECK;
 

@@ -62,7 +62,7 @@ static int read_numbers(struct own *own, struct error *err)
 	const struct own_layout *layout = &own->layout;
 	unsigned char bytes[4096];
 	plat_addr faults;
-	int r = reader_read(own->reader, own->at, bytes, layout->header_bytes);
+	int r = reader_read(own->reading.reader, own->at, bytes, layout->header_bytes);
 
 	if (r < 0)
 		return fail(err, -r, "the header of plat's malloc cannot be read");
@@ -81,8 +81,8 @@ static int read_numbers(struct own *own, struct error *err)
 	own->samples_at = own_get(layout, bytes, OWN_STATE_SAMPLES);
 	faults = own_get(layout, bytes, OWN_STATE_FAULTS);
 	own->faults = UNKNOWN;
-	if (faults &&
-	    own_read_number(own->reader, layout, faults, layout->pointer_bytes, &own->faults) < 0)
+	if (faults && own_read_number(own->reading.reader, layout, faults, layout->pointer_bytes,
+				      &own->faults) < 0)
 		own->faults = UNKNOWN;
 	return 0;
 }
@@ -123,15 +123,16 @@ static void read_options(struct own *own)
 
 		option->value = UNKNOWN;
 		if (own->options_at && (width == 1 || width == 2 || width == 4 || width == 8) &&
-		    own_read_number(own->reader, &own->layout, own->options_at + offset, width,
-				    &option->value) < 0)
+		    own_read_number(own->reading.reader, &own->layout, own->options_at + offset,
+				    width, &option->value) < 0)
 			option->value = UNKNOWN;
 	}
 }
 
 int own_open(struct reader *reader, plat_addr at, struct own *ret, struct error *err)
 {
-	struct own own = {.reader = reader, .at = at};
+	struct own own = {.reading = {.type = &own_type, .reader = reader, .module = NO_MODULE},
+			  .at = at};
 	int r = own_layout_read(reader, at, &own.layout, err);
 
 	if (r == 0)
@@ -143,9 +144,12 @@ int own_open(struct reader *reader, plat_addr at, struct own *ret, struct error 
 			 own.layout.version);
 	if (r < 0)
 		return r;
-	own.classes = calloc(OWN_NCLASSES, sizeof(*own.classes));
-	if (!own.classes)
+	own.reading.classes = calloc(OWN_NCLASSES, sizeof(*own.reading.classes));
+	if (!own.reading.classes)
 		return fail(err, ENOMEM, "the heap cannot be read");
+	own.reading.nclasses = OWN_NCLASSES;
+	own.reading.state_bytes = UNKNOWN;
+	snprintf(own.reading.version, sizeof(own.reading.version), "state %u", own.layout.version);
 	read_options(&own);
 	*ret = own;
 	return 0;
@@ -153,7 +157,9 @@ int own_open(struct reader *reader, plat_addr at, struct own *ret, struct error 
 
 void own_close(struct own *own)
 {
-	free(own->classes);
+	free(own->reading.classes);
+	free(own->reading.arenas);
+	free(own->reading.proofs.list);
 	free(own->heaps);
 	free(own->windows);
 	*own = (struct own){0};
@@ -161,10 +167,76 @@ void own_close(struct own *own)
 
 void own_say_broken(struct own *own, plat_addr at, const char *what)
 {
-	if (own->proofs.broken++ == 0)
-		snprintf(own->proofs.first, sizeof(own->proofs.first), "0x%" PRIx64 ": %s", at,
-			 what);
+	if (own->reading.proofs.broken++ == 0)
+		snprintf(own->reading.proofs.first, sizeof(own->reading.proofs.first),
+			 "0x%" PRIx64 ": %s", at, what);
 }
+
+/*
+ * As a type.
+ */
+
+int own_open_at(const struct space *space, struct reader *reader, uint32_t module, plat_addr at,
+		struct heap_reading **ret, struct error *err)
+{
+	struct own *own = malloc(sizeof(*own));
+	int r = own ? own_open(reader, at, own, err) : fail(err, ENOMEM, "the heap cannot be read");
+
+	if (r < 0) {
+		free(own);
+		return r;
+	}
+	own->reading.space = space;
+	own->reading.module = module;
+	*ret = &own->reading;
+	return 0;
+}
+
+static void close_reading(struct heap_reading *heap)
+{
+	struct own *own = own_of(heap);
+
+	own_close(own);
+	free(own);
+}
+
+/* A second copy of the library may serve what loads it alone, as a namespace does. */
+static int open_begun(const struct space *space, struct reader *reader, struct heap_reading **ret,
+		      struct error *err)
+{
+	struct heap_reading *heap = NULL;
+	int result = -ENOENT, r;
+	plat_addr at;
+	uint32_t i;
+
+	for (i = 0; i < space->nmodules; i++) {
+		if (own_find(reader, &space->modules[i], &at) < 0)
+			continue;
+		r = own_open_at(space, reader, i, at, &heap, err);
+		if (r < 0) {
+			result = r;
+			continue;
+		}
+		if (own_of(heap)->page_bytes != 0) {
+			*ret = heap;
+			return 0;
+		}
+		heap_close(heap);
+	}
+	return result;
+}
+
+static int walk_reading(struct heap_reading *heap, const struct heap_visitor *visitor)
+{
+	return own_walk(own_of(heap), visitor);
+}
+
+const struct heap_type own_type = {
+	.name = "plat",
+	.open = open_begun,
+	.walk = walk_reading,
+	.close = close_reading,
+};
 
 /*
  * Showing.
@@ -175,6 +247,15 @@ int own_show_range(const struct own_walk *walk, plat_addr start, plat_addr end)
 	const struct heap_visitor *visitor = walk->visitor;
 
 	return visitor && visitor->range ? visitor->range(visitor->context, start, end) : 0;
+}
+
+int own_show_returnable(const struct own_walk *walk, uint32_t arena, plat_addr start, plat_addr end)
+{
+	const struct heap_visitor *visitor = walk->visitor;
+
+	if (!visitor || !visitor->returnable || start >= end)
+		return 0;
+	return visitor->returnable(visitor->context, arena, start, end);
 }
 
 int own_show_block(const struct own_walk *walk, const struct block *block)
@@ -195,17 +276,23 @@ static int show_free(struct own_walk *walk)
 		.extent = walk->free_end - walk->free_start,
 		.state = BLOCK_FREE,
 		.class = NO_CLASS,
-		.arena = NO_ARENA,
+		.arena = own_arena_shared(walk->own),
 	};
+	struct heap_sums sums = {.held = block.size};
 	int r;
 
 	if (!block.size)
 		return 0;
-	walk->own->sums.held = add_capped(walk->own->sums.held, block.size);
-	walk->own->sums.free_bytes = add_capped(walk->own->sums.free_bytes, block.size);
+	heap_sums_count(&sums, &block);
+	heap_sums_add(&walk->own->reading.arenas[block.arena].sums, &sums);
 	walk->free_start = walk->free_end = 0;
 	r = own_show_range(walk, block.address, block.address + block.size);
-	return r ? r : own_show_block(walk, &block);
+	if (r == 0)
+		r = own_show_block(walk, &block);
+	if (r == 0)
+		r = own_show_returnable(walk, block.arena, block.address,
+					block.address + block.size);
+	return r;
 }
 
 static int take_free(struct own_walk *walk, plat_addr granule)
@@ -245,9 +332,9 @@ static uint64_t used_granules(struct own *own, plat_addr start, plat_addr at)
 
 	if (!at)
 		return UINT64_MAX;
-	r = reader_read(own->reader, at, bytes, own->layout.rows[OWN_CHUNK].offset);
+	r = reader_read(own->reading.reader, at, bytes, own->layout.rows[OWN_CHUNK].offset);
 	if (r < 0) {
-		own->proofs.unreadable++;
+		own->reading.proofs.unreadable++;
 		return UINT64_MAX;
 	}
 	if (own_get(&own->layout, bytes, OWN_CHUNK_BASE) != start) {
@@ -281,9 +368,9 @@ static void read_again(struct own *own, const struct leaf_seen *leaf, size_t i)
 	for (k = 0; k < size; k++)
 		if (leaf->slabs[at + k])
 			break;
-	if (k < size &&
-	    reader_read(own->reader, leaf->at + slabs->offset + at, leaf->slabs + at, size) < 0)
-		own->proofs.unreadable++;
+	if (k < size && reader_read(own->reading.reader, leaf->at + slabs->offset + at,
+				    leaf->slabs + at, size) < 0)
+		own->reading.proofs.unreadable++;
 }
 
 static int walk_leaf(struct own_walk *walk, const struct leaf_seen *leaf)
@@ -294,7 +381,7 @@ static int walk_leaf(struct own_walk *walk, const struct leaf_seen *leaf)
 	size_t i;
 	int r = 0;
 
-	for (i = 0; r == 0 && i < slabs->count && own->proofs.broken < BROKEN_MOST; i++) {
+	for (i = 0; r == 0 && i < slabs->count && own->reading.proofs.broken < BROKEN_MOST; i++) {
 		unsigned bit = (unsigned)(i % own->chunk_granules);
 		struct own_granule granule = {
 			.start = leaf->start + i * own->granule_bytes,
@@ -318,11 +405,11 @@ static int take_leaf(struct own_walk *walk, struct leaf_seen *leaf)
 	const struct own_row *slabs = &own->layout.rows[OWN_LEAF_SLABS];
 	const struct own_row *chunks = &own->layout.rows[OWN_LEAF_CHUNKS];
 
-	if (reader_read(own->reader, leaf->at + slabs->offset, leaf->slabs,
+	if (reader_read(own->reading.reader, leaf->at + slabs->offset, leaf->slabs,
 			(size_t)slabs->count * slabs->width) < 0 ||
-	    reader_read(own->reader, leaf->at + chunks->offset, leaf->chunks,
+	    reader_read(own->reading.reader, leaf->at + chunks->offset, leaf->chunks,
 			(size_t)chunks->count * chunks->width) < 0) {
-		own->proofs.unreadable++;
+		own->reading.proofs.unreadable++;
 		return 0;
 	}
 	return walk_leaf(walk, leaf);
@@ -360,9 +447,9 @@ static int read_root(struct own *own, struct root_entry *entries, size_t *ret)
 	*ret = 0;
 	for (i = 0; i < own->root_entries; i += n) {
 		n = (uint32_t)min_u64(own->root_entries - i, ROOT_AT_ONCE);
-		if (reader_read(own->reader, own->root + (uint64_t)i * width, bytes,
+		if (reader_read(own->reading.reader, own->root + (uint64_t)i * width, bytes,
 				(size_t)n * width) < 0) {
-			own->proofs.unreadable++;
+			own->reading.proofs.unreadable++;
 			continue;
 		}
 		for (k = 0; k < n; k++)
@@ -401,7 +488,7 @@ static int walk_leaves(struct own_walk *walk, struct root_entry *entries, struct
 	int r = read_root(own, entries, &n);
 
 	n = keep_apart(own, entries, n);
-	for (i = 0; r == 0 && i < n && own->proofs.broken < BROKEN_MOST; i++) {
+	for (i = 0; r == 0 && i < n && own->reading.proofs.broken < BROKEN_MOST; i++) {
 		leaf->at = entries[i].leaf;
 		leaf->start = entries[i].i * own->leaf_bytes;
 		r = take_leaf(walk, leaf);
@@ -428,28 +515,59 @@ static int walk_map(struct own_walk *walk)
 	return r;
 }
 
+static void forget_last(struct own *own)
+{
+	struct heap_reading *reading = &own->reading;
+
+	reading->sums = (struct heap_sums){0};
+	reading->proofs =
+		(struct heap_proofs){.list = reading->proofs.list, .room = reading->proofs.room};
+	reading->narenas = 0;
+	reading->state_bytes = UNKNOWN;
+	memset(reading->classes, 0, OWN_NCLASSES * sizeof(*reading->classes));
+	own->kept_bytes = 0;
+}
+
+static int prove(struct own *own)
+{
+	const struct heap_proofs *proofs = &own->reading.proofs;
+	struct heap_proof proof = {
+		.result = PROOF_HOLDS,
+		.words = "slabs lie where the map leads, and their numbers agree",
+		.found = proofs->proved,
+		.told = proofs->proved + proofs->broken,
+	};
+
+	if (proofs->broken) {
+		proof.result = PROOF_FAILS;
+		snprintf(proof.why, sizeof(proof.why), "%.*s", (int)sizeof(proof.why) - 1,
+			 proofs->first);
+	} else if (proofs->unreadable) {
+		proof.result = PROOF_NOT_MADE;
+		snprintf(proof.why, sizeof(proof.why), "not all of them could be read");
+	}
+	return heap_prove(&own->reading.proofs, &proof);
+}
+
 int own_walk(struct own *own, const struct heap_visitor *visitor)
 {
 	struct own_walk walk = {.own = own, .visitor = visitor};
-	unsigned i;
+	struct heap_reading *reading = &own->reading;
+	size_t i;
 	int r;
 
-	own->sums = (struct heap_sums){0};
-	own->proofs = (struct heap_proofs){0};
-	own->kept_bytes = 0;
-	own->meta_bytes = UNKNOWN;
-	memset(own->classes, 0, OWN_NCLASSES * sizeof(*own->classes));
+	forget_last(own);
 	if (own->page_bytes == 0)
 		return 0;
-	if (own->meta_at && own_read_number(own->reader, &own->layout, own->meta_at,
-					    own->layout.pointer_bytes, &own->meta_bytes) < 0)
-		own->meta_bytes = UNKNOWN;
+	if (own->meta_at && own_read_number(reading->reader, &own->layout, own->meta_at,
+					    own->layout.pointer_bytes, &reading->state_bytes) < 0)
+		reading->state_bytes = UNKNOWN;
 	r = own_read_heaps(own);
 	if (r == 0)
 		r = walk_map(&walk);
-	for (i = 0; i < OWN_NCLASSES; i++)
-		heap_sums_add(&own->sums, &own->classes[i].sums);
+	for (i = 0; i < reading->narenas; i++)
+		heap_sums_add(&reading->sums, &reading->arenas[i].sums);
 	free(walk.tags);
 	free(walk.cached);
-	return r;
+	return r ? r : prove(own);
 }

@@ -9,7 +9,13 @@
 #include "heap/own_layout.h"
 #include "space/space.h"
 
-/* Classes have their number as index; blocks that stand alone have these. */
+/*
+ * Arenas: the heaps of threads, and of those that are gone, by their numbers; then what belongs to
+ * none (slabs that wait in the pool, free granules), and blocks that stand alone. What can be
+ * returned of a thread's heap goes when that thread trims; all else whoever does.
+ *
+ * Classes have their number as index; blocks that stand alone have these.
+ */
 #define OWN_CLASSES_MOST 512
 enum own_alone { OWN_RUN = OWN_CLASSES_MOST, OWN_MAPPING, OWN_GUARDED, OWN_NCLASSES };
 
@@ -27,8 +33,8 @@ struct own_window {
 };
 
 struct own {
-	struct reader *reader;
-	plat_addr at; /* of the header */
+	struct heap_reading reading; /* its first member */
+	plat_addr at;		     /* of the header */
 	struct own_layout layout;
 	uint64_t page_bytes; /* 0: it has not been asked for anything yet */
 	uint64_t granule_bytes, leaf_bytes;
@@ -37,10 +43,6 @@ struct own {
 	uint64_t faults; /* or UNKNOWN */
 
 	/* Of the last walk. */
-	struct heap_sums sums;
-	struct heap_class *classes; /* OWN_NCLASSES; those with slabs == 0 are not there */
-	struct heap_proofs proofs;
-	uint64_t meta_bytes; /* what the kernel lent for the state itself; or UNKNOWN */
 	uint64_t kept_bytes; /* addresses of freed mappings, kept so that nothing else gets there */
 	struct own_heap *heaps; /* in the order of their addresses */
 	size_t nheaps, heaps_room;
@@ -51,17 +53,25 @@ struct own {
 /* Where a module has the header, if it has. 0; -ENOENT; or as the reader. */
 int own_find(struct reader *reader, const struct module *module, plat_addr *ret) MUST_CHECK;
 
+extern const struct heap_type own_type;
+
+/* As own_type opens it; NULL: it is of another type. */
+static inline struct own *own_of(struct heap_reading *reading)
+{
+	return reading && reading->type == &own_type ? (struct own *)reading : NULL;
+}
+
+/* Opens the one with this header, of this module. As heap_type.open; -ENOEXEC: there is none. */
+int own_open_at(const struct space *space, struct reader *reader, uint32_t module, plat_addr at,
+		struct heap_reading **ret, struct error *err) MUST_CHECK;
+
 /*
- * Reads the header. 0, and *ret is the caller's to own_close(); -ENOEXEC where there is none;
- * -ENOTSUP where it cannot be read; -ENOMEM; or as the reader.
+ * In the caller's storage, and of no space, so that threads are not known. 0, and *ret is the
+ * caller's to own_close(); -ENOEXEC where there is none; -ENOTSUP where it cannot be read; -ENOMEM;
+ * or as the reader.
  */
 int own_open(struct reader *reader, plat_addr at, struct own *ret, struct error *err) MUST_CHECK;
 void own_close(struct own *own);
-
-/*
- * Goes through all blocks, fills the sums, and shows what `visitor` asks for; it may be NULL. 0,
- * what a visitor returned, or -ENOMEM.
- */
 int own_walk(struct own *own, const struct heap_visitor *visitor) MUST_CHECK;
 
 /* An owner's heap, or NULL. */

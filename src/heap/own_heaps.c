@@ -46,10 +46,10 @@ static int take_windows(struct own *own, const unsigned char *heap)
 static int take_heap(struct own *own, plat_addr at, unsigned char *bytes, plat_addr *next)
 {
 	const struct own_layout *layout = &own->layout;
-	int r = reader_read(own->reader, at, bytes, layout->rows[OWN_HEAP].offset);
+	int r = reader_read(own->reading.reader, at, bytes, layout->rows[OWN_HEAP].offset);
 
 	if (r < 0) {
-		own->proofs.unreadable++;
+		own->reading.proofs.unreadable++;
 		*next = 0;
 		return 0;
 	}
@@ -64,7 +64,36 @@ static int take_heap(struct own *own, plat_addr at, unsigned char *bytes, plat_a
 	return layout->rows[OWN_HEAP_BINS].is_known ? take_windows(own, bytes) : 0;
 }
 
-int own_read_heaps(struct own *own)
+static void put_arenas(struct own *own)
+{
+	struct heap_arena *arenas = own->reading.arenas;
+	size_t i;
+
+	for (i = 0; i < own->nheaps; i++)
+		arenas[own->heaps[i].number - 1] = (struct heap_arena){
+			.kind = ARENA_THREAD,
+			.number = own->heaps[i].number,
+			.address = own->heaps[i].address,
+		};
+	arenas[own_arena_shared(own)] = (struct heap_arena){
+		.kind = ARENA_SHARED, .number = own_arena_shared(own) + 1, .address = UNKNOWN};
+	arenas[own_arena_alone(own)] = (struct heap_arena){
+		.kind = ARENA_MAPPED, .number = own_arena_alone(own) + 1, .address = UNKNOWN};
+}
+
+static int make_arenas(struct own *own)
+{
+	struct heap_reading *reading = &own->reading;
+	int r = list_reserve(&reading->arenas, &reading->arenas_room, 0, own->nheaps + 2);
+
+	if (r < 0)
+		return r;
+	put_arenas(own);
+	reading->narenas = own->nheaps + 2;
+	return own_find_threads(own);
+}
+
+static int read_list(struct own *own)
 {
 	const struct own_row *row = &own->layout.rows[OWN_HEAP];
 	unsigned char *bytes;
@@ -75,9 +104,9 @@ int own_read_heaps(struct own *own)
 	own->nheaps = own->nwindows = 0;
 	if (!row->is_known || !own->heaps_at)
 		return 0;
-	if (own_read_number(own->reader, &own->layout, own->heaps_at, own->layout.pointer_bytes,
-			    &at) < 0)
-		own->proofs.unreadable++;
+	if (own_read_number(own->reading.reader, &own->layout, own->heaps_at,
+			    own->layout.pointer_bytes, &at) < 0)
+		own->reading.proofs.unreadable++;
 	bytes = malloc(row->offset);
 	if (!bytes)
 		return -ENOMEM;
@@ -94,6 +123,13 @@ int own_read_heaps(struct own *own)
 	if (own->nwindows)
 		qsort(own->windows, own->nwindows, sizeof(*own->windows), by_base);
 	return r;
+}
+
+int own_read_heaps(struct own *own)
+{
+	int r = read_list(own);
+
+	return r < 0 ? r : make_arenas(own);
 }
 
 const struct own_heap *own_heap_at(const struct own *own, plat_addr address)

@@ -9,8 +9,22 @@
 /* Counts a contradiction; the first one is kept in words. */
 void own_say_broken(struct own *own, plat_addr at, const char *what);
 
-/* Reads the heaps and their windows anew. 0 or -ENOMEM. */
+/* Reads the heaps and their windows anew, and makes the arenas. 0 or -ENOMEM. */
 int own_read_heaps(struct own *own) MUST_CHECK;
+
+/* Finds the threads whose the arenas are. 0 or -ENOMEM. */
+int own_find_threads(struct own *own) MUST_CHECK;
+
+/* Arenas of what belongs to no thread. */
+static inline uint32_t own_arena_shared(const struct own *own)
+{
+	return (uint32_t)own->nheaps;
+}
+
+static inline uint32_t own_arena_alone(const struct own *own)
+{
+	return (uint32_t)own->nheaps + 1;
+}
 
 /* The first window from this address on. */
 size_t own_window_from(const struct own *own, plat_addr base);
@@ -40,5 +54,8 @@ int own_take_slab(struct own_walk *walk, const struct own_granule *granule) MUST
 /* Shows a range, and a block if its state is wanted. */
 int own_show_range(const struct own_walk *walk, plat_addr start, plat_addr end) MUST_CHECK;
 int own_show_block(const struct own_walk *walk, const struct block *block) MUST_CHECK;
+/* Nothing happens where there is nothing between start and end. */
+int own_show_returnable(const struct own_walk *walk, uint32_t arena, plat_addr start,
+			plat_addr end) MUST_CHECK;
 
 #endif

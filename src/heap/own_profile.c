@@ -81,8 +81,8 @@ int own_rate_read(const struct own *own, struct own_rate *ret, struct error *err
 		return fail(err, -ENOTSUP,
 			    "this version of plat's malloc has no profile, or one "
 			    "that cannot be read");
-	r = own_read_number(own->reader, &own->layout, own->samples_at + row->offset, row->width,
-			    &mean);
+	r = own_read_number(own->reading.reader, &own->layout, own->samples_at + row->offset,
+			    row->width, &mean);
 	if (r < 0)
 		return fail(err, -r, "the profile cannot be read");
 	*ret = (struct own_rate){own->samples_at + row->offset, mean};
@@ -171,7 +171,7 @@ static int take_block(struct reading *reading, plat_addr at, uint64_t first)
 	uint32_t i;
 	int r = 0;
 
-	if (reader_read(reading->own->reader, at, reading->bytes,
+	if (reader_read(reading->own->reading.reader, at, reading->bytes,
 			reading->layout->rows[OWN_SITE_BLOCK].offset) < 0) {
 		reading->profile->proofs.unreadable++;
 		return 0;
@@ -242,7 +242,7 @@ static void take_chain(struct reading *reading, plat_addr at)
 	uint32_t i;
 
 	for (; at && reading->nrows < ROWS_MOST; reading->nrows++) {
-		if (reader_read(reading->own->reader, at, reading->bytes,
+		if (reader_read(reading->own->reading.reader, at, reading->bytes,
 				reading->layout->rows[OWN_SAMPLE_ROW].offset) < 0) {
 			reading->profile->proofs.unreadable++;
 			return;
@@ -320,7 +320,8 @@ static int read_all(struct reading *reading, struct error *err)
 	reading->bytes = malloc(max_u64(rows[OWN_SITE_BLOCK].offset, rows[OWN_SAMPLE_ROW].offset));
 	if (!reading->samples || !reading->bytes)
 		return fail(err, ENOMEM, "the profile cannot be read");
-	r = reader_read(reading->own->reader, reading->own->samples_at, reading->samples, size);
+	r = reader_read(reading->own->reading.reader, reading->own->samples_at, reading->samples,
+			size);
 	if (r < 0)
 		return fail(err, -r, "the profile cannot be read");
 	reading->profile->lost = own_get(reading->layout, reading->samples, OWN_SAMPLES_NLOST);

@@ -39,7 +39,7 @@ static int read_descriptor(const struct own *own, plat_addr at, struct slab_seen
 {
 	const struct own_layout *layout = &own->layout;
 	unsigned char bytes[SLAB_BYTES_MOST];
-	int r = reader_read(own->reader, at, bytes, layout->rows[OWN_SLAB].offset);
+	int r = reader_read(own->reading.reader, at, bytes, layout->rows[OWN_SLAB].offset);
 
 	if (r < 0)
 		return r;
@@ -122,7 +122,7 @@ static enum outcome read_once(struct own_walk *walk, plat_addr at, struct slab_s
 		size = (size_t)ret->nslots * tag_bytes(ret);
 		if (list_reserve(&walk->tags, &walk->tags_room, 0, size) < 0)
 			return SLAB_NO_MEMORY;
-		if (reader_read(own->reader, at + own->layout.rows[OWN_SLAB_TAGS].offset,
+		if (reader_read(own->reading.reader, at + own->layout.rows[OWN_SLAB_TAGS].offset,
 				walk->tags, size) < 0)
 			return SLAB_UNREADABLE;
 	}
@@ -145,7 +145,7 @@ static struct heap_class *class_of(struct own *own, const struct slab_seen *slab
 	struct heap_class *class;
 
 	*ret = is_alone(slab->kind) ? alone[slab->kind] : (uint32_t)slab->class;
-	class = &own->classes[*ret];
+	class = &own->reading.classes[*ret];
 	class->number = *ret;
 	class->slabs++;
 	if (is_alone(slab->kind))
@@ -168,6 +168,13 @@ static uint64_t bytes_held(const struct own *own, const struct slab_seen *slab, 
 	return all;
 }
 
+static void add_sums(struct own *own, struct heap_class *class, uint32_t arena,
+		     const struct heap_sums *sums)
+{
+	heap_sums_add(&class->sums, sums);
+	heap_sums_add(&own->reading.arenas[arena].sums, sums);
+}
+
 static int take_free_alone(struct own_walk *walk, const struct slab_seen *slab,
 			   struct heap_class *class, uint32_t number)
 {
@@ -178,26 +185,30 @@ static int take_free_alone(struct own_walk *walk, const struct slab_seen *slab,
 		.extent = held,
 		.state = BLOCK_FREE,
 		.class = number,
-		.arena = NO_ARENA,
+		.arena = own_arena_alone(walk->own),
 	};
+	struct heap_sums sums = {.held = held};
 	int r;
 
-	class->free_blocks++;
 	/* Its pages are gone; only the addresses are kept. */
 	if (slab->kind != SLAB_RUN) {
+		class->sums.free_blocks++;
 		walk->own->kept_bytes = add_capped(walk->own->kept_bytes, held);
 		return 0;
 	}
-	class->sums.held = add_capped(class->sums.held, held);
-	class->sums.free_bytes = add_capped(class->sums.free_bytes, held);
+	heap_sums_count(&sums, &block);
+	add_sums(walk->own, class, block.arena, &sums);
 	r = own_show_range(walk, slab->base, slab->base + held);
-	return r ? r : own_show_block(walk, &block);
+	if (r == 0)
+		r = own_show_block(walk, &block);
+	return r ? r : own_show_returnable(walk, block.arena, slab->base, slab->base + held);
 }
 
 static int take_alone(struct own_walk *walk, const struct slab_seen *slab)
 {
 	struct own *own = walk->own;
 	uint64_t held, size = slab->size - 1;
+	struct heap_sums sums = {0};
 	struct heap_class *class;
 	struct block block;
 	uint32_t number;
@@ -208,7 +219,7 @@ static int take_alone(struct own_walk *walk, const struct slab_seen *slab)
 		return take_free_alone(walk, slab, class, number);
 	if (size > end_of(own, slab) - slab->base) {
 		/* A stopped process can be in the middle of making it smaller. */
-		own->proofs.unsteady++;
+		own->reading.proofs.unsteady++;
 		size = end_of(own, slab) - slab->base;
 	}
 	held = max_u64(bytes_held(own, slab, size), size);
@@ -216,14 +227,14 @@ static int take_alone(struct own_walk *walk, const struct slab_seen *slab)
 		.address = slab->base,
 		.size = size,
 		.extent = held,
+		.is_requested = true,
 		.state = BLOCK_LIVE,
 		.class = number,
-		.arena = NO_ARENA,
+		.arena = own_arena_alone(own),
 	};
-	class->sums.live_blocks++;
-	class->sums.held = add_capped(class->sums.held, held);
-	class->sums.live_bytes = add_capped(class->sums.live_bytes, size);
-	class->sums.slack = add_capped(class->sums.slack, held - size);
+	sums.held = held;
+	heap_sums_count(&sums, &block);
+	add_sums(own, class, block.arena, &sums);
 	r = own_show_range(walk, slab->base, slab->base + held);
 	return r ? r : own_show_block(walk, &block);
 }
@@ -260,6 +271,12 @@ static uint64_t tag_at(const struct own_walk *walk, const struct slab_seen *slab
 	return own_number(&walk->own->layout, walk->tags + i * width, (unsigned)width);
 }
 
+/* In hard mode a freed slot waits. */
+static bool is_taken(uint64_t tag, const struct slab_seen *slab)
+{
+	return tag != TAG_FREE && !(tag == TAG_WAITS && slab->is_hard);
+}
+
 /* Fills in what the tag says of a slot. False: nothing that can be. */
 static bool read_slot(struct own_walk *walk, const struct slab_seen *slab, uint64_t i,
 		      struct block *block)
@@ -268,62 +285,81 @@ static bool read_slot(struct own_walk *walk, const struct slab_seen *slab, uint6
 	uint64_t tag = tag_at(walk, slab, i), room = slab->stride - own->canary_bytes;
 
 	block->address = slab->base + i * slab->stride;
-	/* In hard mode a freed slot waits. */
-	if (tag == TAG_FREE || (tag == TAG_WAITS && slab->is_hard)) {
+	if (!is_taken(tag, slab)) {
 		block->size = room;
+		block->is_requested = false;
 		block->state = walk->cached[i / 8] >> i % 8 & 1 ? BLOCK_CACHED : BLOCK_FREE;
 		return true;
 	}
 	block->state = BLOCK_LIVE;
 	block->size = slab->stride + own->tag_bias - tag;
+	block->is_requested = true;
 	return block->size <= room;
 }
 
-static void count_slot(struct heap_class *class, const struct block *block)
+static void doubt_slot(struct own *own, const struct slab_seen *slab, struct block *block)
 {
-	switch (block->state) {
-	case BLOCK_LIVE:
-		class->sums.live_blocks++;
-		class->sums.live_bytes += block->size;
-		class->sums.slack += block->extent - block->size;
-		return;
-	case BLOCK_CACHED:
-		class->cached_blocks++;
-		class->sums.cached_bytes += block->extent;
-		break;
-	default:
-		break;
+	own_say_broken(own, block->address, "the tag of the slot is impossible");
+	block->size = slab->stride - own->canary_bytes;
+	block->is_requested = false;
+	block->state = BLOCK_UNKNOWN;
+}
+
+static int show_slots(struct own_walk *walk, const struct slab_seen *slab, uint64_t first,
+		      struct block *block, struct heap_sums *sums)
+{
+	uint64_t i;
+	int r = 0;
+
+	for (i = first; r == 0 && i < slab->nslots; i++) {
+		if (!read_slot(walk, slab, i, block))
+			doubt_slot(walk->own, slab, block);
+		heap_sums_count(sums, block);
+		r = own_show_block(walk, block);
 	}
-	class->free_blocks++;
-	class->sums.free_bytes += block->extent;
+	return r;
+}
+
+/* A slot in use keeps all its pages; in hard mode, also those of the zone in front of it. */
+static int show_idle_pages(struct own_walk *walk, const struct slab_seen *slab, uint32_t arena)
+{
+	struct own *own = walk->own;
+	uint64_t page = own->page_bytes, zone = slab->is_hard ? ZONE_BYTES : 0, i;
+	plat_addr from = first_granule(own, slab), at;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < slab->nslots; i++) {
+		if (!is_taken(tag_at(walk, slab, i), slab))
+			continue;
+		at = slab->base + i * slab->stride;
+		r = own_show_returnable(walk, arena, from, align_down(sub_floored(at, zone), page));
+		from = align_up(at + slab->stride, page);
+	}
+	return r ? r : own_show_returnable(walk, arena, from, end_of(own, slab));
 }
 
 static int take_slots(struct own_walk *walk, const struct slab_seen *slab)
 {
 	struct own *own = walk->own;
 	const struct own_heap *owner = own_heap_at(own, slab->owner);
-	uint64_t i, first, held = end_of(own, slab) - first_granule(own, slab);
-	struct heap_class *class;
+	plat_addr start = first_granule(own, slab), end = end_of(own, slab);
+	uint64_t first = min_u64(slab->is_hard, slab->nslots);
+	struct heap_sums sums = {.held = end - start};
 	struct block block = {.extent = slab->stride};
+	struct heap_class *class;
 	int r = mark_cached(walk, slab);
 
-	if (r == 0)
-		r = own_show_range(walk, first_granule(own, slab), end_of(own, slab));
+	if (r < 0)
+		return r;
 	class = class_of(own, slab, &block.class);
-	block.arena = owner ? owner->number : NO_ARENA;
-	class->sums.held = add_capped(class->sums.held, held);
-	first = min_u64(slab->is_hard, slab->nslots);
-	class->sums.slack =
-		add_capped(class->sums.slack, held - (slab->nslots - first) * slab->stride);
-	for (i = first; r == 0 && i < slab->nslots; i++) {
-		if (!read_slot(walk, slab, i, &block)) {
-			own_say_broken(own, block.address, "the tag of the slot is impossible");
-			class->sums.slack += slab->stride;
-			continue;
-		}
-		count_slot(class, &block);
-		r = own_show_block(walk, &block);
-	}
+	block.arena = owner ? owner->number - 1 : own_arena_shared(own);
+	sums.slack = sums.held - (slab->nslots - first) * slab->stride;
+	r = own_show_range(walk, start, end);
+	if (r == 0)
+		r = show_slots(walk, slab, first, &block, &sums);
+	add_sums(own, class, block.arena, &sums);
+	if (r == 0 && walk->visitor && walk->visitor->returnable)
+		r = show_idle_pages(walk, slab, block.arena);
 	return r;
 }
 
@@ -336,12 +372,12 @@ static void doubt(struct own *own, const struct own_granule *granule, const char
 {
 	plat_addr now = 0;
 
-	if (own_read_number(own->reader, &own->layout, granule->entry, own->layout.pointer_bytes,
-			    &now) == 0 &&
+	if (own_read_number(own->reading.reader, &own->layout, granule->entry,
+			    own->layout.pointer_bytes, &now) == 0 &&
 	    now == granule->slab)
 		own_say_broken(own, granule->slab, wrong);
 	else
-		own->proofs.unsteady++;
+		own->reading.proofs.unsteady++;
 }
 
 static int take_whole(struct own_walk *walk, const struct own_granule *granule,
@@ -358,7 +394,7 @@ static int take_whole(struct own_walk *walk, const struct own_granule *granule,
 	/* One that is being given back is no longer named by its first granule. */
 	if (granule->start != first)
 		return 0;
-	own->proofs.proved++;
+	own->reading.proofs.proved++;
 	return is_alone(slab->kind) ? take_alone(walk, slab) : take_slots(walk, slab);
 }
 
@@ -375,10 +411,10 @@ int own_take_slab(struct own_walk *walk, const struct own_granule *granule)
 	case SLAB_WHOLE:
 		return take_whole(walk, granule, &slab);
 	case SLAB_UNREADABLE:
-		walk->own->proofs.unreadable++;
+		walk->own->reading.proofs.unreadable++;
 		return 0;
 	case SLAB_CHANGES:
-		walk->own->proofs.unsteady++;
+		walk->own->reading.proofs.unsteady++;
 		return 0;
 	case SLAB_WRONG:
 		doubt(walk->own, granule, wrong);

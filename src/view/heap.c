@@ -102,7 +102,7 @@ static void draw_own(const struct heap_report *report, const struct paint *paint
 
 	snprintf(meaning, sizeof(meaning), "for its own state; %zu heap%s, %zu of them of a thread",
 		 own->nheaps, plural(own->nheaps), heaps_alive(own));
-	put_sum(paint, text, "beside", own->meta_bytes, meaning);
+	put_sum(paint, text, "beside", own->reading.state_bytes, meaning);
 	if (own->kept_bytes)
 		put_sum(paint, text, "fenced", own->kept_bytes,
 			"addresses of freed mappings, without memory");
@@ -111,7 +111,7 @@ static void draw_own(const struct heap_report *report, const struct paint *paint
 static void draw_sums(const struct heap_report *report, const struct paint *paint,
 		      struct text *text)
 {
-	const struct heap_sums *sums = &report->own->sums;
+	const struct heap_sums *sums = &report->own->reading.sums;
 	char meaning[160], cached[UNITS_SIZE];
 
 	put_sum(paint, text, "held", sums->held, "lent by the kernel for blocks");
@@ -137,7 +137,7 @@ static void put_remark(const struct paint *paint, struct text *text, unsigned st
 static void draw_proofs(const struct heap_report *report, const struct paint *paint,
 			struct text *text)
 {
-	const struct heap_proofs *proofs = &report->own->proofs;
+	const struct heap_proofs *proofs = &report->own->reading.proofs;
 	uint64_t faults = report->own->faults;
 	char sentence[400];
 
@@ -193,8 +193,9 @@ static void class_cells(const struct heap_class *class, bool bytes, char cells[N
 	snprintf(cells[COL_BLOCKS], UNITS_SIZE, "%" PRIu64, class->sums.live_blocks);
 	units_size(class->sums.live_bytes, bytes, cells[COL_LIVE]);
 	units_size(class->sums.slack, bytes, cells[COL_SLACK]);
-	snprintf(cells[COL_FREE], UNITS_SIZE, "%" PRIu64, class->free_blocks);
-	snprintf(cells[COL_CACHED], UNITS_SIZE, "%" PRIu64, class->cached_blocks);
+	snprintf(cells[COL_FREE], UNITS_SIZE, "%" PRIu64,
+		 class->sums.free_blocks + class->sums.cached_blocks);
+	snprintf(cells[COL_CACHED], UNITS_SIZE, "%" PRIu64, class->sums.cached_blocks);
 }
 
 static void put_class(const struct paint *paint, struct text *text, unsigned style,
@@ -226,9 +227,9 @@ static void find_ends(const struct own *own, bool bytes, size_t *ends)
 	for (i = 0; i < NCOLS; i++)
 		widths[i] = strlen(class_headings[i]);
 	for (k = 0; k < OWN_NCLASSES; k++) {
-		if (!own->classes[k].slabs)
+		if (!own->reading.classes[k].slabs)
 			continue;
-		class_cells(&own->classes[k], bytes, cells);
+		class_cells(&own->reading.classes[k], bytes, cells);
 		for (i = 0; i < NCOLS; i++)
 			if (strlen(cells[i]) > widths[i])
 				widths[i] = strlen(cells[i]);
@@ -248,7 +249,7 @@ static void draw_classes(const struct own *own, const struct paint *paint, struc
 		snprintf(cells[i], UNITS_SIZE, "%s", class_headings[i]);
 	put_class(paint, text, STYLE_FAINT, "CLASS", cells, ends);
 	for (i = 0; i < OWN_NCLASSES; i++) {
-		const struct heap_class *class = &own->classes[i];
+		const struct heap_class *class = &own->reading.classes[i];
 
 		if (!class->slabs)
 			continue;
@@ -344,7 +345,7 @@ static const char *number_text(uint64_t number, char *to)
 
 static int tid_of(const struct heap_report *report, const struct block *block)
 {
-	return block->arena == NO_ARENA || !report->tids ? 0 : report->tids[block->arena];
+	return block->arena == NO_ARENA ? 0 : report->own->reading.arenas[block->arena].tid;
 }
 
 void heap_draw_block(const struct heap_report *report, const struct block *block,
@@ -362,7 +363,7 @@ void heap_draw_block(const struct heap_report *report, const struct block *block
 		       BLOCK_SIZE_END);
 	put_cell(&row, block_state_name(block->state), BLOCK_STATE);
 	if (block->class != NO_CLASS)
-		name = report->own->classes[block->class].name;
+		name = report->own->reading.classes[block->class].name;
 	put_cell_right(&row, name ? name : number_text(block->class, cell), BLOCK_CLASS_END);
 	put_cell(&row, tid ? number_text((uint64_t)tid, cell) : "-", BLOCK_OWNER);
 	row.cells[row.size++] = '\n';
@@ -409,7 +410,7 @@ void heap_json_block(const struct heap_report *report, const struct block *block
 	int tid = tid_of(report, block);
 
 	if (block->class != NO_CLASS)
-		name = report->own->classes[block->class].name;
+		name = report->own->reading.classes[block->class].name;
 	text_put(text, first ? "\n{\"address\":\"0x" : ",\n{\"address\":\"0x");
 	text_hex(text, block->address, 1);
 	text_put(text, "\",\"size\":");
@@ -424,8 +425,8 @@ void heap_json_block(const struct heap_report *report, const struct block *block
 	else
 		text_put(text, "null");
 	text_put(text, ",\"heap\":");
-	if (block->arena != NO_ARENA)
-		text_number(text, block->arena);
+	if (block->arena < report->own->nheaps)
+		text_number(text, block->arena + 1);
 	else
 		text_put(text, "null");
 	text_put(text, ",\"tid\":");
@@ -452,12 +453,12 @@ static json_t *totals_object(const struct heap_report *report)
 	bool is_known = !report->residence_why;
 	json_t *object = json_object();
 
-	set_sums(object, &own->sums);
+	set_sums(object, &own->reading.sums);
 	document_size(object, "resident", is_known ? report->residence.resident : UNKNOWN,
 		      report->residence_why);
 	document_size(object, "idle_resident", is_known ? report->residence.idle : UNKNOWN,
 		      report->residence_why);
-	document_size(object, "own_state", own->meta_bytes, "the allocator does not tell");
+	document_size(object, "own_state", own->reading.state_bytes, "the allocator does not tell");
 	document_size(object, "fenced", own->kept_bytes, NULL);
 	document_size(object, "heaps", own->nheaps, NULL);
 	document_size(object, "heaps_with_thread", heaps_alive(own), NULL);
@@ -471,7 +472,7 @@ static json_t *classes_array(const struct own *own)
 	unsigned i;
 
 	for (i = 0; i < OWN_NCLASSES; i++) {
-		const struct heap_class *class = &own->classes[i];
+		const struct heap_class *class = &own->reading.classes[i];
 		json_t *object;
 
 		if (!class->slabs)
@@ -485,8 +486,9 @@ static json_t *classes_array(const struct own *own)
 						  : json_null());
 		document_size(object, "slabs", class->slabs, NULL);
 		set_sums(object, &class->sums);
-		document_size(object, "free_slots", class->free_blocks, NULL);
-		document_size(object, "cached_slots", class->cached_blocks, NULL);
+		document_size(object, "free_slots",
+			      class->sums.free_blocks + class->sums.cached_blocks, NULL);
+		document_size(object, "cached_slots", class->sums.cached_blocks, NULL);
 		json_array_append_new(array, object);
 	}
 	return array;
@@ -511,6 +513,6 @@ void heap_json_end(const struct heap_report *report, bool with_blocks, struct te
 		text_put(text, "\n]");
 	document_put_member(text, "totals", totals_object(report));
 	document_put_member(text, "classes", classes_array(report->own));
-	document_put_member(text, "proofs", proofs_object(&report->own->proofs));
+	document_put_member(text, "proofs", proofs_object(&report->own->reading.proofs));
 	text_put(text, "}\n");
 }

@@ -10,7 +10,6 @@ struct heap_report {
 	const struct own *own;
 	const char *module; /* whose it is: a path, not escaped */
 	bool is_stopped;    /* it stood still all the time: every number is exact */
-	const int *tids;    /* of heaps, by their numbers; 0: not known */
 	struct heap_residence residence;
 	const char *residence_why; /* why it is not known, or NULL */
 };

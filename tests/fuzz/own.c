@@ -53,8 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (own_open(&array.reader, BASE, &own, &err) < 0)
 		return 0;
 	must(own_walk(&own, &visitor) == 0);
-	must(own.sums.live_bytes == sums.live || own.sums.live_bytes == UINT64_MAX);
-	must(own.sums.held == sums.held);
+	must(own.reading.sums.live_bytes == sums.live || own.reading.sums.live_bytes == UINT64_MAX);
+	must(own.reading.sums.held == sums.held);
 	if (own_profile_read(&own, &profile, &err) == 0)
 		own_profile_fini(&profile);
 	own_close(&own);

@@ -206,9 +206,9 @@ static void describe(void)
 					    "canary_bytes:4", "tag_bias:4",	 "root:p",
 					    "heaps:p",	      "options:p",	 "faults:p",
 					    "meta_bytes:p",   "samples:p",	 NULL};
-	static const char *const slab[] = {
-		"owner:p", "size:8",  "generation:8", "base:p",	  "stride:4", "nslots:4",
-		"kind:1",  "class:2", "ngranules:8",  "mapped:8", NULL};
+	static const char *const slab[] = {"owner:p",	  "size:8",   "generation:8", "base:p",
+					   "stride:4",	  "nslots:4", "kind:1",	      "class:2",
+					   "ngranules:8", "mapped:8", "is_hard:1",    NULL};
 	static const char *const chunk[] = {"used:8", "base:p", NULL};
 	static const char *const bin[] = {"base:p", "mask:8", NULL};
 	static const char *const heap[] = {"next_heap:p", "is_alive:1", NULL};
@@ -356,6 +356,12 @@ static const struct heap_visitor visitor = {
 	.states = 1u << BLOCK_LIVE | 1u << BLOCK_FREE | 1u << BLOCK_CACHED,
 };
 
+/* What held is made of. */
+static uint64_t sum_of(const struct heap_sums *sums)
+{
+	return sums->live_bytes + sums->slack + sums->free_bytes + sums->unknown_bytes;
+}
+
 static int walk_by(struct reader *reader, struct own *own)
 {
 	struct error err;
@@ -369,9 +375,8 @@ static int walk_by(struct reader *reader, struct own *own)
 static void walk(struct own *own)
 {
 	assert_int_equal(walk_by(&array.reader, own), 0);
-	assert_int_equal(own->sums.held,
-			 own->sums.live_bytes + own->sums.slack + own->sums.free_bytes);
-	assert_int_equal(own->sums.held, held);
+	assert_int_equal(own->reading.sums.held, sum_of(&own->reading.sums));
+	assert_int_equal(own->reading.sums.held, held);
 }
 
 static const struct block *block_at(plat_addr address)
@@ -399,9 +404,9 @@ static void assert_broken(const char *what)
 	struct own own;
 
 	walk(&own);
-	assert_int_equal(own.sums.live_blocks, 0);
-	assert_int_equal(own.proofs.broken, 1);
-	assert_non_null(strstr(own.proofs.first, what));
+	assert_int_equal(own.reading.sums.live_blocks, 0);
+	assert_int_equal(own.reading.proofs.broken, 1);
+	assert_non_null(strstr(own.reading.proofs.first, what));
 	own_close(&own);
 }
 
@@ -425,18 +430,18 @@ static void make_town(void)
 static void assert_town(struct own *own)
 {
 	walk(own);
-	assert_int_equal(own->sums.live_blocks, 6);
+	assert_int_equal(own->reading.sums.live_blocks, 6);
 	assert_live(START, 24);
 	assert_live(START + 3 * 32, 0);
 	assert_live(START + 999 * 32, 20);
 	assert_live(START + GRANULE + 15 * 4096, 3000);
 	assert_live(START + 4 * GRANULE, 100000);
 	assert_live(START + 8 * GRANULE, 140000);
-	assert_int_equal(own->sums.held, 7 * GRANULE);
-	assert_int_equal(own->proofs.broken, 0);
-	assert_int_equal(own->proofs.proved, 4);
+	assert_int_equal(own->reading.sums.held, 7 * GRANULE);
+	assert_int_equal(own->reading.proofs.broken, 0);
+	assert_int_equal(own->reading.proofs.proved, 4);
 	assert_int_equal(own->faults, 2);
-	assert_int_equal(own->meta_bytes, 4096);
+	assert_int_equal(own->reading.state_bytes, 4096);
 	assert_int_equal(own->layout.version, 7);
 }
 
@@ -447,10 +452,10 @@ static void every_block_is_found(void **state)
 	(void)state;
 	make_town();
 	assert_town(&own);
-	assert_int_equal(own.classes[2].sums.live_blocks, 3);
-	assert_int_equal(own.classes[2].free_blocks, 997);
-	assert_int_equal(own.classes[70].stride, 4096);
-	assert_string_equal(own.classes[OWN_RUN].name, "run");
+	assert_int_equal(own.reading.classes[2].sums.live_blocks, 3);
+	assert_int_equal(own.reading.classes[2].sums.free_blocks, 997);
+	assert_int_equal(own.reading.classes[70].stride, 4096);
+	assert_string_equal(own.reading.classes[OWN_RUN].name, "run");
 	own_close(&own);
 }
 
@@ -496,8 +501,8 @@ static void free_granules_in_a_row_are_one_block(void **state)
 	walk(&own);
 	assert_int_equal(block_at(START + 2 * GRANULE)->size, 3 * GRANULE);
 	assert_int_equal(block_at(START + 2 * GRANULE)->state, BLOCK_FREE);
-	assert_int_equal(own.sums.held, 4 * GRANULE);
-	assert_int_equal(own.sums.free_bytes, 4 * GRANULE);
+	assert_int_equal(own.reading.sums.held, 4 * GRANULE);
+	assert_int_equal(own.reading.sums.free_bytes, 4 * GRANULE);
 	own_close(&own);
 }
 
@@ -510,9 +515,9 @@ static void a_freed_mapping_holds_addresses_only(void **state)
 	set(add_alone(1, 6, SLAB_RUN, 1, 1), "slab.size", 0);
 	walk(&own);
 	assert_int_equal(own.kept_bytes, 3 * GRANULE);
-	assert_int_equal(own.sums.held, GRANULE);
-	assert_int_equal(own.sums.free_bytes, GRANULE);
-	assert_int_equal(own.sums.live_blocks, 0);
+	assert_int_equal(own.reading.sums.held, GRANULE);
+	assert_int_equal(own.reading.sums.free_bytes, GRANULE);
+	assert_int_equal(own.reading.sums.live_blocks, 0);
 	own_close(&own);
 }
 
@@ -524,8 +529,8 @@ static void a_block_that_is_being_cut_ends_where_its_granules_end(void **state)
 	add_alone(0, 2, SLAB_RUN, 2, 3 * GRANULE);
 	walk(&own);
 	assert_live(START + 2 * GRANULE, 2 * GRANULE);
-	assert_int_equal(own.proofs.unsteady, 1);
-	assert_int_equal(own.proofs.broken, 0);
+	assert_int_equal(own.reading.proofs.unsteady, 1);
+	assert_int_equal(own.reading.proofs.broken, 0);
 	own_close(&own);
 }
 
@@ -538,8 +543,8 @@ static void a_slab_that_is_being_given_back_is_passed_over(void **state)
 	lead(2, 0);
 	add_alone(1, 6, SLAB_RUN, 1, 5);
 	walk(&own);
-	assert_int_equal(own.sums.live_blocks, 1);
-	assert_int_equal(own.proofs.broken, 0);
+	assert_int_equal(own.reading.sums.live_blocks, 1);
+	assert_int_equal(own.reading.proofs.broken, 0);
 	own_close(&own);
 }
 
@@ -568,9 +573,143 @@ static void slots_in_a_window_are_cached(void **state)
 	assert_int_equal(block_at(START + 65 * 32)->state, BLOCK_LIVE);
 	assert_int_equal(block_at(START + 66 * 32)->state, BLOCK_CACHED);
 	assert_int_equal(block_at(START + 67 * 32)->state, BLOCK_FREE);
-	assert_int_equal(block_at(START)->arena, 2); /* the newest of two */
-	assert_int_equal(own.classes[2].cached_blocks, 2);
+	assert_int_equal(block_at(START)->arena, 1); /* the newest of two */
+	assert_int_equal(own.reading.classes[2].sums.cached_blocks, 2);
 	own_close(&own);
+}
+
+/* One heap, that has a slab; another slab, a free granule and two blocks alone of none. */
+static void make_arenas(void)
+{
+	make_town();
+	put(OTHERS, HEAP_AT, form.pointer);
+	make_heap(HEAP_AT, 0, 0, 0);
+	set(slab_at(0), "slab.owner", HEAP_AT);
+	add_chunk(0, ~UINT64_C(0x4));
+}
+
+static void arenas_add_up_to_the_heap(void **state)
+{
+	static const enum arena_kind kinds[] = {ARENA_THREAD, ARENA_SHARED, ARENA_MAPPED};
+	static const unsigned live[] = {3, 1, 2};
+	struct heap_sums all = {0};
+	struct own own;
+	size_t i;
+
+	(void)state;
+	make_arenas();
+	walk(&own);
+	assert_int_equal(own.reading.narenas, 3);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(own.reading.arenas[i].kind, kinds[i]);
+		assert_int_equal(own.reading.arenas[i].sums.live_blocks, live[i]);
+		heap_sums_add(&all, &own.reading.arenas[i].sums);
+	}
+	assert_memory_equal(&all, &own.reading.sums, sizeof(all));
+	assert_int_equal(own.reading.arenas[1].sums.largest_free, GRANULE);
+	own_close(&own);
+}
+
+/*
+ * What trimming gives back.
+ */
+
+static struct {
+	uint32_t arena;
+	plat_addr start, end;
+} returnable[16];
+static size_t nreturnable;
+
+static int take_returnable(void *context, uint32_t arena, plat_addr start, plat_addr end)
+{
+	(void)context;
+	assert_true(nreturnable < ARRAY_SIZE(returnable));
+	returnable[nreturnable].arena = arena;
+	returnable[nreturnable].start = start - START;
+	returnable[nreturnable++].end = end - START;
+	return 0;
+}
+
+static void walk_returnable(struct own *own)
+{
+	const struct heap_visitor wanted = {.returnable = take_returnable};
+
+	nreturnable = 0;
+	assert_int_equal(own_open(&array.reader, HEADER, own, NULL), 0);
+	assert_int_equal(own_walk(own, &wanted), 0);
+}
+
+static void assert_returnable(size_t i, uint32_t arena, plat_addr start, plat_addr end)
+{
+	assert_true(i < nreturnable);
+	assert_int_equal(returnable[i].arena, arena);
+	assert_int_equal(returnable[i].start, start);
+	assert_int_equal(returnable[i].end, end);
+}
+
+static void pages_without_a_live_slot_can_be_returned(void **state)
+{
+	struct own own;
+
+	(void)state;
+	make_arenas();
+	walk_returnable(&own);
+	assert_int_equal(nreturnable, 4);
+	assert_returnable(0, 0, 0x1000, 0x7000);  /* slot 999 ends in page 7 */
+	assert_returnable(1, 0, 0x8000, GRANULE); /* behind it */
+	assert_returnable(2, 1, GRANULE, GRANULE + 15 * 0x1000);
+	assert_returnable(3, 1, 2 * GRANULE, 3 * GRANULE); /* the free granule */
+	own_close(&own);
+}
+
+static void in_hard_mode_a_zone_keeps_the_page_before(void **state)
+{
+	plat_addr slab = add_slots(0, 0, SLAB_SMALL, 2, 4096, 16);
+	struct own own;
+
+	(void)state;
+	set(slab, "slab.is_hard", 1);
+	set_tag(slab, 4, 9, 1);
+	set_tag(slab, 8, TAG_WAITS, 1);
+	walk_returnable(&own);
+	assert_int_equal(nreturnable, 2);
+	assert_returnable(0, 0, 0, 0x3000);
+	assert_returnable(1, 0, 0x5000, GRANULE);
+	own_close(&own);
+}
+
+static void an_empty_slab_can_be_returned_as_a_whole(void **state)
+{
+	struct own own;
+
+	(void)state;
+	add_slots(0, 0, SLAB_SMALL, 2, 32, 1000);
+	walk_returnable(&own);
+	assert_int_equal(nreturnable, 1);
+	assert_returnable(0, 0, 0, GRANULE);
+	own_close(&own);
+}
+
+/* What a thread has of a heap is its address, somewhere in its own memory. */
+static void a_heap_is_of_the_thread_that_has_its_address(void **state)
+{
+	struct thread threads[] = {
+		{.tid = 10},
+		{.tid = 11, .tls_start = OTHERS + 0x200, .tls_end = OTHERS + 0x300},
+	};
+	const struct space space = {.threads = threads, .nthreads = 2};
+	struct heap_reading *reading;
+
+	(void)state;
+	put(OTHERS, HEAP_AT, form.pointer);
+	make_heap(HEAP_AT, HEAP_AT + 0x400, 0, 0);
+	make_heap(HEAP_AT + 0x400, 0, 0, 0);
+	put(OTHERS + 0x248, HEAP_AT, form.pointer);
+	assert_int_equal(own_open_at(&space, &array.reader, 0, HEADER, &reading, NULL), 0);
+	assert_int_equal(heap_walk(reading, NULL), 0);
+	assert_int_equal(reading->arenas[1].tid, 11);
+	assert_int_equal(reading->arenas[0].tid, 10); /* one is left of each */
+	heap_close(reading);
 }
 
 static void nothing_is_there_before_it_begins(void **state)
@@ -597,7 +736,7 @@ static void a_list_of_heaps_without_end_ends(void **state)
 	put(OTHERS, HEAP_AT, form.pointer);
 	make_heap(HEAP_AT, HEAP_AT, 0, 0);
 	walk(&own);
-	assert_int_equal(own.proofs.broken, 1);
+	assert_int_equal(own.reading.proofs.broken, 1);
 	own_close(&own);
 }
 
@@ -610,8 +749,8 @@ static void leaves_that_overlap_are_left_out(void **state)
 	put(ROOT + 4 * form.pointer, LEAF, form.pointer);
 	put(ROOT + 5 * form.pointer, LEAF + 8, form.pointer);
 	walk(&own);
-	assert_int_equal(own.sums.live_blocks, 6);
-	assert_int_equal(own.proofs.broken, 2);
+	assert_int_equal(own.reading.sums.live_blocks, 6);
+	assert_int_equal(own.reading.proofs.broken, 2);
 	own_close(&own);
 }
 
@@ -667,8 +806,10 @@ static void an_impossible_tag_is_no_block(void **state)
 	set_tag(slab, 1, 33, 1);
 	set_tag(slab, 2, 20, 1);
 	walk(&own);
-	assert_int_equal(own.sums.live_blocks, 1);
-	assert_int_equal(own.proofs.broken, 2);
+	assert_int_equal(own.reading.sums.live_blocks, 1);
+	assert_int_equal(own.reading.sums.unknown_bytes, 64);
+	assert_int_equal(own.reading.proofs.broken, 2);
+	assert_int_equal(own.reading.proofs.list[0].result, PROOF_FAILS);
 	own_close(&own);
 }
 
@@ -689,7 +830,7 @@ static void what_cannot_be_read_is_counted(void **state)
 	put(ROOT, BASE + sizeof(memory), form.pointer);
 	put(OTHERS, BASE + sizeof(memory) - 8, form.pointer);
 	walk(&own);
-	assert_int_equal(own.proofs.unreadable, 3);
+	assert_int_equal(own.reading.proofs.unreadable, 3);
 	own_close(&own);
 }
 
@@ -712,8 +853,8 @@ static void a_slab_that_changes_all_the_time_is_given_up(void **state)
 	(void)state;
 	make_town();
 	assert_int_equal(walk_by(&restless, &own), 0);
-	assert_int_equal(own.proofs.unsteady, 1);
-	assert_int_equal(own.sums.live_blocks, 3);
+	assert_int_equal(own.reading.proofs.unsteady, 1);
+	assert_int_equal(own.reading.sums.live_blocks, 3);
 	own_close(&own);
 }
 
@@ -726,8 +867,8 @@ static void a_slab_in_the_making_has_no_blocks(void **state)
 	set(slab, "slab.generation", 5);
 	set_tag(slab, 0, 9, 1);
 	walk(&own);
-	assert_int_equal(own.sums.live_blocks, 0);
-	assert_int_equal(own.proofs.unsteady, 1);
+	assert_int_equal(own.reading.sums.live_blocks, 0);
+	assert_int_equal(own.reading.proofs.unsteady, 1);
 	own_close(&own);
 }
 
@@ -813,8 +954,7 @@ static void any_bytes_can_be_read(void **state)
 		if (own_open(&array.reader, HEADER, &own, NULL) < 0)
 			continue;
 		assert_int_equal(own_walk(&own, NULL), 0);
-		assert_int_equal(own.sums.held,
-				 own.sums.live_bytes + own.sums.slack + own.sums.free_bytes);
+		assert_int_equal(own.reading.sums.held, sum_of(&own.reading.sums));
 		own_close(&own);
 	}
 }
@@ -1087,6 +1227,11 @@ int main(void)
 				       set_up),
 		cmocka_unit_test_setup(a_slab_that_is_being_given_back_is_passed_over, set_up),
 		cmocka_unit_test_setup(slots_in_a_window_are_cached, set_up),
+		cmocka_unit_test_setup(arenas_add_up_to_the_heap, set_up),
+		cmocka_unit_test_setup(pages_without_a_live_slot_can_be_returned, set_up),
+		cmocka_unit_test_setup(in_hard_mode_a_zone_keeps_the_page_before, set_up),
+		cmocka_unit_test_setup(an_empty_slab_can_be_returned_as_a_whole, set_up),
+		cmocka_unit_test_setup(a_heap_is_of_the_thread_that_has_its_address, set_up),
 		cmocka_unit_test_setup(nothing_is_there_before_it_begins, set_up),
 		cmocka_unit_test_setup(a_list_of_heaps_without_end_ends, set_up),
 		cmocka_unit_test_setup(leaves_that_overlap_are_left_out, set_up),

@@ -114,17 +114,20 @@ static void read_heap(struct judge *judge, bool is_stopped)
 	r = own_walk(&own, &visitor);
 	if (r < 0)
 		wrong(judge, "the walk fails: %s", strerror(-r));
-	if (own.proofs.unreadable)
-		wrong(judge, "%" PRIu64 " pieces could not be read", own.proofs.unreadable);
-	if (own.proofs.broken)
-		wrong(judge, "%" PRIu64 " contradictions: %s", own.proofs.broken, own.proofs.first);
-	if (own.sums.live_blocks != judge->nnow && is_stopped)
-		wrong(judge, "%" PRIu64 " blocks counted, %zu shown", own.sums.live_blocks,
+	if (own.reading.proofs.unreadable)
+		wrong(judge, "%" PRIu64 " pieces could not be read", own.reading.proofs.unreadable);
+	if (own.reading.proofs.broken)
+		wrong(judge, "%" PRIu64 " contradictions: %s", own.reading.proofs.broken,
+		      own.reading.proofs.first);
+	if (own.reading.sums.live_blocks != judge->nnow && is_stopped)
+		wrong(judge, "%" PRIu64 " blocks counted, %zu shown", own.reading.sums.live_blocks,
 		      judge->nnow);
-	if (own.sums.held != own.sums.live_bytes + own.sums.slack + own.sums.free_bytes)
+	if (own.reading.sums.held !=
+	    own.reading.sums.live_bytes + own.reading.sums.slack + own.reading.sums.free_bytes)
 		wrong(judge,
 		      "sums: held %" PRIu64 ", live %" PRIu64 ", slack %" PRIu64 ", free %" PRIu64,
-		      own.sums.held, own.sums.live_bytes, own.sums.slack, own.sums.free_bytes);
+		      own.reading.sums.held, own.reading.sums.live_bytes, own.reading.sums.slack,
+		      own.reading.sums.free_bytes);
 	own_close(&own);
 }
 
