@@ -55,6 +55,10 @@
  *          files         the files behind mappings
  *          pages         the state of pages
  *          threads       threads and their stack pointers
+ *          clock.h       what time has passed
+ *          registers     those of a thread that stands still; a file for each processor
+ *          stop          stops all threads of a process, and lets them go on
+ *          freeze        whether a process stands still while it is looked at, and how long
  *          rollup        smaps_rollup
  *          cgroups       the memory limits of control groups
  *          core          a core: headers and memory; core_notes its notes, core_unpack zstd,

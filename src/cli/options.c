@@ -7,6 +7,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OPTIONS_MOST 40
@@ -84,6 +85,21 @@ static int complain(const struct command *command, bool missing, char **argv)
 			   argv[optind - 1]);
 }
 
+#define MS_MOST 1e9
+
+/* The best that fits into so much time: to stand still, and to go on when it is over. */
+static int take_max_pause(struct options *options, const char *value)
+{
+	char *end;
+	double ms = strtod(value, &end);
+
+	if (*value < '0' || *value > '9' || *end || !(ms <= MS_MOST))
+		return usage_error(options->command, "%s: not a number of milliseconds", value);
+	options->freeze.most = (uint64_t)(ms * 1e6);
+	options->freeze.rung = options->freeze.most ? FREEZE_WHOLE : FREEZE_NEVER;
+	return 0;
+}
+
 static int take_common(struct options *options, enum common_option option, const char *value)
 {
 	switch (option) {
@@ -112,6 +128,14 @@ static int take_common(struct options *options, enum common_option option, const
 	case COMMON_ROOT:
 		options->root = value;
 		break;
+	case COMMON_STOP:
+		options->freeze = (struct freeze_wish){.rung = FREEZE_WHOLE};
+		break;
+	case COMMON_NO_STOP:
+		options->freeze = (struct freeze_wish){.rung = FREEZE_NEVER};
+		break;
+	case COMMON_MAX_PAUSE:
+		return take_max_pause(options, value);
 	}
 	return 0;
 }

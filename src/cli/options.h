@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cli/terminal.h"
+#include "source/freeze.h"
 #include "view/paint.h"
 
 /* What completes an option's argument in a shell. */
@@ -48,6 +49,9 @@ enum common_option {
 	COMMON_ASCII,
 	COMMON_COLOR,
 	COMMON_ROOT,
+	COMMON_STOP,
+	COMMON_NO_STOP,
+	COMMON_MAX_PAUSE,
 };
 
 #define ROW_JSON(help) FLAG(COMMON_JSON, 'J', "json", help)
@@ -61,6 +65,13 @@ enum common_option {
 #define ROW_COLOR ROW(COMMON_COLOR, 0, "color", "WHEN", "auto, always or never", COMPLETE_WHEN)
 #define ROW_ROOT                                                                                   \
 	ROW(COMMON_ROOT, 0, "root", "DIR", "read a captured or another /proc", COMPLETE_DIRECTORY)
+
+/* Whether a process stands still while it is looked at. A command has all of these or none. */
+#define ROW_STOP FLAG(COMMON_STOP, 0, "stop", "stop the process while it is looked at")
+#define ROW_NO_STOP FLAG(COMMON_NO_STOP, 0, "no-stop", "let it run meanwhile")
+#define ROW_MAX_PAUSE                                                                              \
+	ROW(COMMON_MAX_PAUSE, 0, "max-pause", "MS", "stop it for so many milliseconds at most",    \
+	    COMPLETE_NOTHING)
 
 struct options;
 
@@ -88,8 +99,11 @@ struct options {
 	/* The common options. */
 	bool json, no_headings, ascii;
 	enum color_when color;
-	uint32_t kinds;	    /* a bit for each enum kind; 0: all */
-	const char *root;   /* NULL: /proc */
+	uint32_t kinds;	  /* a bit for each enum kind; 0: all */
+	const char *root; /* NULL: /proc */
+	/* How target_open() looks at it. A command that has a way of its own sets it before
+	 * options_read(). */
+	struct freeze_wish freeze;
 	struct paint paint; /* --bytes, --verbose, and what the terminal can show of the rest */
 	/* What stands behind all options. */
 	char **operands;

@@ -89,6 +89,21 @@ int target_open_dir(const struct options *options, const char *operand, struct p
 	return code;
 }
 
+/* Where there is nothing to stop, that says more than that it could not be stopped. */
+static int begin_freeze(const struct options *options, struct target *target)
+{
+	struct error err, better;
+	struct space space;
+
+	if (freeze_begin(&target->dir, &options->freeze, &target->freeze, &err) == 0)
+		return 0;
+	space_init(&space);
+	if (proc_load_figures(&target->dir, &space, &better) < 0)
+		err = better;
+	space_fini(&space);
+	return look_error(options->command, "%s", err.text);
+}
+
 int target_open(const struct options *options, const char *operand, unsigned want,
 		struct target *ret)
 {
@@ -97,7 +112,13 @@ int target_open(const struct options *options, const char *operand, unsigned wan
 
 	if (code)
 		return code;
+	code = begin_freeze(options, ret);
+	if (code) {
+		procdir_close(&ret->dir);
+		return code;
+	}
 	if (proc_load(&ret->dir, want, &ret->space, &err) < 0) {
+		freeze_free(ret->freeze);
 		procdir_close(&ret->dir);
 		return look_error(options->command, "%s", err.text);
 	}
@@ -107,6 +128,7 @@ int target_open(const struct options *options, const char *operand, unsigned wan
 
 void target_close(struct target *target)
 {
+	freeze_free(target->freeze);
 	space_fini(&target->space);
 	procdir_close(&target->dir);
 }

@@ -26,12 +26,14 @@ int target_open_dir(const struct options *options, const char *operand, struct p
 struct target {
 	struct procdir dir;
 	struct space space;
+	struct freeze *freeze; /* read memory through its reader, end it before writing anything */
 	char name[REPORT_NAME_SIZE]; /* the PID, or the path of the core: for complaints */
 };
 
 /*
- * Opens it and loads what `want` says, of enum proc_want. 0, and *ret is the caller's to close; or
- * an exit code after a complaint.
+ * Opens it, stops it as options->freeze says, and loads what `want` says, of enum proc_want. 0, and
+ * *ret is the caller's to close, and stays where it is until then; or an exit code after a
+ * complaint.
  */
 int target_open(const struct options *options, const char *operand, unsigned want,
 		struct target *ret);

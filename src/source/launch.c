@@ -17,6 +17,7 @@
 
 #include "base/addr.h"
 #include "base/compiler.h"
+#include "source/clock.h"
 #include "source/facts.h"
 #include "source/proc.h"
 #include "source/procdir.h"
@@ -38,14 +39,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MILLISECOND UINT64_C(1000000)
-#define SAMPLE_SOONEST (5 * MILLISECOND)
-#define SAMPLE_LATEST (50 * MILLISECOND)
-#define SAMPLE_NEVER (1000 * MILLISECOND) /* the clock is looked at, and nothing else */
-#define REST 4		     /* between two looks, in times of what the last one took */
-#define CLEARLY_MORE 32	     /* a 32th more */
-#define SETTLE_TRIES 50	     /* milliseconds for the other threads to reach their end */
-#define STATUSES_AT_ONCE 256 /* before looking at the clock again */
+#define SAMPLE_SOONEST (5 * NS_PER_MS)
+#define SAMPLE_LATEST (50 * NS_PER_MS)
+#define SAMPLE_NEVER (1000 * NS_PER_MS) /* the clock is looked at, and nothing else */
+#define REST 4				/* between two looks, in times of what the last one took */
+#define CLEARLY_MORE 32			/* a 32th more */
+#define SETTLE_TRIES 50			/* milliseconds for the other threads to reach their end */
+#define STATUSES_AT_ONCE 256		/* before looking at the clock again */
 
 struct watch {
 	const struct launch *launch;
@@ -72,14 +72,6 @@ struct watch {
 	struct procdir dir;
 	uint64_t interval, next_sample, next_look; /* in ns of the monotonic clock */
 };
-
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000 * MILLISECOND + (uint64_t)time.tv_nsec;
-}
 
 /*
  * /proc/TID is there for every thread, although it is not listed, and has all that /proc/PID has.
@@ -190,7 +182,7 @@ static void keep(struct launched *result, const struct space *space)
 static int look(struct watch *watch, struct error *err)
 {
 	struct space space;
-	uint64_t begin = now(), end;
+	uint64_t begin = clock_now(), end;
 	int r;
 
 	if (!watch->looked)
@@ -198,7 +190,7 @@ static int look(struct watch *watch, struct error *err)
 	r = proc_load(&watch->dir, watch->want, &space, err);
 	if (r == 0)
 		keep(watch->result, &space);
-	end = now();
+	end = clock_now();
 	watch->next_look = end + REST * (end - begin);
 	return r;
 }
@@ -228,13 +220,13 @@ static void sample(struct watch *watch)
 	struct error err;
 
 	if (watch->launch->only_end) {
-		watch->next_sample = now() + SAMPLE_NEVER;
+		watch->next_sample = clock_now() + SAMPLE_NEVER;
 		return;
 	}
-	if (found && now() >= watch->next_look && (grows || !watch->traced))
+	if (found && clock_now() >= watch->next_look && (grows || !watch->traced))
 		look(watch, &err); /* a look that failed is one that was not taken */
 	watch->interval = grows ? SAMPLE_SOONEST : min_u64(watch->interval * 5 / 4, SAMPLE_LATEST);
-	watch->next_sample = now() + watch->interval;
+	watch->next_sample = clock_now() + watch->interval;
 }
 
 static void resume(int tid, int signal)
@@ -271,7 +263,7 @@ static bool ends_alone(const struct watch *watch, int tid)
 /* The others have been told to end, but may not have got there: wait until they stand still. */
 static void settle(const struct watch *watch, int tid)
 {
-	const struct timespec pause = {.tv_nsec = MILLISECOND};
+	const struct timespec pause = {.tv_nsec = NS_PER_MS};
 	int i;
 
 	for (i = 0; i < SETTLE_TRIES && other_thread(watch, tid, "tZX"); i++)
@@ -466,7 +458,7 @@ static void continue_it(struct watch *watch, bool idle)
 
 static int milliseconds_left(const struct watch *watch)
 {
-	return (int)((sub_floored(watch->next_sample, now()) + MILLISECOND - 1) / MILLISECOND);
+	return (int)((sub_floored(watch->next_sample, clock_now()) + NS_PER_MS - 1) / NS_PER_MS);
 }
 
 /* Until the command has ended. A negative errno where it was never executed. */
@@ -480,7 +472,7 @@ static int watch_it(struct watch *watch, struct error *err)
 	bool more = false, idle;
 
 	watch->interval = SAMPLE_SOONEST;
-	watch->next_sample = now() + watch->interval;
+	watch->next_sample = clock_now() + watch->interval;
 	while (!watch->ended) {
 		idle = poll(fds, ARRAY_SIZE(fds), more ? 0 : milliseconds_left(watch)) == 0;
 		take_signals(watch);
@@ -495,12 +487,12 @@ static int watch_it(struct watch *watch, struct error *err)
 		}
 		stop_too(watch);
 		continue_it(watch, idle);
-		if (now() < watch->next_sample || watch->ended)
+		if (clock_now() < watch->next_sample || watch->ended)
 			continue;
 		if (watch->runs)
 			sample(watch);
 		else
-			watch->next_sample = now() + SAMPLE_LATEST;
+			watch->next_sample = clock_now() + SAMPLE_LATEST;
 	}
 	return state;
 }

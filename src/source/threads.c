@@ -114,6 +114,24 @@ int threads_survivor(const struct procdir *dir)
 	return found;
 }
 
+int threads_list(const struct procdir *dir, int (*take)(void *context, int tid), void *context)
+{
+	DIR *folder = open_tasks(dir);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!folder)
+		return -errno;
+	while (r == 0 && (entry = readdir(folder)) != NULL) {
+		int tid = tid_of(entry->d_name);
+
+		if (tid)
+			r = take(context, tid);
+	}
+	closedir(folder);
+	return r;
+}
+
 int threads_load(const struct procdir *dir, struct space *space)
 {
 	DIR *folder = open_tasks(dir);
