@@ -664,6 +664,7 @@ struct heap *plat__heap_take(void)
 		while (!compare_exchange(&plat__heaps, &seen, heap));
 	}
 	heap->is_busy = 0;
+	heap->trimmed = load_relaxed(&plat__trim_wish.asked); /* it holds nothing yet */
 	store_release(&heap->is_alive, 1);
 	return heap;
 }
@@ -743,6 +744,8 @@ static void flush_bin(struct bin *bin)
 	}
 	bin->width = WIDTH_MIN;
 }
+
+struct trim plat__trim_wish;
 
 void plat__heap_flush(struct heap *heap)
 {

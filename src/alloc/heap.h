@@ -60,6 +60,8 @@ void plat__heap_look(struct heap *heap, struct slab *slab);
 
 /* Gives back what is free as far as pages can be. */
 void plat__heap_flush(struct heap *heap);
+/* What somebody outside asks for. Each heap does it once, when its thread next goes a long way. */
+extern struct trim plat__trim_wish __attribute__((visibility("hidden")));
 /* The same for slabs of no heap. */
 size_t plat__pool_purge(void);
 

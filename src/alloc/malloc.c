@@ -200,6 +200,36 @@ static inline void *stay(void *p)
 	return p;
 }
 
+/* Somebody outside wants back what can be had. Each heap only gives for itself. */
+static __attribute__((noinline)) void trim_as_asked(struct heap *heap)
+{
+	uint64_t asked = load_relaxed(&plat__trim_wish.asked);
+	struct heap *nested;
+
+	/* Those of its signal handlers may not be needed again for long. */
+	for (nested = heap->nested; nested; nested = nested->nested) {
+		plat__heap_flush(nested);
+		store_relaxed(&nested->trimmed, asked);
+	}
+	plat__trim(0);
+	store_relaxed(&heap->trimmed, asked);
+}
+
+static inline void trim_if_asked(struct heap *heap)
+{
+	if (unlikely(load_relaxed(&plat__trim_wish.asked) != heap->trimmed))
+		trim_as_asked(heap);
+}
+
+/* The same at a free, where the heap may be in use, or the thread may have none. */
+static void trim_if_idle_and_asked(void)
+{
+	struct heap *heap = plat__thread_heap();
+
+	if (heap != &plat__no_heap && !heap->is_busy)
+		trim_if_asked(heap);
+}
+
 static void *malloc_alone(struct heap *heap, size_t bytes, size_t alignment, bool *is_zero,
 			  const void *frame)
 {
@@ -214,6 +244,8 @@ static void *malloc_alone(struct heap *heap, size_t bytes, size_t alignment, boo
 	}
 	if (p && heap && unlikely(load_relaxed(&plat__samples.mean) != 0))
 		plat__watch_alone(heap, p, bytes, frame);
+	if (heap)
+		trim_if_asked(heap);
 	return p ? p : no_memory();
 }
 
@@ -235,6 +267,7 @@ static void *malloc_fit(struct heap *heap, struct fit fit, size_t bytes, size_t 
 		p = take_busy(heap, fit, bytes);
 	if (unlikely(heap->events) && p)
 		p = plat__watch_block(heap, p, bytes, alignment, frame);
+	trim_if_asked(heap);
 	return p ? p : no_memory();
 }
 
@@ -280,6 +313,7 @@ static __attribute__((noinline)) void *malloc_hard(size_t bytes, size_t alignmen
 		plat__perturb_block(NULL, p, bytes);
 	if (unlikely(heap->events) && p)
 		p = plat__watch_block(heap, p, bytes, alignment, frame);
+	trim_if_asked(heap);
 	return p ? p : no_memory();
 }
 
@@ -462,6 +496,13 @@ static bool is_to_be_hidden(const struct found *found)
 	       found->slab->is_hard;
 }
 
+/* The last step of the short way, now and then. */
+static __attribute__((noinline)) void look(struct slab *slab)
+{
+	plat__heap_look(plat__my_heap, slab);
+	trim_if_idle_and_asked();
+}
+
 static void free_slot(const struct found *found)
 {
 	struct slab *slab = found->slab;
@@ -470,7 +511,7 @@ static void free_slot(const struct found *found)
 		memset((void *)found->start, 0, FRONT_BYTES);
 	slab_set_tag(slab, found->slot, 0);
 	if (count_down(&slab->left) == 0)
-		plat__heap_look(plat__my_heap, slab);
+		look(slab);
 }
 
 static void free_long(void *p)
@@ -492,12 +533,8 @@ static void free_long(void *p)
 		free_slot(&found);
 	else if (!plat__large_free(found.slab, FRAME()))
 		plat__fault(FAULT_DOUBLE_FREE, p, SIZE_MAX, p);
-}
-
-/* The last step of the short way, now and then. */
-static __attribute__((noinline)) void look(struct slab *slab)
-{
-	plat__heap_look(plat__my_heap, slab);
+	else
+		trim_if_idle_and_asked();
 }
 
 /* The short way for wide slots. */

@@ -34,6 +34,7 @@ static_assert(offsetof(struct state, page_bytes) == 24, "nor does the head");
 		FIELD(state, canary_bytes), FIELD(state, tag_bias), FIELD(state, wide_class),      \
 		FIELD(state, root), FIELD(state, heaps), FIELD(state, options),                    \
 		FIELD(state, faults), FIELD(state, meta_bytes), FIELD(state, samples),             \
+		FIELD(state, trim),                                                                \
                                                                                                    \
 		SIZE(leaf), ARRAY(leaf, slabs, LEAF_ENTRIES), ARRAY(leaf, chunks, LEAF_CHUNKS),    \
                                                                                                    \
@@ -47,9 +48,11 @@ static_assert(offsetof(struct state, page_bytes) == 24, "nor does the head");
 		FIELD(slab, freed_site), FIELD(slab, is_hard), ARRAY(slab, tags, 0),               \
                                                                                                    \
 		SIZE(heap), ARRAY(heap, bins, NCLASSES), FIELD(heap, next_heap),                   \
-		FIELD(heap, is_alive),                                                             \
+		FIELD(heap, is_alive), FIELD(heap, trimmed),                                       \
                                                                                                    \
 		SIZE(bin), FIELD(bin, mask), FIELD(bin, base), FIELD(bin, current),                \
+                                                                                                   \
+		SIZE(trim), FIELD(trim, asked),                                                    \
                                                                                                    \
 		SIZE(samples), FIELD(samples, mean), FIELD(samples, nsites),                       \
 		FIELD(samples, nlost), FIELD(samples, lost_bytes),                                 \
@@ -107,6 +110,7 @@ __attribute__((used)) struct whole plat__state = {
 			.faults = &plat__nfaults,
 			.meta_bytes = &plat__meta_lent,
 			.samples = &plat__samples,
+			.trim = &plat__trim_wish,
 		},
 	.fields = {ROWS},
 };

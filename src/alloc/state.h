@@ -187,6 +187,13 @@ struct heap {
 	uint32_t events;    /* what is to be done with the block being made */
 	uint32_t weighed;   /* bytes that it counts for */
 	uint32_t has_drawn; /* until_guard */
+
+	uint64_t trimmed; /* the last of `trim.asked` that it has done */
+};
+
+/* What a tool may ask for from outside: all that can be given back to the kernel. */
+struct trim {
+	uint64_t asked; /* a number: another one asks again. A tool may write it. */
 };
 
 /* Where blocks are made or freed: a stack of return addresses, the innermost first. */
@@ -322,6 +329,7 @@ struct state {
 	const void
 		*meta_bytes; /* where it stands how much the kernel lent for all this, a size_t */
 	const void *samples; /* a struct samples */
+	const void *trim;    /* a struct trim */
 };
 
 /* In the note .note.plat, of the name "plat" and this type: an int32_t, state's distance from it.

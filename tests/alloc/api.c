@@ -2,12 +2,14 @@
  * plat's own interface beside the family, <plat/alloc.h>: figures, options, blocks.
  */
 #include "../../include/plat/alloc.h"
+#include "../../src/alloc/state.h"
 
 #include "check.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +133,96 @@ static void a_purge_gives_all_that_is_free_back(void)
 	check_with(stats_now().resident_bytes < 200 * 4 * KIB, "%zu", stats_now().resident_bytes);
 	for (i = 0; i < 20000; i += 100)
 		check(filled(list[i], 2000, i));
+}
+
+/* The word by which a tool asks for that from outside, found as a tool would. */
+static uint64_t *find_wish(void)
+{
+	const char *state = entry_point("plat_malloc_state");
+	const struct state *head = (const void *)state;
+	const struct state_field *fields = (const void *)(state + head->fields_at);
+	char *trim = NULL;
+	unsigned i;
+
+	for (i = 0; i < head->nfields; i++) {
+		if (strcmp(fields[i].name, "state.trim") == 0)
+			memcpy(&trim, state + fields[i].offset, sizeof(trim));
+		if (strcmp(fields[i].name, "trim.asked") == 0 && trim)
+			return (uint64_t *)(trim + fields[i].offset);
+	}
+	check(!"there is such a word");
+	return NULL;
+}
+
+static void make_much_and_free_most(void **blocks)
+{
+	size_t i;
+
+	for (i = 0; i < 10000; i++) {
+		blocks[i] = malloc(2000);
+		fill(blocks[i], 2000, i);
+	}
+	for (i = 0; i < 10000; i++)
+		if (i % 100)
+			free(blocks[i]);
+}
+
+static void go_the_long_way_by_malloc(void **blocks)
+{
+	size_t i;
+
+	for (i = 1; i < 100; i++)
+		blocks[i] = malloc(2000);
+}
+
+static void go_the_long_way_by_free(void **blocks)
+{
+	size_t i;
+
+	for (i = 0; i < 10000; i += 100) {
+		check(filled(blocks[i], 2000, i));
+		free(blocks[i]);
+	}
+}
+
+static uint32_t steps; /* of two threads that take turns */
+
+static void await_step(uint32_t step)
+{
+	while (__atomic_load_n(&steps, __ATOMIC_ACQUIRE) != step)
+		sched_yield();
+}
+
+static void *be_asked_too(void *blocks)
+{
+	make_much_and_free_most(blocks);
+	__atomic_store_n(&steps, 1, __ATOMIC_RELEASE);
+	await_step(2);
+	go_the_long_way_by_free(blocks);
+	__atomic_store_n(&steps, 3, __ATOMIC_RELEASE);
+	await_step(4);
+	return NULL;
+}
+
+static void what_is_asked_for_from_outside_is_given_by_each_thread(void)
+{
+	uint64_t *wish;
+	pthread_t thread;
+
+	find_all();
+	wish = find_wish();
+	set("PLAT_TRIM_THRESHOLD", "1G"); /* nothing goes by itself */
+	check(pthread_create(&thread, NULL, be_asked_too, list + 10000) == 0);
+	await_step(1);
+	make_much_and_free_most(list);
+	check_with(stats_now().resident_bytes > 8 * MIB, "%zu", stats_now().resident_bytes);
+	__atomic_store_n(wish, *wish + 1, __ATOMIC_RELAXED);
+	go_the_long_way_by_malloc(list);
+	__atomic_store_n(&steps, 2, __ATOMIC_RELEASE);
+	await_step(3);
+	check_with(stats_now().resident_bytes < 2 * MIB, "%zu", stats_now().resident_bytes);
+	__atomic_store_n(&steps, 4, __ATOMIC_RELEASE);
+	check(pthread_join(thread, NULL) == 0);
 }
 
 /*
@@ -381,12 +473,18 @@ static void others_may_allocate_meanwhile(void)
 }
 
 static const struct test tests[] = {
-	{TEST(live_blocks_are_counted_exactly)},      {TEST(shorter_and_longer_structs_are_filled)},
-	{TEST(figures_cost_no_block_and_keep_errno)}, {TEST(a_purge_gives_all_that_is_free_back)},
-	{TEST(options_are_set_and_read_by_name)},     {TEST(wrong_options_are_refused)},
-	{TEST(any_address_leads_to_its_block)},	      {TEST(addresses_of_nobody_lead_nowhere)},
-	{TEST(every_block_is_visited_once)},	      {TEST(a_visitor_may_stop_allocate_and_free)},
+	{TEST(live_blocks_are_counted_exactly)},
+	{TEST(shorter_and_longer_structs_are_filled)},
+	{TEST(figures_cost_no_block_and_keep_errno)},
+	{TEST(a_purge_gives_all_that_is_free_back)},
+	{TEST(options_are_set_and_read_by_name)},
+	{TEST(wrong_options_are_refused)},
+	{TEST(any_address_leads_to_its_block)},
+	{TEST(addresses_of_nobody_lead_nowhere)},
+	{TEST(every_block_is_visited_once)},
+	{TEST(a_visitor_may_stop_allocate_and_free)},
 	{TEST(others_may_allocate_meanwhile)},
+	{TEST(what_is_asked_for_from_outside_is_given_by_each_thread)},
 };
 
 int main(int argc, char **argv)
