@@ -78,12 +78,12 @@
  *          probe_space   an address space made like a model's
  *          probe         and really grown
  *          set_limits    prlimit: changes limits of a process
- *          poke          changes a process's memory: the rate of its profile, nothing else
+ *          poke          changes a process's memory: one number of plat's malloc, nothing else
  * heap/    heap.h        blocks, sums, proofs; residence: which of it is in memory
  *          own           the heap of plat's own malloc, by src/alloc/state.h; own_layout its
  *                        header, own_heaps, own_threads and own_slab its parts, own_parts.h
  *                        what they share
- *          own_profile   its sampling profile
+ *          own_profile   its sampling profile; own_trim how far it has given back what was asked
  *          allocator     which malloc a process uses, by its dynamic linker's tables
  *          find          all allocators of a process, opened by who can read them
  * view/    units         sizes for people
@@ -102,6 +102,7 @@
  *          layout        plat model layout, below the picture
  *          heap          plat heap
  *          profile       plat profile
+ *          trim          plat trim
  *          doctor        plat doctor
  *          explain       plat explain; explain_json, explain_words its parts
  * cli/     commands.h    the subcommands
@@ -122,6 +123,7 @@
  *          heap_look     a process's allocators, found and opened
  *          heap          plat heap
  *          profile       plat profile
+ *          trim          plat trim
  *          library       where libplat-malloc is
  *          run           plat run
  *          doctor        plat doctor; doctor_preload why a library was not loaded
@@ -140,9 +142,13 @@
 #endif
 
 const struct command *const commands[] = {
-	&map_command,	 &explain_command,    &usage_command, &resident_command, &headroom_command,
-	&limits_command, &model_command,      &heap_command,  &profile_command,	 &run_command,
-	&doctor_command, &completion_command, NULL,
+	&map_command,	     &explain_command,
+	&usage_command,	     &resident_command,
+	&headroom_command,   &limits_command,
+	&model_command,	     &heap_command,
+	&profile_command,    &trim_command,
+	&run_command,	     &doctor_command,
+	&completion_command, NULL,
 };
 
 static void help(void)

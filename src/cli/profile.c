@@ -205,7 +205,7 @@ static const char *rate_words(uint64_t mean, const struct paint *paint, char *to
 static int set_rate(const struct request *request, const struct target *target,
 		    const struct heap_look *look)
 {
-	struct poke_rate poke = {.header = look->own->at, .mean = request->mean};
+	struct poke poke = {.header = look->own->at, .number = request->mean};
 	const struct paint *paint = &request->options->paint;
 	char before[RATE_SIZE], now[RATE_SIZE];
 	struct own_rate rate;
@@ -223,7 +223,7 @@ static int set_rate(const struct request *request, const struct target *target,
 		return look_error(&profile_command, "%s", err.text);
 	if (request->has_wait)
 		return EXIT_FINE;
-	printf("%s: %s; it was %s\n", target->name, rate_words(poke.mean, paint, now),
+	printf("%s: %s; it was %s\n", target->name, rate_words(poke.number, paint, now),
 	       rate_words(poke.before, paint, before));
 	return EXIT_FINE;
 }

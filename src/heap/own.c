@@ -79,6 +79,7 @@ static int read_numbers(struct own *own, struct error *err)
 	own->meta_at = own_get(layout, bytes, OWN_STATE_META_BYTES);
 	own->options_at = own_get(layout, bytes, OWN_STATE_OPTIONS);
 	own->samples_at = own_get(layout, bytes, OWN_STATE_SAMPLES);
+	own->trim_at = own_get(layout, bytes, OWN_STATE_TRIM);
 	faults = own_get(layout, bytes, OWN_STATE_FAULTS);
 	own->faults = UNKNOWN;
 	if (faults && own_read_number(own->reading.reader, layout, faults, layout->pointer_bytes,

@@ -59,6 +59,7 @@ static int take_heap(struct own *own, plat_addr at, unsigned char *bytes, plat_a
 	own->heaps[own->nheaps++] = (struct own_heap){
 		.address = at,
 		.is_alive = own_get(layout, bytes, OWN_HEAP_IS_ALIVE) != 0,
+		.trimmed = own_get(layout, bytes, OWN_HEAP_TRIMMED),
 	};
 	*next = own_get(layout, bytes, OWN_HEAP_NEXT_HEAP);
 	return layout->rows[OWN_HEAP_BINS].is_known ? take_windows(own, bytes) : 0;

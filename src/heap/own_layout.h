@@ -24,6 +24,8 @@
 	X(STATE_FAULTS, "state.faults", false)                                                     \
 	X(STATE_META_BYTES, "state.meta_bytes", false)                                             \
 	X(STATE_SAMPLES, "state.samples", false)                                                   \
+	X(STATE_TRIM, "state.trim", false)                                                         \
+	X(TRIM_ASKED, "trim.asked", false)                                                         \
 	X(LEAF_SLABS, "leaf.slabs", true)                                                          \
 	X(LEAF_CHUNKS, "leaf.chunks", true)                                                        \
 	X(CHUNK, "chunk", true)                                                                    \
@@ -46,6 +48,7 @@
 	X(HEAP_BINS, "heap.bins", false)                                                           \
 	X(HEAP_NEXT_HEAP, "heap.next_heap", false)                                                 \
 	X(HEAP_IS_ALIVE, "heap.is_alive", false)                                                   \
+	X(HEAP_TRIMMED, "heap.trimmed", false)                                                     \
 	X(BIN, "bin", false)                                                                       \
 	X(BIN_MASK, "bin.mask", false)                                                             \
 	X(BIN_BASE, "bin.base", false)                                                             \

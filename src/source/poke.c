@@ -3,6 +3,7 @@
  *
  *     header | magic ... | samples ----> struct samples | mean | ...
  *              rows: "state.samples" where the arrow stands, "samples.mean" where the number does
+ *              and so "state.trim" and "trim.asked"
  *
  * /proc/PID/mem is of one address space: if the process ends, its number is given away, or it
  * executes another program, then what is written is lost, and changes nothing of anybody else.
@@ -23,6 +24,15 @@
 #include <unistd.h>
 
 #define ROWS_MOST 1024
+
+/* A number that may be written. */
+struct word {
+	const char *arrow, *number; /* the rows that lead to it */
+	const char *name;	    /* for people */
+};
+
+static const struct word rate_word = {"state.samples", "samples.mean", "the rate"};
+static const struct word trim_word = {"state.trim", "trim.asked", "the wish"};
 
 /* The process's memory: a descriptor, or -1 and its number. */
 struct door {
@@ -99,10 +109,11 @@ static void take_row(const struct state_field *field, const char *name, struct p
 		*ret = (struct place){field->offset, true};
 }
 
-/* What a header says of where the rate is; only one of our own word size and byte order. */
-static int find_rate(const struct door *door, plat_addr header, plat_addr *ret)
+/* What a header says of where the number is; only one of our own word size and byte order. */
+static int find_word(const struct door *door, const struct word *word, plat_addr header,
+		     plat_addr *ret)
 {
-	struct place samples = {0}, mean = {0};
+	struct place arrow = {0}, number = {0};
 	struct state_field field = {0};
 	struct state head = {0};
 	plat_addr at;
@@ -120,14 +131,14 @@ static int find_rate(const struct door *door, plat_addr header, plat_addr *ret)
 			       &field, sizeof(field));
 		if (r < 0)
 			return r;
-		take_row(&field, "state.samples", &samples);
-		take_row(&field, "samples.mean", &mean);
+		take_row(&field, word->arrow, &arrow);
+		take_row(&field, word->number, &number);
 	}
-	if (!samples.is_known || !mean.is_known || samples.offset > head.fields_at)
+	if (!arrow.is_known || !number.is_known || arrow.offset > head.fields_at)
 		return -ENOEXEC;
-	r = read_bytes(door, header + samples.offset, &at, sizeof(at));
+	r = read_bytes(door, header + arrow.offset, &at, sizeof(at));
 	if (r == 0)
-		*ret = at + mean.offset; /* wraps on purpose: it is compared */
+		*ret = at + number.offset; /* wraps on purpose: it is compared */
 	return r;
 }
 
@@ -140,61 +151,75 @@ static bool is_own(const struct space *space, plat_addr at)
 	       !(region->rights & RIGHT_SHARED);
 }
 
-static int check_place(const struct door *door, const struct space *space,
-		       const struct poke_rate *rate, struct error *err)
+static int check_place(const struct door *door, const struct space *space, const struct word *word,
+		       const struct poke *poke, struct error *err)
 {
 	plat_addr at = 0;
-	int r = find_rate(door, rate->header, &at);
+	int r = find_word(door, word, poke->header, &at);
 
 	if (r < 0 && r != -ENOEXEC)
 		return fail(err, -r, "%d: the header of plat's malloc cannot be read", door->pid);
-	if (r < 0 || at != rate->at)
+	if (r < 0 || at != poke->at)
 		return fail(err, -ENOTSUP,
-			    "%d: the rate is not where it was found, or the allocator is of "
+			    "%d: %s is not where it was found, or the allocator is of "
 			    "another version: nothing was written",
-			    door->pid);
+			    door->pid, word->name);
 	if (!is_own(space, at))
 		return fail(err, -EPERM,
-			    "%d: the rate would lie at 0x%" PRIx64 ", which is not memory of the "
+			    "%d: %s would lie at 0x%" PRIx64 ", which is not memory of the "
 			    "process's own: nothing was written",
-			    door->pid, at);
+			    door->pid, word->name, at);
 	return 0;
 }
 
 /* --- writing --- */
 
-static int write_rate(const struct door *door, struct poke_rate *rate, struct error *err)
+static int write_number(const struct door *door, const struct word *word, struct poke *poke,
+			struct error *err)
 {
 	uint64_t before;
-	int r = read_bytes(door, rate->at, &before, sizeof(before));
+	int r = read_bytes(door, poke->at, &before, sizeof(before));
 
 	if (r == 0)
-		r = write_word(door, rate->at, rate->mean);
+		r = write_word(door, poke->at, poke->number);
 	if (r < 0)
-		return fail(err, -r, "%d: the rate cannot be written", door->pid);
-	rate->before = before;
+		return fail(err, -r, "%d: %s cannot be written", door->pid, word->name);
+	poke->before = before;
 	return 0;
 }
 
-int poke_rate(const struct procdir *dir, const struct space *space, struct poke_rate *rate,
-	      struct error *err)
+static int poke_word(const struct procdir *dir, const struct space *space, const struct word *word,
+		     struct poke *poke, struct error *err)
 {
 	struct door door;
-	int r;
+	int r = check_process(dir, space, err);
 
-	if (rate->mean != 0 && (rate->mean < SAMPLE_MEAN_MIN || rate->mean > SAMPLE_MEAN_MAX))
-		return fail(err, -EINVAL, "%" PRIu64 ": no rate of samples", rate->mean);
-	r = check_process(dir, space, err);
 	if (r == 0)
 		r = open_door(dir, &door, err);
 	if (r < 0)
 		return r;
-	r = check_place(&door, space, rate, err);
+	r = check_place(&door, space, word, poke, err);
 	if (r == 0 && door.mem < 0)
 		r = check_process(dir, space, err);
 	if (r == 0)
-		r = write_rate(&door, rate, err);
+		r = write_number(&door, word, poke, err);
 	if (door.mem >= 0)
 		close(door.mem);
 	return r;
+}
+
+int poke_rate(const struct procdir *dir, const struct space *space, struct poke *poke,
+	      struct error *err)
+{
+	uint64_t mean = poke->number;
+
+	if (mean != 0 && (mean < SAMPLE_MEAN_MIN || mean > SAMPLE_MEAN_MAX))
+		return fail(err, -EINVAL, "%" PRIu64 ": no rate of samples", mean);
+	return poke_word(dir, space, &rate_word, poke, err);
+}
+
+int poke_trim(const struct procdir *dir, const struct space *space, struct poke *poke,
+	      struct error *err)
+{
+	return poke_word(dir, space, &trim_word, poke, err);
 }

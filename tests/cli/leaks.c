@@ -5,8 +5,9 @@
  *says "done 1", "done 2" ... leaks loop N		N blocks of 16 to 127 bytes, and no more
  *
  * leak_small, leak_medium, leak_large: so many MiB in blocks of 100, 1000 and 100,000 bytes.
- * churn: blocks of 1000 bytes that are freed. deep: the same, in calls without frame pointers. lie:
- * the allocator's header names memory that is shared with others.
+ * churn: blocks of 1000 bytes that are freed. waste: all but one of a hundred are. deep: the same,
+ *in calls without frame pointers. lie: the allocator's header names memory that is shared with
+ *others.
  */
 #include <dlfcn.h>
 #include <stdint.h>
@@ -46,6 +47,22 @@ static SITE void churn(size_t bytes)
 		sink = malloc(1000);
 		free(sink);
 	}
+}
+
+/* So much is made, and a block of each hundred stays. */
+static SITE void waste(size_t bytes)
+{
+	size_t i, n = bytes / 1000;
+	char **blocks = malloc(n * sizeof(*blocks));
+
+	for (i = 0; i < n; i++) {
+		blocks[i] = malloc(1000);
+		memset(blocks[i], 'x', 1000);
+	}
+	for (i = 0; i < n; i++)
+		if (i % 100)
+			free(blocks[i]);
+	free(blocks);
 }
 
 /* And the register is used for something else. */
@@ -110,6 +127,7 @@ static const struct {
 	{"leak_medium", leak_medium},
 	{"leak_large", leak_large},
 	{"churn", churn},
+	{"waste", waste},
 	{"deep", deep},
 	{"lie", lie},
 };

@@ -1,0 +1,117 @@
+#!/usr/bin/env bats
+# plat trim, of a program ($LEAKS, see leaks.c) that wastes what it is told.
+
+# shellcheck disable=SC2154 # as_nobody is of common.bash
+load common
+
+setup() {
+	set_up 80
+}
+
+teardown() {
+	exec 7>&-
+	clean_up
+}
+
+trim() {
+	plat trim "$@"
+}
+
+# start_leaks [VARIABLE=VALUE...]: with these in its environment; sets PID. Its input is open as 7.
+start_leaks() {
+	rm -f program.in
+	mkfifo program.in
+	exec 7<>program.in
+	start program.out env MALLOC_PERTURB_= "$@" "$LEAKS" <program.in
+	await program.out '^ready'
+}
+
+# tell WORD NUMBER: the program does so, and has done it when this returns.
+ntold=0
+tell() {
+	ntold=$((ntold + 1))
+	echo "$1 $2" >&7
+	await program.out "^done $ntold\$"
+}
+
+@test "plat's malloc gives back what was predicted, when it next comes by" {
+	start_leaks LD_PRELOAD="$LIBRARY" PLAT_TRIM_THRESHOLD=1G
+	tell waste 100
+	trim --json --wait 100 "$PID" >out &
+	while kill -0 $! 2>/dev/null; do
+		tell churn 1
+	done
+	wait $!
+	cat out
+	[ "$(json "d['way']" <out)" = asked ]
+	[ "$(json "d['heaps']" <out)" -eq 1 ]
+	[ "$(json "d['heaps_done']" <out)" -eq 1 ]
+	[ "$(json "d['predicted'] > 80 * 2**20" <out)" = True ]
+	# What the kernel counts may be late by a few pages.
+	[ "$(json "abs(d['predicted'] - d['returned']) < 2**20" <out)" = True ]
+	# The heap is whole.
+	tell churn 10
+	plat heap --json "$PID" >heap.json
+	[ "$(json "d['proofs']['broken']" <heap.json)" -eq 0 ]
+}
+
+@test "a process that sleeps is waited for, and exit is 2" {
+	start_leaks LD_PRELOAD="$LIBRARY"
+	tell waste 10
+	run --separate-stderr trim --wait 0.05 "$PID"
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"0 of 1 heaps of threads have given back" ]]
+	[ "$stderr" = "plat trim: $PID: the others give when their threads next take the long way to a block, or back" ]
+	fits 80 <<<"$output"
+	# Asked is asked.
+	before=$(kib status RssAnon)
+	tell churn 1
+	[ "$(kib status RssAnon)" -lt $((before - 2000000)) ]
+}
+
+@test "text is for terminals" {
+	start_leaks LD_PRELOAD="$LIBRARY"
+	run --separate-stderr trim --ascii --wait 0 "$PID"
+	is_ascii <<<"$output"
+	[[ "${lines[0]}" == "leaks $PID  plat's malloc" ]]
+}
+
+@test "another allocator is named, exit 3" {
+	start program.out sleep 60
+	await "/proc/$PID/comm" sleep
+	run trim "$PID"
+	[ "$status" -eq 3 ]
+	[[ "$output" == "plat trim: $PID: it uses "* ]]
+}
+
+@test "who may not trace the process is told so, exit 3" {
+	need_nobody
+	start_leaks LD_PRELOAD="$LIBRARY"
+	run "${as_nobody[@]}" "$OPEN/plat" trim "$PID"
+	[ "$status" -eq 3 ]
+	[[ "$output" == "plat trim: $PID: its memory cannot be read: "* ]]
+}
+
+@test "a core is refused" {
+	: >core
+	run trim ./core
+	[ "$status" -eq 64 ]
+	[[ "$output" == *"a core, where a running process is wanted"* ]]
+}
+
+@test "wrong usage is exit 64" {
+	local wrong
+	run trim
+	[ "$status" -eq 64 ]
+	run trim $$ $$
+	[ "$status" -eq 64 ]
+	for wrong in '--wait x' '--wait -1' '--wait' '--wait 1e99'; do
+		# shellcheck disable=SC2086 # words
+		run trim $wrong $$
+		echo "$wrong"
+		[ "$status" -eq 64 ]
+	done
+	run trim --help
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"--wait SECONDS"* ]]
+}
