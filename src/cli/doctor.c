@@ -380,7 +380,7 @@ static int look_at(const struct options *options, const struct target *target)
 	struct error err;
 	int code, r;
 
-	if (heap_look_open(&target->dir, &target->space, &look, &err) < 0)
+	if (heap_look_open(&target->dir, &target->space, target->freeze, &look, &err) < 0)
 		return look_error(&doctor_command, "%s", err.text);
 	report.allocator = &look.heaps.allocator;
 	report.own = look.own;

@@ -1,13 +1,11 @@
 /* plat heap: what an allocator has made of a process's memory. */
 #include "cli/commands.h"
-#include "cli/heap_look.h"
+#include "cli/heap_survey.h"
 #include "cli/report.h"
 #include "cli/target.h"
-#include "source/pages.h"
 #include "source/proc.h"
+#include "heap/block_log.h"
 #include "view/heap.h"
-
-#include "base/list.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_BLOCKS, OPT_STATE, OPT_MIN_SIZE, OPT_MAX_SIZE, OPT_LIMIT };
+#define TOP_USUAL 10
+#define TOP_MOST 1000000
+
+enum {
+	OPT_BLOCKS,
+	OPT_STATE,
+	OPT_MIN_SIZE,
+	OPT_MAX_SIZE,
+	OPT_LIMIT,
+	OPT_CLASSES,
+	OPT_TRIM,
+	OPT_TOP
+};
 
 static const struct option_row rows[] = {
 	FLAG(OPT_BLOCKS, 'l', "blocks", "every block, in the order of addresses"),
@@ -26,11 +36,18 @@ static const struct option_row rows[] = {
 	ROW(OPT_MAX_SIZE, 0, "max-size", "SIZE", "blocks of so many bytes and less",
 	    COMPLETE_NOTHING),
 	ROW(OPT_LIMIT, 0, "limit", "COUNT", "no more than so many blocks", COMPLETE_NOTHING),
-	ROW_JSON("one JSON document"),
+	FLAG(OPT_TRIM, 't', "trim", "what trimming gives back, and what keeps the rest"),
+	FLAG(OPT_CLASSES, 'c', "classes", "the allocator's classes of sizes"),
+	ROW(OPT_TOP, 0, "top", "COUNT", "so many arenas, sizes and pinned pages; else 10",
+	    COMPLETE_NOTHING),
+	ROW_JSON("one JSON document; of blocks, one a line"),
 	ROW_BYTES,
 	ROW_NOHEADINGS("blocks without the line of headings"),
 	ROW_ASCII,
 	ROW_COLOR,
+	ROW_STOP,
+	ROW_NO_STOP,
+	ROW_MAX_PAUSE,
 	ROW_ROOT,
 	ROWS_END,
 };
@@ -39,12 +56,11 @@ static int run(struct options *options);
 
 const struct command heap_command = {
 	.name = "heap",
-	.summary = "what a program has allocated, block by block",
+	.summary = "what allocators made of a process's memory, block by block",
 	.synopsis = "PID|CORE",
 	.options = rows,
 	.takes_pid = true,
 	.takes_core = true,
-	.more = "Reads the heaps of programs that use plat's malloc; see plat-run(1).\n",
 	.run = run,
 };
 
@@ -53,6 +69,7 @@ struct request {
 	struct options *options;
 	bool blocks, has_filter;
 	struct heap_filter filter;
+	struct heap_show show;
 };
 
 static int take_states(struct request *request, const char *list)
@@ -77,26 +94,21 @@ static int take_states(struct request *request, const char *list)
 	return 0;
 }
 
-static int take_limit(struct request *request, const char *value)
+static int take_count(const char *value, uint64_t *ret)
 {
 	char *end;
 
 	errno = 0;
-	request->filter.limit = strtoull(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || errno || request->filter.limit == 0)
+	*ret = strtoull(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || errno || *ret == 0)
 		return usage_error(&heap_command, "%s: not a count", value);
 	return 0;
 }
 
-static int take_option(void *context, int option, const char *value)
+static int take_filter(struct request *request, int option, const char *value)
 {
-	struct request *request = context;
-
-	request->has_filter |= option != OPT_BLOCKS;
+	request->has_filter = true;
 	switch (option) {
-	case OPT_BLOCKS:
-		request->blocks = true;
-		return 0;
 	case OPT_STATE:
 		return take_states(request, value);
 	case OPT_MIN_SIZE:
@@ -104,7 +116,32 @@ static int take_option(void *context, int option, const char *value)
 	case OPT_MAX_SIZE:
 		return target_size(&heap_command, value, &request->filter.most);
 	default:
-		return take_limit(request, value);
+		return take_count(value, &request->filter.limit);
+	}
+}
+
+static int take_option(void *context, int option, const char *value)
+{
+	struct request *request = context;
+	uint64_t top = 0;
+	int code;
+
+	switch (option) {
+	case OPT_BLOCKS:
+		request->blocks = true;
+		return 0;
+	case OPT_CLASSES:
+		request->show.classes = true;
+		return 0;
+	case OPT_TRIM:
+		request->show.trim = true;
+		return 0;
+	case OPT_TOP:
+		code = take_count(value, &top);
+		request->show.top = (size_t)min_u64(top, TOP_MOST);
+		return code;
+	default:
+		return take_filter(request, option, value);
 	}
 }
 
@@ -124,169 +161,109 @@ static int read_request(struct request *request)
 }
 
 /*
- * Pages that are in memory and belong to no file, in order.
- */
-
-struct runs {
-	struct heap_run *items;
-	size_t n, room;
-};
-
-static int take_run(void *context, const struct page_run *run)
-{
-	struct runs *runs = context;
-	struct heap_run *last = runs->n ? &runs->items[runs->n - 1] : NULL;
-	int r;
-
-	if (!(run->state & PAGE_PRESENT) || (run->state & (PAGE_FILE | PAGE_ZERO)))
-		return 0;
-	if (last && last->end == run->start) {
-		last->end = run->end;
-		return 0;
-	}
-	if (last && run->start < last->end)
-		return 0;
-	r = list_reserve(&runs->items, &runs->room, runs->n, 1);
-	if (r == 0)
-		runs->items[runs->n++] = (struct heap_run){run->start, run->end};
-	return r;
-}
-
-/*
- * The walk.
+ * What is shown while it is walked.
  */
 
 struct show {
 	const struct request *request;
-	struct heap_report report;
-	struct heap_look *look;
-	struct runs runs;
-	struct error pages_why;
+	struct target *target;
+	struct heap_survey *survey;
+	const struct heap_reading *heap; /* that is being walked */
+	bool is_held;			 /* it stands still: nothing may be written yet */
+	struct block_log logs[HEAPS_MOST];
 	struct text text;
+	size_t at_run;
 	uint64_t nshown, nleft;
 };
 
-static int take_range(void *context, plat_addr start, plat_addr end)
-{
-	struct show *show = context;
-
-	heap_residence_range(&show->report.residence, start, end);
-	return 0;
-}
-
-static void show_block(struct show *show, const struct block *block)
+static int write_block(struct show *show, const struct block *block)
 {
 	const struct request *request = show->request;
+	struct heap_row row = {.heap = show->heap, .block = block, .resident = UNKNOWN};
 
-	if (!request->blocks || !heap_filter_takes(&request->filter, block))
-		return;
-	if (request->filter.limit && show->nshown == request->filter.limit) {
-		show->nleft++;
-		return;
-	}
+	if (!show->survey->pages_why)
+		row.resident = heap_runs_bytes(&show->survey->runs, &show->at_run, block->address,
+					       add_capped(block->address, block->size));
 	if (request->options->json)
-		heap_json_block(&show->report, block, show->nshown == 0, &show->text);
+		heap_json_block(&row, &show->text);
 	else
-		heap_draw_block(&show->report, block, &request->options->paint, &show->text);
-	show->nshown++;
+		heap_draw_block(&row, &request->options->paint, &show->text);
+	return show->text.error;
 }
 
 static int take_block(void *context, const struct block *block)
 {
 	struct show *show = context;
+	const struct heaps *heaps = &show->survey->look.heaps;
+	const struct heap_filter *filter = &show->request->filter;
+	size_t i = 0;
 
-	if (block->state == BLOCK_LIVE)
-		heap_residence_live(&show->report.residence, block->address,
-				    block->address + block->size + show->look->own->canary_bytes);
-	show_block(show, block);
-	return show->text.error;
+	if (!heap_filter_takes(filter, block))
+		return 0;
+	if (filter->limit && show->nshown == filter->limit) {
+		show->nleft++;
+		return 0;
+	}
+	show->nshown++;
+	if (!show->is_held)
+		return write_block(show, block);
+	while (heaps->readings[i] != show->heap)
+		i++;
+	return block_log_add(&show->logs[i], block);
 }
 
-static void load_runs(struct show *show, struct target *target)
+/* What was put aside while it stood still. */
+static int write_logs(struct show *show)
 {
-	int r = pages_walk(&target->dir, &target->space, 0, target->space.user_end, PAGES_ANY,
-			   take_run, &show->runs, &show->pages_why);
+	const struct heaps *heaps = &show->survey->look.heaps;
+	struct block block;
+	size_t i;
+	int r = 0;
 
-	if (r < 0)
-		show->report.residence_why = r == -ENOMEM ? "no memory" : show->pages_why.text;
-	show->report.residence = (struct heap_residence){
-		.runs = show->runs.items,
-		.nruns = show->runs.n,
-		.page_size = target->space.machine.page_size,
-	};
+	for (i = 0; i < heaps->n; i++) {
+		struct block_log_reader reader = {.log = &show->logs[i]};
+
+		show->heap = heaps->readings[i];
+		while (r == 0 && block_log_next(&reader, &block))
+			r = write_block(show, &block);
+		block_log_fini(&show->logs[i]);
+	}
+	return r;
 }
 
-static int walk(struct show *show)
+static int show_blocks(struct show *show)
 {
-	const struct request *request = show->request;
+	const struct options *options = show->request->options;
+	const struct heaps *heaps = &show->survey->look.heaps;
 	const struct heap_visitor visitor = {
 		.block = take_block,
-		.range = take_range,
 		.context = show,
-		.states = 1u << BLOCK_LIVE | (request->blocks ? request->filter.states : 0),
+		.states = show->request->filter.states,
 	};
-	int r = own_walk(show->look->own, &visitor);
+	size_t i;
+	int r = 0;
 
-	heap_residence_finish(&show->report.residence);
-	return r;
-}
-
-static int write_all(struct show *show)
-{
-	const struct request *request = show->request;
-	const struct options *options = request->options;
-	int r;
-
-	if (options->json)
-		heap_json_begin(&show->report, request->blocks, &show->text);
-	else if (request->blocks && !options->no_headings)
+	if (!options->json && !options->no_headings)
 		heap_draw_headings(&options->paint, &show->text);
-	r = walk(show);
-	if (options->json)
-		heap_json_end(&show->report, request->blocks, &show->text);
-	else if (!request->blocks)
-		heap_draw(&show->report, &options->paint, &show->text);
-	return r;
+	for (i = 0; r == 0 && i < heaps->n; i++) {
+		show->heap = heaps->readings[i];
+		r = heap_walk(heaps->readings[i], &visitor);
+	}
+	freeze_end(show->target->freeze);
+	return r == 0 ? write_logs(show) : r;
 }
 
-/* Why the answer is partial. */
-static int report(const struct show *show)
+/* It stood still all the time: because of plat, or for itself. */
+static bool is_stopped(const struct target *target)
 {
-	const struct heap_proofs *proofs = &show->report.own->reading.proofs;
-	const struct options *options = show->request->options;
-	const char *whys[4] = {0};
-	char unreadable[128], left[64], name[REPORT_NAME_SIZE];
-	int code = EXIT_FINE;
-
-	report_name(show->report.space, name);
-	if (show->nleft && !options->json) {
-		snprintf(left, sizeof(left), "%" PRIu64 " more blocks are not shown", show->nleft);
-		fflush(stdout);
-		fprintf(stderr, "plat heap: %s: %s\n", name, left);
-	}
-	if (proofs->unreadable) {
-		snprintf(unreadable, sizeof(unreadable),
-			 "%" PRIu64 " pieces of the allocator's state could not be read",
-			 proofs->unreadable);
-		whys[0] = unreadable;
-	}
-	if (!show->request->blocks)
-		whys[1] = show->report.residence_why;
-	code = report_unknown(options->command, name, whys, 2, false);
-	if (proofs->broken) {
-		fprintf(stderr, "plat heap: %s: the allocator's state contradicts itself: %s\n",
-			name, proofs->first);
-		code = worse_of(code, EXIT_FOUND);
-	}
-	return code;
-}
-
-static bool is_stopped(const struct space *space)
-{
+	const struct space *space = &target->space;
+	const struct freeze_told *told = freeze_told(target->freeze);
 	size_t i;
 
 	if (space->core)
 		return true;
+	if (told->rung != FREEZE_NEVER)
+		return told->rung == FREEZE_WHOLE && !told->was_cut;
 	for (i = 0; i < space->nthreads; i++)
 		if (space->threads[i].tid && space->threads[i].state != 'T' &&
 		    space->threads[i].state != 't')
@@ -294,39 +271,116 @@ static bool is_stopped(const struct space *space)
 	return space->nthreads > 0;
 }
 
-static int show_heap(const struct request *request, struct target *target, struct heap_look *look)
+static int show_totals(struct show *show)
+{
+	const struct options *options = show->request->options;
+	struct heap_survey *survey = show->survey;
+	struct heap_report report = {
+		.space = &show->target->space,
+		.heaps = &survey->look.heaps,
+		.show = show->request->show,
+	};
+	char words[FREEZE_WORDS_SIZE];
+	int r = heap_survey_walk(survey, show->request->show.top);
+
+	freeze_end(show->target->freeze);
+	if (r < 0)
+		return r;
+	report.is_stopped = is_stopped(show->target);
+	report.pause = freeze_told(show->target->freeze)->pause;
+	report.looked = freeze_words(freeze_told(show->target->freeze), words);
+	report.surveys = survey->surveys;
+	report.shares = survey->shares;
+	report.ladder = survey->ladder;
+	report.pages_why = survey->pages_why;
+	if (options->json)
+		heap_json(&report, &show->text);
+	else
+		heap_draw(&report, &options->paint, &show->text);
+	return 0;
+}
+
+/*
+ * Why the answer is partial.
+ */
+
+static int report_reading(const struct heap_reading *heap, const char *name)
+{
+	const struct heap_proofs *proofs = &heap->proofs;
+	const char *whys[1] = {NULL};
+	char unreadable[128];
+	int code;
+
+	if (proofs->unreadable) {
+		snprintf(unreadable, sizeof(unreadable),
+			 "%" PRIu64 " pieces of the allocator's state could not be read",
+			 proofs->unreadable);
+		whys[0] = unreadable;
+	}
+	code = report_unknown(&heap_command, name, whys, 1, false);
+	if (!proofs->broken)
+		return code;
+	fprintf(stderr, "plat heap: %s: the allocator's state contradicts itself: %s\n", name,
+		proofs->first);
+	return worse_of(code, EXIT_FOUND);
+}
+
+static int report(const struct show *show)
+{
+	const struct heaps *heaps = &show->survey->look.heaps;
+	const char *whys[3] = {show->request->blocks ? NULL : show->survey->pages_why,
+			       heaps->why.text, freeze_told(show->target->freeze)->why};
+	const char *name = show->target->name;
+	int code = report_unknown(&heap_command, name, whys, 3, false);
+	size_t i;
+
+	for (i = 0; i < heaps->n; i++)
+		code = worse_of(code, report_reading(heaps->readings[i], name));
+	if (show->nleft && !show->request->options->json)
+		fprintf(stderr, "plat heap: %s: %" PRIu64 " more blocks are not shown\n", name,
+			show->nleft);
+	return code;
+}
+
+static int show_heap(const struct request *request, struct target *target,
+		     struct heap_survey *survey)
 {
 	struct show show = {
 		.request = request,
-		.look = look,
+		.target = target,
+		.survey = survey,
+		.is_held = request->options->freeze.rung == FREEZE_WHOLE,
 		.text = text_to_stream(stdout),
-		.report = {.space = &target->space,
-			   .own = look->own,
-			   .module =
-				   allocator_module_name(&target->space, look->own->reading.module),
-			   .is_stopped = is_stopped(&target->space)},
 	};
-	int code, r;
+	int r = request->blocks ? show_blocks(&show) : show_totals(&show);
+	int code = finish_output(&heap_command, &show.text, r);
 
-	load_runs(&show, target);
-	r = write_all(&show);
-	code = finish_output(&heap_command, &show.text, r);
-	code = worse_of(code, report(&show));
-	free(show.runs.items);
-	return code;
+	fflush(stdout);
+	return worse_of(code, report(&show));
+}
+
+/* Something can be said: there is a heap that can be read, or an allocator with a name. */
+static bool has_anything(const struct request *request, const struct heaps *heaps)
+{
+	if (heaps->n)
+		return true;
+	return !request->blocks && heaps->allocator.how != ALLOCATOR_NOT_FOUND &&
+	       heaps->allocator.kind != ALLOCATOR_UNKNOWN;
 }
 
 static int look_at(const struct request *request, struct target *target)
 {
-	struct heap_look look;
+	struct heap_survey survey;
 	struct error err;
 	int code;
 
-	if (heap_look_open(&target->dir, &target->space, &look, &err) < 0)
+	if (heap_survey_open(&survey, target, &err) < 0)
 		return look_error(&heap_command, "%s", err.text);
-	code = look.own ? show_heap(request, target, &look)
-			: look_error(&heap_command, "%s: %s", target->name, look.heaps.why.text);
-	heap_look_close(&look);
+	code = has_anything(request, &survey.look.heaps)
+		       ? show_heap(request, target, &survey)
+		       : look_error(&heap_command, "%s: %s", target->name,
+				    survey.look.heaps.why.text);
+	heap_survey_close(&survey);
 	return code;
 }
 
@@ -335,6 +389,7 @@ static int run(struct options *options)
 	struct request request = {
 		.options = options,
 		.filter = {.states = 1u << BLOCK_LIVE, .most = UINT64_MAX},
+		.show = {.top = TOP_USUAL},
 	};
 	struct target target;
 	int code = read_request(&request);

@@ -1,8 +1,9 @@
 #include "cli/heap_look.h"
 
-int heap_look_open(const struct procdir *dir, const struct space *space, struct heap_look *ret,
-		   struct error *err)
+int heap_look_open(const struct procdir *dir, const struct space *space, struct freeze *freeze,
+		   struct heap_look *ret, struct error *err)
 {
+	struct reader *reader = &ret->content.reader;
 	int r;
 
 	*ret = (struct heap_look){.own = NULL};
@@ -11,7 +12,7 @@ int heap_look_open(const struct procdir *dir, const struct space *space, struct 
 		content_close(&ret->content);
 		return fail(err, -r, "%d: its memory cannot be read", dir->pid);
 	}
-	r = heaps_find(space, &ret->content.reader, &ret->heaps);
+	r = heaps_find(space, freeze ? freeze_reader(freeze, reader) : reader, &ret->heaps);
 	if (r < 0) {
 		content_close(&ret->content);
 		return fail(err, -r, "%d", dir->pid);

@@ -6,6 +6,7 @@
 #include "heap/find.h"
 #include "heap/own.h"
 #include "source/content.h"
+#include "source/freeze.h"
 
 struct heap_look {
 	struct content content;
@@ -14,11 +15,12 @@ struct heap_look {
 };
 
 /*
- * 0, and *ret is the caller's to close, also where the process uses an allocator that cannot be
- * read; -errno with a sentence where its memory cannot be read. *ret stays where it is.
+ * Reads it as `freeze` has it, which may be NULL. 0, and *ret is the caller's to close, also where
+ * the process uses an allocator that cannot be read; -errno with a sentence where its memory cannot
+ * be read. *ret stays where it is.
  */
-int heap_look_open(const struct procdir *dir, const struct space *space, struct heap_look *ret,
-		   struct error *err) MUST_CHECK;
+int heap_look_open(const struct procdir *dir, const struct space *space, struct freeze *freeze,
+		   struct heap_look *ret, struct error *err) MUST_CHECK;
 void heap_look_close(struct heap_look *look);
 
 #endif

@@ -79,7 +79,10 @@
  *          probe         and really grown
  *          set_limits    prlimit: changes limits of a process
  *          poke          changes a process's memory: one number of plat's malloc, nothing else
- * heap/    heap.h        blocks, sums, proofs; residence: which of it is in memory
+ * heap/    heap.h        blocks, sums, proofs: what all readers tell
+ *          survey        a walk seen together with pages; survey_pages, survey_sizes its parts
+ *          ladder        from RSS down to live bytes
+ *          block_log     blocks put aside in few bytes
  *          own           the heap of plat's own malloc, by src/alloc/state.h; own_layout its
  *                        header, own_heaps, own_threads and own_slab its parts, own_parts.h
  *                        what they share
@@ -100,7 +103,7 @@
  *          headroom      plat headroom
  *          limits        plat limits
  *          layout        plat model layout, below the picture
- *          heap          plat heap
+ *          heap          plat heap; heap_sizes, _pages, _proofs, _blocks, _json its parts
  *          profile       plat profile
  *          trim          plat trim
  *          doctor        plat doctor
@@ -121,6 +124,7 @@
  *          model_layout  plat model layout
  *          model_run     plat model run; model_steps what it says of each call
  *          heap_look     a process's allocators, found and opened
+ *          heap_survey   all of them, walked and seen together with pages
  *          heap          plat heap
  *          profile       plat profile
  *          trim          plat trim

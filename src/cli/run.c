@@ -194,7 +194,7 @@ static void at_end(void *context, const struct procdir *dir, const struct space 
 
 	request->looked = true;
 	request->peak = space->figures[VM_HWM];
-	if (heap_look_open(dir, space, &look, &request->look_why) < 0)
+	if (heap_look_open(dir, space, NULL, &look, &request->look_why) < 0)
 		return;
 	take_heap(request, space, &look);
 	heap_look_close(&look);

@@ -225,7 +225,8 @@ static int run(struct options *options)
 	code = target_open(options, options->operands[0], 0, &trim.target);
 	if (code)
 		return code;
-	if (heap_look_open(&trim.target.dir, &trim.target.space, &trim.look, &err) < 0) {
+	if (heap_look_open(&trim.target.dir, &trim.target.space, trim.target.freeze, &trim.look,
+			   &err) < 0) {
 		code = look_error(&trim_command, "%s", err.text);
 	} else {
 		code = trim_heap(&trim);

@@ -79,10 +79,10 @@ static void say_what_it_is(struct heaps *heaps, const struct space *space)
 	text_escape(allocator_module_name(space, allocator->provider), path, sizeof(path), 0);
 	if (allocator->how == ALLOCATOR_STATIC)
 		r = fail(&heaps->why, -ENOTSUP,
-			 "a static program with a malloc of its own, which is not plat's: its "
-			 "heap cannot be read yet");
+			 "a static program, in whose memory no allocator was found that can be "
+			 "read");
 	else if (allocator->how == ALLOCATOR_LINKED)
-		r = fail(&heaps->why, -ENOTSUP, "it uses %s, of %s, which cannot be read yet",
+		r = fail(&heaps->why, -ENOTSUP, "it uses %s, of %s, whose blocks cannot be read",
 			 allocator_words(allocator->kind), path);
 	else
 		r = fail(&heaps->why, -ENOTSUP, "its allocator was not found: %s", allocator->why);

@@ -193,28 +193,9 @@ void heap_sums_count(struct heap_sums *sums, const struct block *block);
 void heap_sums_add(struct heap_sums *to, const struct heap_sums *more);
 int heap_prove(struct heap_proofs *proofs, const struct heap_proof *proof) MUST_CHECK;
 
-/* How much of what is held is in memory. */
+/* Pages in a row. */
 struct heap_run {
 	plat_addr start, end;
 };
-
-struct heap_residence {
-	/* Given: the pages that are in memory and belong to no file, in order. */
-	const struct heap_run *runs;
-	size_t nruns;
-	uint64_t page_size;
-	/* Found. */
-	uint64_t resident; /* bytes of held memory */
-	uint64_t idle;	   /* of these, in pages without any byte of a live block */
-	/* On the way. */
-	size_t at_held, at_live;
-	plat_addr counted; /* pages below have been seen to be live */
-	uint64_t live;
-};
-
-/* Takes what a walk shows: held ranges, and live blocks. All in order. */
-void heap_residence_range(struct heap_residence *residence, plat_addr start, plat_addr end);
-void heap_residence_live(struct heap_residence *residence, plat_addr start, plat_addr end);
-void heap_residence_finish(struct heap_residence *residence);
 
 #endif

@@ -1,30 +1,30 @@
 /*
- *	python3 4711  plat's malloc, version 1, in /usr/lib/libplat-malloc.so.1
+ *	python3 8683  glibc's malloc, 2.36, in /usr/lib/x86_64-linux-gnu/libc.so.6
  *
- *	held        3.1M  lent by the kernel for blocks
- *	  live      2.6M  in 26214 blocks, as the program asked for them
- *	  slack     214K  added by the allocator, and what is left over
- *	  free      301K  of which 62K are set aside for threads
- *	resident    2.9M  of what is held; 96K in pages without a live byte
+ *	LADDER      RESIDENT    LENT
+ *	RSS            12.3M       -  pages in memory, as the kernel counts them
+ *	anonymous       7.2M       -  the other 5.1M are of files and shared memory
+ *	held            6.1M    7.1M  by the allocator; the other 1.1M: data 600K, stacks 500K
+ *	  free          1.3M    2.0M  in no block; 118K of it set aside for threads
+ *	  slack         310K    471K  added to blocks, and what is left over
+ *	  live          4.5M    4.6M  in 29809 blocks
  *
- *	CLASS STRIDE SLABS  BLOCKS   LIVE  SLACK   FREE CACHED
- *	    3     48     4    5012   221K    14K    12K      3
- *	run            2       2   160K     8K
+ *	ARENA         TID    HELD    LIVE  BLOCKS  CACHED    FREE IN-MEMORY LARGEST  FRAG
+ *	main         8683    7.1M    4.6M   29809    118K    2.0M      1.3M    900K   55%
  */
-#include "view/heap.h"
+#include "view/heap_parts.h"
 
-#include "view/document.h"
-#include "view/json.h"
-#include "view/units.h"
+#include "heap/own.h"
+#include "space/kinds.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define SCHEMA 1
-#define LABEL_COLUMNS 10
-#define SIZE_END 18
-#define MEANING 20
+#define ARENAS_SHOWN 1000
+#define LADDER_RESIDENT_END 20
+#define LADDER_LENT_END 28
+#define LADDER_MEANING 30
 
 bool heap_filter_takes(const struct heap_filter *filter, const struct block *block)
 {
@@ -33,486 +33,397 @@ bool heap_filter_takes(const struct heap_filter *filter, const struct block *blo
 }
 
 /*
- * Sums.
+ * What all parts need.
  */
 
-static void put_sum(const struct paint *paint, struct text *text, const char *label, uint64_t size,
-		    const char *meaning)
+void heap_put_row(const struct heap_picture *picture, unsigned style, const char *name,
+		  const char *const *cells, const struct heap_columns *columns)
 {
-	struct line line = line_begin(text, paint);
-	char number[UNITS_SIZE];
-	bool is_whole = label[0] != ' ';
+	struct line line = line_begin(picture->text, picture->paint);
+	size_t i;
 
-	line_put(&line, is_whole ? STYLE_BOLD : STYLE_PLAIN, label);
-	line_put_right(&line, is_whole ? STYLE_BOLD : STYLE_PLAIN,
-		       units_size(size, paint->bytes, number), SIZE_END);
-	line_to(&line, MEANING);
-	line_wrap(&line, STYLE_FAINT, meaning, MEANING);
-}
-
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-static void draw_title(const struct heap_report *report, const struct paint *paint,
-		       struct text *text)
-{
-	const struct process *process = &report->space->process;
-	struct line line = line_begin(text, paint);
-	char name[THREAD_NAME_SIZE * 4], path[4400];
-
-	line_format(&line, STYLE_BOLD, "%s %d",
-		    text_escape(process->command, name, sizeof(name), !paint->unicode),
-		    process->pid);
-	line_format(&line, STYLE_PLAIN, "  plat's malloc, state %u, in %s",
-		    report->own->layout.version,
-		    text_escape(report->module, path, sizeof(path), !paint->unicode));
+	line_put(&line, style, name);
+	for (i = 0; i < columns->n; i++)
+		line_put_right(&line, style, cells[i], columns->ends[i]);
 	line_end(&line);
 }
 
-static void draw_residence(const struct heap_report *report, const struct paint *paint,
-			   struct text *text)
+const char *heap_size(const struct heap_picture *picture, uint64_t size, char *to)
 {
-	char idle[UNITS_SIZE], meaning[160];
-
-	if (report->residence_why) {
-		snprintf(meaning, sizeof(meaning), "not known: %.120s", report->residence_why);
-		put_sum(paint, text, "resident", UNKNOWN, meaning);
-		return;
-	}
-	snprintf(meaning, sizeof(meaning), "of what is held; %s in pages without a live byte",
-		 units_size(report->residence.idle, paint->bytes, idle));
-	put_sum(paint, text, "resident", report->residence.resident, meaning);
+	return units_size(size, picture->paint->bytes, to);
 }
 
-static size_t heaps_alive(const struct own *own)
+uint64_t heap_if_seen(const struct heap_report *report, uint64_t size)
 {
-	size_t i, n = 0;
-
-	for (i = 0; i < own->nheaps; i++)
-		n += own->heaps[i].is_alive;
-	return n;
+	return report->pages_why ? UNKNOWN : size;
 }
 
-static void draw_own(const struct heap_report *report, const struct paint *paint, struct text *text)
+const char *heap_count(uint64_t n, const char *word, char to[48])
 {
-	const struct own *own = report->own;
-	char meaning[160];
-
-	snprintf(meaning, sizeof(meaning), "for its own state; %zu heap%s, %zu of them of a thread",
-		 own->nheaps, plural(own->nheaps), heaps_alive(own));
-	put_sum(paint, text, "beside", own->reading.state_bytes, meaning);
-	if (own->kept_bytes)
-		put_sum(paint, text, "fenced", own->kept_bytes,
-			"addresses of freed mappings, without memory");
+	snprintf(to, 48, "%" PRIu64 " %s%s", n, word, n == 1 ? "" : "s");
+	return to;
 }
 
-static void draw_sums(const struct heap_report *report, const struct paint *paint,
-		      struct text *text)
+void heap_put_remark(const struct heap_picture *picture, unsigned style, const char *sentence)
 {
-	const struct heap_sums *sums = &report->own->reading.sums;
-	char meaning[160], cached[UNITS_SIZE];
-
-	put_sum(paint, text, "held", sums->held, "lent by the kernel for blocks");
-	snprintf(meaning, sizeof(meaning), "in %" PRIu64 " block%s, as the program asked for them",
-		 sums->live_blocks, plural(sums->live_blocks));
-	put_sum(paint, text, "  live", sums->live_bytes, meaning);
-	put_sum(paint, text, "  slack", sums->slack, "added to blocks, and what is left over");
-	snprintf(meaning, sizeof(meaning), "%s of it set aside for threads",
-		 units_size(sums->cached_bytes, paint->bytes, cached));
-	put_sum(paint, text, "  free", sums->free_bytes, meaning);
-	draw_residence(report, paint, text);
-	draw_own(report, paint, text);
-}
-
-static void put_remark(const struct paint *paint, struct text *text, unsigned style,
-		       const char *sentence)
-{
-	struct line line = line_begin(text, paint);
+	struct line line = line_begin(picture->text, picture->paint);
 
 	line_wrap(&line, style, sentence, 2);
 }
 
-static void draw_proofs(const struct heap_report *report, const struct paint *paint,
-			struct text *text)
+const char *heap_arena_name(const struct heap_reading *heap, uint32_t arena,
+			    char to[ARENA_NAME_SIZE])
 {
-	const struct heap_proofs *proofs = &report->own->reading.proofs;
-	uint64_t faults = report->own->faults;
-	char sentence[400];
-
-	if (faults != UNKNOWN && faults > 0) {
-		snprintf(sentence, sizeof(sentence), "%" PRIu64 " fault%s of the program so far",
-			 faults, plural(faults));
-		put_remark(paint, text, STYLE_WARN, sentence);
-	}
-	if (proofs->unreadable) {
-		snprintf(sentence, sizeof(sentence),
-			 "%" PRIu64 " piece%s of the allocator's state could not be read",
-			 proofs->unreadable, plural(proofs->unreadable));
-		put_remark(paint, text, STYLE_WARN, sentence);
-	}
-	if (proofs->broken) {
-		snprintf(sentence, sizeof(sentence),
-			 "%" PRIu64 " contradiction%s in the allocator's state; the first: %s",
-			 proofs->broken, plural(proofs->broken), proofs->first);
-		put_remark(paint, text, STYLE_WARN, sentence);
-	}
-	if (!report->is_stopped) {
-		snprintf(sentence, sizeof(sentence),
-			 "It was running: what it did meanwhile may be missing%s.",
-			 proofs->unsteady ? ", and some of it is" : "");
-		put_remark(paint, text, STYLE_FAINT, sentence);
-	}
-}
-
-/*
- * Classes.
- */
-
-enum class_column {
-	COL_STRIDE,
-	COL_SLABS,
-	COL_BLOCKS,
-	COL_LIVE,
-	COL_SLACK,
-	COL_FREE,
-	COL_CACHED,
-	NCOLS
-};
-
-static const char *const class_headings[NCOLS] = {"STRIDE", "SLABS", "BLOCKS", "LIVE",
-						  "SLACK",  "FREE",  "CACHED"};
-
-static void class_cells(const struct heap_class *class, bool bytes, char cells[NCOLS][UNITS_SIZE])
-{
-	cells[COL_STRIDE][0] = '\0';
-	if (class->stride)
-		snprintf(cells[COL_STRIDE], UNITS_SIZE, "%" PRIu64, class->stride);
-	snprintf(cells[COL_SLABS], UNITS_SIZE, "%" PRIu64, class->slabs);
-	snprintf(cells[COL_BLOCKS], UNITS_SIZE, "%" PRIu64, class->sums.live_blocks);
-	units_size(class->sums.live_bytes, bytes, cells[COL_LIVE]);
-	units_size(class->sums.slack, bytes, cells[COL_SLACK]);
-	snprintf(cells[COL_FREE], UNITS_SIZE, "%" PRIu64,
-		 class->sums.free_blocks + class->sums.cached_blocks);
-	snprintf(cells[COL_CACHED], UNITS_SIZE, "%" PRIu64, class->sums.cached_blocks);
-}
-
-static void put_class(const struct paint *paint, struct text *text, unsigned style,
-		      const char *name, char cells[NCOLS][UNITS_SIZE], const size_t *ends)
-{
-	struct line line = line_begin(text, paint);
-	unsigned i;
-
-	line_put(&line, style, name);
-	for (i = 0; i < NCOLS; i++)
-		line_put_right(&line, style, cells[i], ends[i]);
-	line_end(&line);
-}
-
-static const char *class_name(const struct heap_class *class, char *to, size_t size)
-{
-	if (class->name)
-		return class->name;
-	snprintf(to, size, "%" PRIu32, class->number);
+	if (arena < heap->narenas)
+		return arena_name(&heap->arenas[arena], to);
+	snprintf(to, ARENA_NAME_SIZE, "-");
 	return to;
 }
 
-static void find_ends(const struct own *own, bool bytes, size_t *ends)
+uint64_t heap_fragmentation(const struct heap_sums *sums)
 {
-	char cells[NCOLS][UNITS_SIZE];
-	size_t widths[NCOLS], at = 8;
-	unsigned i, k;
+	uint64_t free_bytes = sub_floored(sums->free_bytes, sums->cached_bytes);
 
-	for (i = 0; i < NCOLS; i++)
-		widths[i] = strlen(class_headings[i]);
-	for (k = 0; k < OWN_NCLASSES; k++) {
-		if (!own->reading.classes[k].slabs)
-			continue;
-		class_cells(&own->reading.classes[k], bytes, cells);
-		for (i = 0; i < NCOLS; i++)
-			if (strlen(cells[i]) > widths[i])
-				widths[i] = strlen(cells[i]);
-	}
-	for (i = 0; i < NCOLS; i++)
-		ends[i] = at += widths[i] + 1;
+	if (free_bytes == 0)
+		return UNKNOWN;
+	return (uint64_t)(100.0 * (double)sub_floored(free_bytes, sums->largest_free) /
+			  (double)free_bytes);
 }
 
-static void draw_classes(const struct own *own, const struct paint *paint, struct text *text)
+/*
+ * The title and the ladder.
+ */
+
+/* "glibc's malloc" of its type "glibc". */
+static const char *words_of(const struct heap_reading *heap)
 {
-	char cells[NCOLS][UNITS_SIZE], name[24];
-	size_t ends[NCOLS];
-	unsigned i;
+	unsigned kind;
 
-	find_ends(own, paint->bytes, ends);
-	for (i = 0; i < NCOLS; i++)
-		snprintf(cells[i], UNITS_SIZE, "%s", class_headings[i]);
-	put_class(paint, text, STYLE_FAINT, "CLASS", cells, ends);
-	for (i = 0; i < OWN_NCLASSES; i++) {
-		const struct heap_class *class = &own->reading.classes[i];
+	for (kind = 0; kind < NALLOCATOR_KINDS; kind++)
+		if (strcmp(allocator_name((enum allocator_kind)kind), heap->type->name) == 0)
+			return allocator_words((enum allocator_kind)kind);
+	return heap->type->name;
+}
 
-		if (!class->slabs)
-			continue;
-		class_cells(class, paint->bytes, cells);
-		put_class(paint, text, STYLE_PLAIN, class_name(class, name, sizeof(name)), cells,
-			  ends);
+/* Another allocator serves the program than the one that can be read. */
+static bool is_served_by_other(const struct heaps *heaps)
+{
+	return !heaps->has_used && heaps->allocator.how != ALLOCATOR_NOT_FOUND &&
+	       heaps->allocator.kind != ALLOCATOR_UNKNOWN;
+}
+
+static void put_allocator(const struct heap_picture *picture, struct line *line)
+{
+	const struct heaps *heaps = picture->report->heaps;
+	const struct heap_reading *heap = is_served_by_other(heaps) ? NULL : picture->heap;
+	uint32_t module = heap ? heap->module : heaps->allocator.provider;
+	char path[4400];
+
+	line_format(line, STYLE_PLAIN, "  %s",
+		    heap ? words_of(heap) : allocator_words(heaps->allocator.kind));
+	if (heap && heap->version[0])
+		line_format(line, STYLE_PLAIN, ", %s", heap->version);
+	line_format(line, STYLE_PLAIN, ", in %s",
+		    text_escape(allocator_module_name(picture->report->space, module), path,
+				sizeof(path), !picture->paint->unicode));
+}
+
+static void draw_title(const struct heap_picture *picture)
+{
+	const struct process *process = &picture->report->space->process;
+	struct line line = line_begin(picture->text, picture->paint);
+	char name[THREAD_NAME_SIZE * 4];
+
+	line_format(&line, STYLE_BOLD, "%s %d",
+		    text_escape(process->command, name, sizeof(name), !picture->paint->unicode),
+		    process->pid);
+	put_allocator(picture, &line);
+	line_end(&line);
+	text_char(picture->text, '\n');
+}
+
+static void put_step(const struct heap_picture *picture, unsigned style, const char *label,
+		     uint64_t resident, uint64_t lent, const char *meaning)
+{
+	struct line line = line_begin(picture->text, picture->paint);
+	char number[UNITS_SIZE];
+
+	line_put(&line, style, label);
+	line_put_right(&line, style, heap_size(picture, resident, number), LADDER_RESIDENT_END);
+	line_put_right(&line, style, heap_size(picture, lent, number), LADDER_LENT_END);
+	line_to(&line, LADDER_MEANING);
+	line_wrap(&line, STYLE_FAINT, meaning, LADDER_MEANING);
+}
+
+static void draw_rss(const struct heap_picture *picture)
+{
+	const struct heap_ladder *ladder = &picture->report->ladder;
+	char meaning[200], number[UNITS_SIZE];
+
+	put_step(picture, STYLE_BOLD, "RSS", ladder->rss, UNKNOWN,
+		 ladder->rss == UNKNOWN ? "not known: it stands in no status here"
+					: "pages in memory, as the kernel counts them");
+	if (ladder->anonymous == UNKNOWN)
+		snprintf(meaning, sizeof(meaning), "not known: %.160s", picture->report->pages_why);
+	else if (ladder->rss == UNKNOWN)
+		snprintf(meaning, sizeof(meaning), "in pages that belong to no file");
+	else
+		snprintf(meaning, sizeof(meaning), "the other %s are of files and shared memory",
+			 heap_size(picture, sub_floored(ladder->rss, ladder->anonymous), number));
+	put_step(picture, STYLE_BOLD, "anonymous", ladder->anonymous, UNKNOWN, meaning);
+}
+
+#define KINDS_NAMED 3
+
+/* "stacks 132K, data 400K": what of the anonymous memory is no allocator's, the largest first. */
+static void name_kinds(const struct heap_picture *picture, const uint64_t *kinds, char *to,
+		       size_t size)
+{
+	uint64_t left[NKINDS];
+	char number[UNITS_SIZE];
+	size_t length = 0;
+	unsigned i, kind, best;
+
+	memcpy(left, kinds, sizeof(left));
+	for (i = 0; i < KINDS_NAMED; i++) {
+		for (kind = best = 0; kind < NKINDS; kind++)
+			if (left[kind] > left[best])
+				best = kind;
+		if (!left[best])
+			return;
+		length += (size_t)snprintf(to + length, size - length, "%s %s %s", i ? "," : ":",
+					   kind_name((enum kind)best),
+					   heap_size(picture, left[best], number));
+		left[best] = 0;
 	}
+}
+
+static void draw_held(const struct heap_picture *picture)
+{
+	const struct heap_ladder *ladder = &picture->report->ladder;
+	uint64_t resident = survey_resident(&ladder->heap);
+	char meaning[200] = "lent by the kernel for blocks", kinds[120] = "", number[UNITS_SIZE];
+
+	if (ladder->anonymous != UNKNOWN) {
+		name_kinds(picture, ladder->kinds, kinds, sizeof(kinds));
+		snprintf(meaning, sizeof(meaning), "for blocks; the other %s%s",
+			 heap_size(picture, sub_floored(ladder->anonymous, resident), number),
+			 kinds);
+	}
+	put_step(picture, STYLE_BOLD, "held", heap_if_seen(picture->report, resident),
+		 survey_held(&ladder->heap), meaning);
+}
+
+static void draw_uses(const struct heap_picture *picture)
+{
+	const struct survey_sums *heap = &picture->report->ladder.heap;
+	const struct heap_report *report = picture->report;
+	uint64_t blocks = 0;
+	char meaning[200], number[UNITS_SIZE], count[48];
+	size_t i;
+
+	for (i = 0; i < report->heaps->n; i++)
+		blocks += report->heaps->readings[i]->sums.live_blocks;
+	snprintf(meaning, sizeof(meaning), "in no block; %s of it set aside for threads",
+		 heap_size(picture, heap->held[USE_CACHED], number));
+	put_step(picture, STYLE_PLAIN, "  free",
+		 heap_if_seen(report, heap->resident[USE_FREE] + heap->resident[USE_CACHED]),
+		 heap->held[USE_FREE] + heap->held[USE_CACHED], meaning);
+	put_step(picture, STYLE_PLAIN, "  slack",
+		 heap_if_seen(report, heap->resident[USE_SLACK] + heap->resident[USE_REST]),
+		 heap->held[USE_SLACK] + heap->held[USE_REST],
+		 "added to blocks, and what is left over");
+	snprintf(meaning, sizeof(meaning), "in %s", heap_count(blocks, "block", count));
+	put_step(picture, STYLE_BOLD, "  live", heap_if_seen(report, heap->resident[USE_LIVE]),
+		 heap->held[USE_LIVE], meaning);
+}
+
+static void draw_opaque(const struct heap_picture *picture)
+{
+	const struct heap_opaque *opaque = &picture->report->ladder.opaque;
+	char meaning[200], count[48];
+
+	if (opaque->kind == ALLOCATOR_UNKNOWN)
+		return;
+	snprintf(meaning, sizeof(meaning), "in %s %s; which blocks, nobody knows",
+		 heap_count(opaque->regions, "region", count),
+		 opaque->is_named ? "that have its name" : "that nothing else claims");
+	put_step(picture, STYLE_BOLD, allocator_name(opaque->kind),
+		 heap_if_seen(picture->report, opaque->resident), opaque->size, meaning);
+}
+
+/* What the kernel counts and the pages do not add up to: it is counted a little late. */
+static void draw_residual(const struct heap_picture *picture)
+{
+	const struct heap_ladder *ladder = &picture->report->ladder;
+	bool is_less = ladder->rss_anon < ladder->anonymous;
+	char sentence[200], a[UNITS_SIZE], b[UNITS_SIZE];
+
+	if (ladder->anonymous == UNKNOWN || ladder->rss_anon == UNKNOWN)
+		return;
+	snprintf(sentence, sizeof(sentence), "anonymous %c residual %s = RssAnon %s",
+		 is_less ? '-' : '+',
+		 heap_size(picture,
+			   is_less ? ladder->anonymous - ladder->rss_anon
+				   : ladder->rss_anon - ladder->anonymous,
+			   a),
+		 heap_size(picture, ladder->rss_anon, b));
+	heap_put_remark(picture, STYLE_FAINT, sentence);
+}
+
+static void draw_ladder(const struct heap_picture *picture)
+{
+	struct line line = line_begin(picture->text, picture->paint);
+
+	line_put(&line, STYLE_FAINT, "LADDER");
+	line_put_right(&line, STYLE_FAINT, "RESIDENT", LADDER_RESIDENT_END);
+	line_put_right(&line, STYLE_FAINT, "LENT", LADDER_LENT_END);
+	line_end(&line);
+	draw_rss(picture);
+	draw_opaque(picture);
+	if (picture->heap) {
+		draw_held(picture);
+		draw_uses(picture);
+	}
+	draw_residual(picture);
+}
+
+/*
+ * Arenas.
+ */
+
+static const struct heap_columns arena_columns = {9, {19, 27, 35, 43, 50, 57, 64, 72, 78}};
+
+static void draw_arena(const struct heap_picture *picture, uint32_t i)
+{
+	const struct heap_arena *arena = &picture->heap->arenas[i];
+	const struct heap_sums *sums = &arena->sums;
+	const struct survey *survey = picture->survey;
+	uint64_t seen = i < survey->narenas ? survey->arenas[i].resident[USE_FREE] +
+						      survey->arenas[i].resident[USE_CACHED]
+					    : 0;
+	uint64_t percent = heap_fragmentation(sums);
+	char texts[9][UNITS_SIZE], name[ARENA_NAME_SIZE];
+	const char *const cells[9] = {texts[0], texts[1], texts[2], texts[3], texts[4],
+				      texts[5], texts[6], texts[7], texts[8]};
+
+	snprintf(texts[0], UNITS_SIZE, arena->tid ? "%d" : "", arena->tid);
+	heap_size(picture, sums->held, texts[1]);
+	heap_size(picture, sums->live_bytes, texts[2]);
+	snprintf(texts[3], UNITS_SIZE, "%" PRIu64, sums->live_blocks);
+	heap_size(picture, sums->cached_bytes, texts[4]);
+	heap_size(picture, sums->free_bytes, texts[5]);
+	heap_size(picture, heap_if_seen(picture->report, seen), texts[6]);
+	heap_size(picture, sums->largest_free, texts[7]);
+	snprintf(texts[8], UNITS_SIZE, percent == UNKNOWN ? "-" : "%" PRIu64 "%%", percent);
+	heap_put_row(picture, STYLE_PLAIN, arena_name(arena, name), cells, &arena_columns);
+}
+
+size_t heap_largest_arenas(const struct heap_reading *heap, size_t most, uint32_t *to)
+{
+	size_t i, k, n = 0;
+
+	for (i = 0; i < heap->narenas; i++) {
+		uint64_t held = heap->arenas[i].sums.held;
+
+		if (held == 0 || (n == most && heap->arenas[to[n - 1]].sums.held >= held))
+			continue;
+		for (k = n < most ? n++ : n - 1; k > 0 && heap->arenas[to[k - 1]].sums.held < held;
+		     k--)
+			to[k] = to[k - 1];
+		to[k] = (uint32_t)i;
+	}
+	return n;
+}
+
+static size_t count_arenas(const struct heap_reading *heap)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < heap->narenas; i++)
+		n += heap->arenas[i].sums.held != 0;
+	return n;
+}
+
+static void draw_arenas(const struct heap_picture *picture)
+{
+	static const char *const headings[9] = {"TID",	"HELD",	 "LIVE",    "BLOCKS", "CACHED",
+						"FREE", "INMEM", "LARGEST", "FRAG"};
+	uint32_t arenas[ARENAS_SHOWN];
+	size_t i, most = picture->report->show.top, n, all = count_arenas(picture->heap);
+	char sentence[120];
+
+	n = heap_largest_arenas(picture->heap, most < ARENAS_SHOWN ? most : ARENAS_SHOWN, arenas);
+	text_char(picture->text, '\n');
+	heap_put_row(picture, STYLE_FAINT, "ARENA", headings, &arena_columns);
+	for (i = 0; i < n; i++)
+		draw_arena(picture, arenas[i]);
+	if (n == all)
+		return;
+	snprintf(sentence, sizeof(sentence), "and %zu more, which hold less: --top %zu", all - n,
+		 all);
+	heap_put_remark(picture, STYLE_FAINT, sentence);
+}
+
+static const struct own *own_shown(const struct heap_picture *picture)
+{
+	return own_of((struct heap_reading *)picture->heap);
+}
+
+static void draw_beside(const struct heap_picture *picture)
+{
+	const struct own *own = own_shown(picture);
+	char sentence[200], state[UNITS_SIZE], kept[UNITS_SIZE];
+
+	if (picture->heap->state_bytes == UNKNOWN)
+		return;
+	snprintf(sentence, sizeof(sentence), "Beside it, %s for the allocator's own state%s%s%s.",
+		 heap_size(picture, picture->heap->state_bytes, state),
+		 own && own->kept_bytes ? ", and " : "",
+		 own && own->kept_bytes ? heap_size(picture, own->kept_bytes, kept) : "",
+		 own && own->kept_bytes ? " of addresses of freed mappings, without memory" : "");
+	heap_put_remark(picture, STYLE_FAINT, sentence);
+}
+
+static void draw_heap(const struct heap_picture *picture)
+{
+	const struct heap_report *report = picture->report;
+
+	draw_arenas(picture);
+	draw_beside(picture);
+	heap_draw_sizes(picture);
+	if (report->show.classes)
+		heap_draw_classes(picture);
+	heap_draw_pages(picture);
+	if (report->show.trim)
+		heap_draw_trim(picture);
+}
+
+/* Nothing has been asked for yet. */
+static bool is_unused(const struct heap_picture *picture)
+{
+	const struct own *own = own_shown(picture);
+
+	return own && own->page_bytes == 0;
 }
 
 void heap_draw(const struct heap_report *report, const struct paint *paint, struct text *text)
 {
-	draw_title(report, paint, text);
-	text_char(text, '\n');
-	if (report->own->page_bytes == 0) {
-		put_remark(paint, text, STYLE_PLAIN, "It has not asked for any block yet.");
+	const struct heap_picture picture = {
+		.report = report,
+		.heap = report->heaps->n ? report->heaps->readings[0] : NULL,
+		.survey = report->surveys,
+		.paint = paint,
+		.text = text,
+	};
+
+	draw_title(&picture);
+	draw_ladder(&picture);
+	if (!picture.heap)
 		return;
-	}
-	draw_sums(report, paint, text);
-	draw_proofs(report, paint, text);
-	text_char(text, '\n');
-	draw_classes(report->own, paint, text);
-}
-
-/*
- * Blocks.
- */
-
-#define BLOCK_SIZE_END 25
-#define BLOCK_STATE 26
-#define BLOCK_CLASS_END 40
-#define BLOCK_OWNER 41
-
-void heap_draw_headings(const struct paint *paint, struct text *text)
-{
-	struct line line = line_begin(text, paint);
-
-	line_put(&line, STYLE_FAINT, "ADDRESS");
-	line_put_right(&line, STYLE_FAINT, "SIZE", BLOCK_SIZE_END);
-	line_to(&line, BLOCK_STATE);
-	line_put(&line, STYLE_FAINT, "STATE");
-	line_put_right(&line, STYLE_FAINT, "CLASS", BLOCK_CLASS_END);
-	line_to(&line, BLOCK_OWNER);
-	line_put(&line, STYLE_FAINT, "OWNER");
-	line_end(&line);
-}
-
-/* A line under way, without any text of its own: there may be millions. */
-struct row {
-	char cells[160];
-	size_t size;
-};
-
-static void put_cell(struct row *row, const char *string, size_t start)
-{
-	size_t length = strlen(string);
-
-	start = start > row->size ? start : row->size + (row->size > 0);
-	if (start + length + 1 >= sizeof(row->cells))
-		return;
-	memset(row->cells + row->size, ' ', start - row->size);
-	memcpy(row->cells + start, string, length);
-	row->size = start + length;
-}
-
-static void put_cell_right(struct row *row, const char *string, size_t end)
-{
-	size_t length = strlen(string);
-
-	put_cell(row, string, end > length ? end - length : 0);
-}
-
-static const char *hex_text(uint64_t number, char *to)
-{
-	unsigned at = 16;
-
-	to[at] = '\0';
-	do
-		to[--at] = "0123456789abcdef"[number & 15];
-	while ((number >>= 4) != 0 || at > 4);
-	return to + at;
-}
-
-static const char *number_text(uint64_t number, char *to)
-{
-	unsigned at = 20;
-
-	to[at] = '\0';
-	do
-		to[--at] = (char)('0' + number % 10);
-	while ((number /= 10) != 0);
-	return to + at;
-}
-
-static int tid_of(const struct heap_report *report, const struct block *block)
-{
-	return block->arena == NO_ARENA ? 0 : report->own->reading.arenas[block->arena].tid;
-}
-
-void heap_draw_block(const struct heap_report *report, const struct block *block,
-		     const struct paint *paint, struct text *text)
-{
-	struct row row = {.size = 0};
-	char cell[UNITS_SIZE];
-	int tid = tid_of(report, block);
-	const char *name = "-";
-
-	put_cell(&row, hex_text(block->address, cell), 0);
-	put_cell_right(&row,
-		       paint->bytes ? number_text(block->size, cell)
-				    : units_size(block->size, false, cell),
-		       BLOCK_SIZE_END);
-	put_cell(&row, block_state_name(block->state), BLOCK_STATE);
-	if (block->class != NO_CLASS)
-		name = report->own->reading.classes[block->class].name;
-	put_cell_right(&row, name ? name : number_text(block->class, cell), BLOCK_CLASS_END);
-	put_cell(&row, tid ? number_text((uint64_t)tid, cell) : "-", BLOCK_OWNER);
-	row.cells[row.size++] = '\n';
-	text_bytes(text, row.cells, row.size);
-}
-
-/*
- * JSON.
- */
-
-static json_t *allocator_object(const struct heap_report *report)
-{
-	json_t *object = json_object();
-	char path[4400];
-
-	json_object_set_new(object, "name", json_string("plat"));
-	json_object_set_new(object, "state_version", json_integer(report->own->layout.version));
-	json_object_set_new(object, "file",
-			    json_string(text_escape(report->module, path, sizeof(path), 0)));
-	document_address(object, "state", report->own->at, NULL);
-	return object;
-}
-
-void heap_json_begin(const struct heap_report *report, bool with_blocks, struct text *text)
-{
-	const struct process *process = &report->space->process;
-	char name[THREAD_NAME_SIZE * 4];
-
-	text_format(text, "{\"schema\": %d", SCHEMA);
-	document_core(text, report->space);
-	document_put_member(text, "pid", json_integer(process->pid));
-	document_put_member(text, "command",
-			    json_string(text_escape(process->command, name, sizeof(name), 0)));
-	document_put_member(text, "allocator", allocator_object(report));
-	document_put_member(text, "stopped", json_boolean(report->is_stopped));
-	if (with_blocks)
-		text_put(text, ",\n\"blocks\": [");
-}
-
-void heap_json_block(const struct heap_report *report, const struct block *block, bool first,
-		     struct text *text)
-{
-	const char *name = NULL;
-	int tid = tid_of(report, block);
-
-	if (block->class != NO_CLASS)
-		name = report->own->reading.classes[block->class].name;
-	text_put(text, first ? "\n{\"address\":\"0x" : ",\n{\"address\":\"0x");
-	text_hex(text, block->address, 1);
-	text_put(text, "\",\"size\":");
-	text_number(text, block->size);
-	text_put(text, ",\"extent\":");
-	text_number(text, block->extent);
-	text_format(text, ",\"state\":\"%s\",\"class\":", block_state_name(block->state));
-	if (name)
-		text_format(text, "\"%s\"", name);
-	else if (block->class != NO_CLASS)
-		text_number(text, block->class);
+	if (is_unused(&picture))
+		heap_put_remark(&picture, STYLE_PLAIN, "It has not asked for any block yet.");
 	else
-		text_put(text, "null");
-	text_put(text, ",\"heap\":");
-	if (block->arena < report->own->nheaps)
-		text_number(text, block->arena + 1);
-	else
-		text_put(text, "null");
-	text_put(text, ",\"tid\":");
-	if (tid)
-		text_number(text, (uint64_t)tid);
-	else
-		text_put(text, "null");
-	text_char(text, '}');
-}
-
-static void set_sums(json_t *object, const struct heap_sums *sums)
-{
-	document_size(object, "held", sums->held, NULL);
-	document_size(object, "live_bytes", sums->live_bytes, NULL);
-	document_size(object, "live_blocks", sums->live_blocks, NULL);
-	document_size(object, "slack", sums->slack, NULL);
-	document_size(object, "free", sums->free_bytes, NULL);
-	document_size(object, "cached", sums->cached_bytes, NULL);
-}
-
-static json_t *totals_object(const struct heap_report *report)
-{
-	const struct own *own = report->own;
-	bool is_known = !report->residence_why;
-	json_t *object = json_object();
-
-	set_sums(object, &own->reading.sums);
-	document_size(object, "resident", is_known ? report->residence.resident : UNKNOWN,
-		      report->residence_why);
-	document_size(object, "idle_resident", is_known ? report->residence.idle : UNKNOWN,
-		      report->residence_why);
-	document_size(object, "own_state", own->reading.state_bytes, "the allocator does not tell");
-	document_size(object, "fenced", own->kept_bytes, NULL);
-	document_size(object, "heaps", own->nheaps, NULL);
-	document_size(object, "heaps_with_thread", heaps_alive(own), NULL);
-	document_size(object, "faults", own->faults, "the allocator does not tell");
-	return object;
-}
-
-static json_t *classes_array(const struct own *own)
-{
-	json_t *array = json_array();
-	unsigned i;
-
-	for (i = 0; i < OWN_NCLASSES; i++) {
-		const struct heap_class *class = &own->reading.classes[i];
-		json_t *object;
-
-		if (!class->slabs)
-			continue;
-		object = json_object();
-		json_object_set_new(object, "class",
-				    class->name ? json_string(class->name)
-						: json_integer(class->number));
-		json_object_set_new(object, "stride",
-				    class->stride ? json_integer((json_int_t) class->stride)
-						  : json_null());
-		document_size(object, "slabs", class->slabs, NULL);
-		set_sums(object, &class->sums);
-		document_size(object, "free_slots",
-			      class->sums.free_blocks + class->sums.cached_blocks, NULL);
-		document_size(object, "cached_slots", class->sums.cached_blocks, NULL);
-		json_array_append_new(array, object);
-	}
-	return array;
-}
-
-static json_t *proofs_object(const struct heap_proofs *proofs)
-{
-	json_t *object = json_object();
-
-	document_size(object, "proved", proofs->proved, NULL);
-	document_size(object, "unreadable", proofs->unreadable, NULL);
-	document_size(object, "unsteady", proofs->unsteady, NULL);
-	document_size(object, "broken", proofs->broken, NULL);
-	json_object_set_new(object, "first_broken",
-			    proofs->first[0] ? json_string(proofs->first) : json_null());
-	return object;
-}
-
-void heap_json_end(const struct heap_report *report, bool with_blocks, struct text *text)
-{
-	if (with_blocks)
-		text_put(text, "\n]");
-	document_put_member(text, "totals", totals_object(report));
-	document_put_member(text, "classes", classes_array(report->own));
-	document_put_member(text, "proofs", proofs_object(&report->own->reading.proofs));
-	text_put(text, "}\n");
+		draw_heap(&picture);
+	heap_draw_proofs(&picture);
 }

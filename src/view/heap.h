@@ -1,17 +1,30 @@
-/* A heap: its sums, its classes, its blocks one by one. */
+/* The heaps of a process: the ladder from RSS to live bytes, arenas, sizes, pages, blocks. */
 #ifndef VIEW_HEAP_H
 #define VIEW_HEAP_H
 
-#include "heap/own.h"
+#include "heap/find.h"
+#include "heap/ladder.h"
+#include "heap/survey.h"
 #include "view/paint.h"
+
+/* What is shown beside the rest. */
+struct heap_show {
+	bool classes; /* the table of classes */
+	bool trim;    /* what trimming gives back, and what keeps the rest */
+	size_t top;   /* so many arenas, sizes, pins */
+};
 
 struct heap_report {
 	const struct space *space;
-	const struct own *own;
-	const char *module; /* whose it is: a path, not escaped */
-	bool is_stopped;    /* it stood still all the time: every number is exact */
-	struct heap_residence residence;
-	const char *residence_why; /* why it is not known, or NULL */
+	const struct heaps *heaps;
+	const struct survey *surveys; /* one for each reading; the first one is shown in full */
+	const struct survey_share *shares;
+	struct heap_ladder ladder;
+	const char *pages_why; /* why it is not known which pages are in memory, or NULL */
+	bool is_stopped;       /* it stood still all the time: every number is exact */
+	uint64_t pause;	       /* ns that it stood still because of us */
+	const char *looked;    /* how it was looked at, in words */
+	struct heap_show show;
 };
 
 /* Which blocks are shown. */
@@ -23,21 +36,21 @@ struct heap_filter {
 
 bool heap_filter_takes(const struct heap_filter *filter, const struct block *block);
 
-/* Sums and classes. */
 void heap_draw(const struct heap_report *report, const struct paint *paint, struct text *text);
 
-/* Blocks: the headings, and then one a line. */
-void heap_draw_headings(const struct paint *paint, struct text *text);
-void heap_draw_block(const struct heap_report *report, const struct block *block,
-		     const struct paint *paint, struct text *text);
+/* One document. */
+void heap_json(const struct heap_report *report, struct text *text);
 
-/*
- * One document: it begins, blocks may follow, it ends. `first` is true of the first block.
- * What is written behind the blocks is known only when all were seen.
- */
-void heap_json_begin(const struct heap_report *report, bool with_blocks, struct text *text);
-void heap_json_block(const struct heap_report *report, const struct block *block, bool first,
-		     struct text *text);
-void heap_json_end(const struct heap_report *report, bool with_blocks, struct text *text);
+/* A block on its way out, with what is known of it. */
+struct heap_row {
+	const struct heap_reading *heap;
+	const struct block *block;
+	uint64_t resident; /* of its bytes; or UNKNOWN */
+};
+
+/* Blocks: the headings, and then one a line; or an object a line. */
+void heap_draw_headings(const struct paint *paint, struct text *text);
+void heap_draw_block(const struct heap_row *row, const struct paint *paint, struct text *text);
+void heap_json_block(const struct heap_row *row, struct text *text);
 
 #endif

@@ -58,8 +58,8 @@ gdb_core() {
 blocks_of() {
 	plat heap --json --blocks --state all "$2" | python3 -c '
 import json, sys
-for block in json.load(sys.stdin)["blocks"]:
-    print(*(block[key] for key in ("address", "size", "extent", "state", "class", "heap")))' >"$1"
+for block in map(json.loads, sys.stdin):
+    print(*(block[key] for key in ("addr", "size", "extent", "state", "class", "arena")))' >"$1"
 }
 
 # kinds_of NAME OPERAND

@@ -37,12 +37,13 @@ said_blocks() {
 	awk '$1 == "block" { print $2, $3 }' program.out | sort
 }
 
-# listed_blocks: the same of a JSON document.
+# listed_blocks: the same of JSON, a block a line.
 listed_blocks() {
 	python3 -c '
 import json, sys
-for block in json.load(sys.stdin)["blocks"]:
-    print(block["address"], block["size"])' | sort
+for line in sys.stdin:
+    block = json.loads(line)
+    print(block["addr"], block["size"])' | sort
 }
 
 @test "each block that the program says it has is there with its size" {
@@ -56,16 +57,53 @@ for block in json.load(sys.stdin)["blocks"]:
 	[ "$(wc -l <listed)" -lt 1090 ]
 }
 
-@test "blocks, classes and totals say the same" {
+@test "what is read while it stands still is the same, and the pause is told" {
+	start_blocks
+	heap --json --blocks "$PID" >running
+	heap --stop --json --blocks "$PID" >stopped
+	diff running stopped
+	heap --stop --blocks "$PID" >lines
+	[ "$(wc -l <lines)" -eq $(($(wc -l <stopped) + 1)) ]
+	heap --stop "$PID" | grep -qx 'It was stopped for [0-9.]* ms\.'
+	heap --stop --json "$PID" >out
+	[ "$(json "d['stopped'] and d['pause_ns'] > 0" <out)" = True ]
+	heap --json "$PID" >out
+	[ "$(json "d['stopped'] or d['pause_ns']" <out)" = 0 ]
+	kill -0 "$PID"
+}
+
+@test "blocks, classes, arenas and totals say the same" {
 	start_blocks
 	stop "$PID"
-	heap --json --blocks --state all "$PID" >out
+	heap --json --blocks --state all "$PID" >lines
+	heap --json "$PID" >out
 	python3 - <<'END'
 import json
 d = json.load(open('out'))
+blocks = [json.loads(line) for line in open('lines')]
 t = d['totals']
-live = [b for b in d['blocks'] if b['state'] == 'live']
-free = [b for b in d['blocks'] if b['state'] != 'live']
+live = [b for b in blocks if b['state'] == 'live']
+free = [b for b in blocks if b['state'] != 'live']
+assert d['schema'] == 2 and d['allocator']['name'] == 'plat' and d['allocator']['in_use'] is True
+assert all(b['size_is'] == 'requested' for b in live)
+assert all(b['size_is'] == 'usable' for b in free)
+assert all(0 <= b['resident'] <= b['size'] for b in blocks)
+assert t['live_resident'] == sum(b['resident'] for b in live)
+for arena in d['arenas']:
+    mine = [b for b in blocks if b['arena'] == arena['arena']]
+    assert arena['live_bytes'] == sum(b['size'] for b in mine if b['state'] == 'live')
+    assert arena['free'] == sum(b['extent'] for b in mine if b['state'] != 'live')
+    assert 0 <= arena['returnable_resident'] <= arena['returnable'] <= arena['free'] + arena['slack']
+for key in ('held', 'live_bytes', 'live_blocks', 'slack', 'free', 'cached', 'resident',
+            'free_resident', 'returnable', 'returnable_resident', 'pinned'):
+    assert t[key] == sum(a[key] for a in d['arenas']), key
+assert sum(h['blocks'] for h in d['histogram']) == len(live)
+assert sum(h['bytes'] for h in d['histogram']) == t['live_bytes']
+l = d['ladder']
+assert l['rss'] >= l['anonymous'] >= l['held'] == l['free'] + l['slack'] + l['live']
+assert l['anonymous'] == l['held'] + sum(l['not_held'].values())
+assert abs(l['anonymous'] - l['rss_anon']) < 1 << 20
+assert [p['result'] for p in d['proofs']['list']] == ['holds']
 assert d['stopped'] is True
 assert t['live_blocks'] == len(live)
 assert t['live_bytes'] == sum(b['size'] for b in live)
@@ -81,9 +119,16 @@ assert t['held'] - sum(c['held'] for c in d['classes']) == \
     sum(b['extent'] for b in free if b['class'] is None)
 p = d['proofs']
 assert (p['unreadable'], p['unsteady'], p['broken']) == (0, 0, 0) and p['proved'] > 10
-ends = [(int(b['address'], 16), int(b['address'], 16) + b['size']) for b in d['blocks']]
+ends = [(int(b['addr'], 16), int(b['addr'], 16) + b['size']) for b in blocks]
 assert all(a[1] <= b[0] for a, b in zip(ends, ends[1:]))
 END
+}
+
+# tid_of ADDRESS: of that block.
+tid_of() {
+	python3 -c '
+import json, sys
+print(next(b["tid"] for b in map(json.loads, sys.stdin) if b["addr"] == sys.argv[1]))' "$1"
 }
 
 @test "a block belongs to the thread that asked for it" {
@@ -91,10 +136,10 @@ END
 	start_blocks
 	heap --json --blocks "$PID" >out
 	address=$(tail -n 2 program.out | awk '$1 == "block" { print $2 }')
-	[ "$(json "next(b['tid'] for b in d['blocks'] if b['address'] == '$address')" <out)" = \
+	[ "$(tid_of "$address" <out)" = \
 		"$(find "/proc/$PID/task" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -n 1)" ]
 	address=$(awk '$1 == "block" && $3 == 500 { print $2 }' program.out)
-	[ "$(json "next(b['tid'] for b in d['blocks'] if b['address'] == '$address')" <out)" = "$PID" ]
+	[ "$(tid_of "$address" <out)" = "$PID" ]
 }
 
 @test "what is resident agrees with smaps" {
@@ -116,20 +161,20 @@ END
 	heap --blocks --limit 3 "$PID" >lines 2>left
 	[ "$(wc -l <lines)" -eq 4 ]
 	grep -q "^plat heap: $PID: [0-9]* more blocks are not shown$" left
-	[ "$(heap --json --blocks --state free,cached "$PID" |
-		json "{b['state'] for b in d['blocks']} == {'free', 'cached'}")" = True ]
-	heap --json --blocks --min-size 1G "$PID" | json "d['blocks']" | grep -qx '\[\]'
+	[ "$(heap --json --blocks --state free,cached "$PID" | grep -o '"state":"[a-z]*"' | sort -u |
+		tr '\n' ' ')" = '"state":"cached" "state":"free" ' ]
+	[ -z "$(heap --json --blocks --min-size 1G "$PID")" ]
 }
 
-@test "sums and classes fit into 80 columns, and --ascii is ASCII" {
+@test "all tables fit into 80 columns, and --ascii is ASCII" {
 	start_blocks
-	heap "$PID" >lines
+	heap --classes --trim "$PID" >lines
 	fits 80 <lines
-	grep -q '^held ' lines
-	grep -q '^CLASS ' lines
-	grep -q '^mapping ' lines
+	for word in RSS anonymous held ARENA 'thread 1' PAGES TRIM CLASS mapping holds; do
+		grep -q "^$word " lines
+	done
 	grep -qx 'It was running: .*' lines
-	heap --ascii "$PID" | is_ascii
+	heap --ascii --classes --trim "$PID" | is_ascii
 	stop "$PID"
 	heap "$PID" >lines
 	run ! grep -q 'was running' lines
@@ -143,13 +188,48 @@ END
 	heap "$PID" | grep -q '^held '
 }
 
-@test "another allocator is named, exit 3" {
-	start program.out sleep 60
-	await "/proc/$PID/comm" sleep
+# A library that looks like jemalloc from outside, and hands out what it has mapped.
+make_other() {
+	cc -x c -shared -fPIC -o libjemalloc.so - <<'END'
+#include <stddef.h>
+#include <sys/mman.h>
+static char *at, *end;
+int mallctl(void);
+int mallctl(void) { return 0; }
+void *malloc(size_t size)
+{
+	if (size > (size_t)(end - at)) {
+		at = mmap(NULL, 1 << 24, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		end = at + (1 << 24);
+	}
+	at += (size + 15) / 16 * 16;
+	return at - (size + 15) / 16 * 16;
+}
+void free(void *p) { (void)p; }
+void *calloc(size_t n, size_t size) { return malloc(n * size); }
+void *realloc(void *p, size_t size)
+{
+	char *from = p, *to = malloc(size);
+	for (size_t i = 0; from && i < size && from + i < at; i++)
+		to[i] = from[i];
+	return to;
+}
+END
+}
+
+@test "an allocator that cannot be read is named, and its memory shown; exit 2" {
+	make_other
+	start_on "$PWD/libjemalloc.so" "$BLOCKS"
+	await program.out '^ready'
 	run heap "$PID"
-	[ "$status" -eq 3 ]
-	[[ "$output" == "plat heap: $PID: it uses glibc's malloc, of "*"/libc.so.6, which cannot be read yet" ]] ||
-		[[ "$output" == "plat heap: $PID: it uses "*", which cannot be read yet" ]]
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"plat heap: $PID: it uses jemalloc, of "*"/libjemalloc.so, whose blocks cannot be read"* ]]
+	heap --json "$PID" 2>/dev/null >out || [ $? -eq 2 ]
+	[ "$(json "d['allocator']['name']" <out)" = jemalloc ]
+	[ "$(json "d['ladder']['opaque']['resident'] >= 3000000" <out)" = True ]
+	[ "$(json "d['ladder']['opaque']['resident'] <= d['ladder']['anonymous']" <out)" = True ]
+	run heap --blocks "$PID"
+	[ "$status" -ge 2 ]
 }
 
 @test "who may not read the process is told so, exit 3" {

@@ -1195,26 +1195,6 @@ static void every_allocation_of_a_profile_can_fail(void **state)
 	}
 }
 
-/*
- * Pages.
- */
-
-static void pages_count_once_and_only_where_held(void **state)
-{
-	static const struct heap_run runs[] = {{0x1000, 0x4000}, {0x6000, 0x7000}};
-	struct heap_residence residence = {.runs = runs, .nruns = 2, .page_size = 0x1000};
-
-	(void)state;
-	heap_residence_range(&residence, 0x2000, 0x5000);
-	heap_residence_live(&residence, 0x2010, 0x2020);
-	heap_residence_live(&residence, 0x2030, 0x2040);
-	heap_residence_live(&residence, 0x4000, 0x4010);
-	heap_residence_range(&residence, 0x6000, 0x9000);
-	heap_residence_finish(&residence);
-	assert_int_equal(residence.resident, 0x3000);
-	assert_int_equal(residence.idle, 0x2000);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1255,7 +1235,6 @@ int main(void)
 		cmocka_unit_test_setup(a_profile_of_another_form_is_refused, set_up),
 		cmocka_unit_test_setup(any_bytes_of_a_profile_can_be_read, set_up),
 		cmocka_unit_test_setup(every_allocation_of_a_profile_can_fail, set_up),
-		cmocka_unit_test(pages_count_once_and_only_where_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
