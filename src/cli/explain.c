@@ -1,5 +1,6 @@
 /* plat explain: what an address is, and why two neighbouring mappings are two. */
 #include "cli/commands.h"
+#include "cli/heap_look.h"
 #include "cli/report.h"
 #include "cli/target.h"
 #include "source/cache.h"
@@ -12,12 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_NO_SYMBOLS };
+enum { OPT_NO_SYMBOLS, OPT_NO_BLOCKS };
 
 static const struct option_row rows[] = {
 	ROW_JSON("one JSON document"),
 	ROW_BYTES,
 	FLAG(OPT_NO_SYMBOLS, 0, "no-symbols", "do not look into programs and libraries"),
+	FLAG(OPT_NO_BLOCKS, 0, "no-blocks", "do not look for the allocator's block"),
 	ROW_ASCII,
 	ROW_COLOR,
 	ROW_ROOT,
@@ -39,7 +41,7 @@ const struct command explain_command = {
 /* What was asked for. */
 struct request {
 	struct options *options;
-	bool symbols;
+	bool symbols, blocks;
 	size_t n;
 	plat_addr addrs[2];
 };
@@ -51,6 +53,8 @@ static int take_option(void *context, int option, const char *value)
 	(void)value;
 	if (option == OPT_NO_SYMBOLS)
 		request->symbols = false;
+	else
+		request->blocks = false;
 	return 0;
 }
 
@@ -200,6 +204,59 @@ static void find_one(const struct request *request, const struct procdir *dir, s
 		memcpy(finding->build_id, finding->symbol.build_id, sizeof(finding->build_id));
 }
 
+/*
+ * Blocks.
+ */
+
+/* Where allocators may have something. */
+static bool may_be_heap(const struct space *space, plat_addr addr)
+{
+	const struct region *region = space_find(space, addr);
+
+	return region && (region->rights & RIGHT_WRITE) && !(region->rights & RIGHT_SHARED);
+}
+
+static int find_blocks(const struct request *request, const struct heaps *heaps,
+		       struct explanation *ret)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < request->n; i++)
+		if (may_be_heap(ret->space, request->addrs[i]))
+			r = heap_locate(heaps, request->addrs[i], &ret->findings[i].heap);
+	return r;
+}
+
+/* Without them the answer is as good as it can be: that memory cannot be read is said with it. */
+static int gather_blocks(const struct request *request, const struct procdir *dir,
+			 const struct space *space, struct explanation *ret)
+{
+	struct heap_look look;
+	struct error err;
+	bool is_wanted = false;
+	size_t i;
+	int r;
+
+	for (i = 0; i < request->n; i++)
+		is_wanted |= may_be_heap(space, request->addrs[i]);
+	if (!request->blocks || !is_wanted)
+		return 0;
+	r = heap_look_open(dir, space, NULL, &look, &err);
+	if (r == -ENOMEM)
+		return r;
+	if (r == 0) {
+		r = find_blocks(request, &look.heaps, ret);
+		heap_look_close(&look);
+		return r;
+	}
+	for (i = 0; i < request->n; i++)
+		if (may_be_heap(space, request->addrs[i]))
+			snprintf(ret->findings[i].heap_why, sizeof(ret->findings[i].heap_why),
+				 "%.*s", (int)sizeof(ret->findings[i].heap_why) - 1, err.text);
+	return 0;
+}
+
 /* Everything that the answer needs. 0 or a negative errno. */
 static int gather(const struct request *request, const struct procdir *dir, struct space *space,
 		  struct explanation *ret)
@@ -220,7 +277,7 @@ static int gather(const struct request *request, const struct procdir *dir, stru
 		ret->findings[i].file_size = UNKNOWN;
 		find_one(request, dir, space, &ret->findings[i]);
 	}
-	return 0;
+	return gather_blocks(request, dir, space, ret);
 }
 
 static int show(const struct request *request, const struct explanation *explanation)
@@ -255,7 +312,7 @@ static int explain(const struct request *request, struct target *target)
 
 static int run(struct options *options)
 {
-	struct request request = {.options = options, .symbols = true};
+	struct request request = {.options = options, .symbols = true, .blocks = true};
 	struct target target;
 	int code = options_read(options, take_option, &request);
 

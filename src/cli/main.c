@@ -81,6 +81,7 @@
  *          poke          changes a process's memory: one number of plat's malloc, nothing else
  * heap/    heap.h        blocks, sums, proofs: what all readers tell
  *          survey        a walk seen together with pages; survey_pages, survey_sizes its parts
+ *          locate        what is at one address
  *          ladder        from RSS down to live bytes
  *          block_log     blocks put aside in few bytes
  *          own           the heap of plat's own malloc, by src/alloc/state.h; own_layout its

@@ -231,6 +231,51 @@ static void put_heap(const struct show *show)
 	    size_text(show, space->brk - addr, below), space->brk);
 }
 
+/* "byte 16 of 48", or how far it is outside of the block's own bytes. */
+static void offset_words(const struct show *show, char *to, size_t size)
+{
+	const struct block *block = &show->finding->heap.block;
+	plat_addr addr = show->finding->addr;
+
+	if (addr < block->address)
+		snprintf(to, size, "%" PRIu64 " before it, in its header", block->address - addr);
+	else if (addr - block->address < block->size)
+		snprintf(to, size, "this is byte %" PRIu64, addr - block->address);
+	else if (addr == block->address)
+		snprintf(to, size, "this is it");
+	else
+		snprintf(to, size,
+			 "this is %" PRIu64 " behind its end, in what it keeps from others",
+			 addr - block->address - block->size);
+}
+
+static void put_block(const struct show *show)
+{
+	const struct heap_location *heap = &show->finding->heap;
+	char offset[120], tid[40] = "";
+
+	if (show->finding->heap_why[0]) {
+		put(show, "block", "not known: %s", show->finding->heap_why);
+		return;
+	}
+	if (!heap->allocator)
+		return;
+	if (!heap->has_block) {
+		put(show, "block", "none: %s holds this memory, and it is in no block",
+		    heap->allocator);
+		return;
+	}
+	offset_words(show, offset, sizeof(offset));
+	put(show, "block", "%s, %" PRIu64 " bytes %s, from 0x%" PRIx64 " on; %s",
+	    block_state_name(heap->block.state), heap->block.size,
+	    heap->block.is_requested ? "as asked for" : "that can be used", heap->block.address,
+	    offset);
+	if (heap->tid)
+		snprintf(tid, sizeof(tid), ", of thread %d", heap->tid);
+	put(show, "arena", "%s of %s's malloc%s", heap->arena[0] ? heap->arena : "none",
+	    heap->allocator, tid);
+}
+
 static void put_file(const struct show *show)
 {
 	const struct file *file = region_file(show->space, show->region);
@@ -485,6 +530,7 @@ static void write_one(const struct show *show, bool brief)
 	put_owner(show);
 	put_stack(show);
 	put_heap(show);
+	put_block(show);
 	put_file(show);
 	if (!brief)
 		put_module(show);

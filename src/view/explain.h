@@ -3,6 +3,7 @@
 #define VIEW_EXPLAIN_H
 
 #include "base/text.h"
+#include "heap/locate.h"
 #include "space/borders.h"
 #include "space/figures.h"
 #include "space/space.h"
@@ -23,7 +24,9 @@ struct finding {
 	bool with_symbols;  /* `symbol` was asked for */
 	struct symbol symbol;
 	char build_id[BUILD_ID_SIZE];
-	bool changed; /* a second look found another mapping here */
+	bool changed;		   /* a second look found another mapping here */
+	struct heap_location heap; /* what allocators have here */
+	char heap_why[160];	   /* why that is not known; or "" */
 };
 
 struct explanation {

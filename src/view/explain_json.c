@@ -227,6 +227,35 @@ static void set_neighbours(json_t *object, const struct space *space, const stru
 					     at ? space->regions[at - 1].end : low, low));
 }
 
+static json_t *block_object(const struct finding *finding)
+{
+	const struct heap_location *heap = &finding->heap;
+	const struct block *block = &heap->block;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "allocator", json_string(heap->allocator));
+	if (!heap->has_block)
+		return object;
+	set_address(object, "addr", block->address);
+	document_size(object, "size", block->size, NULL);
+	json_object_set_new(object, "size_is",
+			    json_string(block->is_requested ? "requested" : "usable"));
+	json_object_set_new(object, "state", json_string(block_state_name(block->state)));
+	json_object_set_new(object, "offset",
+			    json_integer((json_int_t)(finding->addr - block->address)));
+	set_text(object, "arena", heap->arena, NULL);
+	json_object_set_new(object, "tid", heap->tid ? json_integer(heap->tid) : json_null());
+	return object;
+}
+
+static void set_block(json_t *object, const struct finding *finding)
+{
+	if (finding->heap.allocator)
+		json_object_set_new(object, "block", block_object(finding));
+	else
+		document_unknown(object, "block", finding->heap_why[0] ? finding->heap_why : NULL);
+}
+
 static void set_region(json_t *object, const struct space *space, const struct finding *finding,
 		       const struct region *region)
 {
@@ -256,6 +285,7 @@ static void set_region(json_t *object, const struct space *space, const struct f
 		document_unknown(object, "symbol",
 				 finding->with_symbols ? finding->symbol.why : "not asked for");
 	json_object_set_new(object, "page", page_object(space, finding));
+	set_block(object, finding);
 }
 
 static json_t *finding_object(const struct space *space, const struct finding *finding)

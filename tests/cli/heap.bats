@@ -142,6 +142,22 @@ print(next(b["tid"] for b in map(json.loads, sys.stdin) if b["addr"] == sys.argv
 	[ "$(tid_of "$address" <out)" = "$PID" ]
 }
 
+@test "an address is explained by its block" {
+	local address
+	start_blocks
+	address=$(awk '$1 == "block" && $3 == 500 { print $2 }' program.out)
+	plat explain --json "$PID" "$(at "$address" 499)" >out
+	[ "$(json "d['addresses'][0]['block']" <out)" = "{'allocator': 'plat', 'addr': '$address', \
+'size': 500, 'size_is': 'requested', 'state': 'live', 'offset': 499, 'arena': 'thread 1', 'tid': $PID}" ]
+	plat explain "$PID" "$(at "$address" 501)" | tr -s '\n ' ' ' >lines
+	grep -q "block live, 500 bytes as asked for, from $address on; this is 1 behind its end" lines
+	grep -q "arena thread 1 of plat's malloc, of thread $PID" lines
+	address=$(awk '$1 == "block" && $3 == 3000000 { print $2 }' program.out)
+	plat explain "$PID" "$(at "$address" 2000000)" | grep -q '; this is byte 2000000$'
+	plat explain --no-blocks "$PID" "$address" >lines
+	run ! grep -q '^  block' lines
+}
+
 @test "what is resident agrees with smaps" {
 	local rss
 	start_blocks

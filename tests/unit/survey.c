@@ -4,6 +4,7 @@
  *	page      0x1000  0x2000  0x3000  0x4000  0x5000  0x6000
  */
 #include "heap/ladder.h"
+#include "heap/locate.h"
 #include "heap/survey.h"
 
 #include "unit.h"
@@ -351,6 +352,55 @@ static void what_nothing_else_claims_is_of_the_allocator_that_cannot_be_read(voi
 	assert_false(ladder.opaque.is_named);
 }
 
+/*
+ * One address.
+ */
+
+static const struct heap_location *locate(plat_addr addr)
+{
+	static const struct block steps[] = {
+		RANGE(0x1000, 0x3000), {.address = 0x1010, .size = 24, .extent = 48, .before = 16},
+		FREE(0x1040, 64),      LIVE(0x1080, 0, 0),
+		RANGE(0x5000, 0x6000), LIVE(0x5000, 16, 16),
+	};
+	static struct heap_location location;
+	const struct heaps heaps = {.readings = {&heap}, .n = 1};
+
+	script = steps;
+	nscript = ARRAY_SIZE(steps);
+	assert_int_equal(heap_locate(&heaps, addr, &location), 0);
+	return &location;
+}
+
+static void an_address_inside_of_a_block_is_the_blocks(void **state)
+{
+	static const struct {
+		plat_addr addr, block;
+	} cases[] = {{0x1000, 0x1010}, {0x1010, 0x1010}, {0x102f, 0x1010}, {0x1040, 0x1040},
+		     {0x107f, 0x1040}, {0x1080, 0x1080}, {0x5008, 0x5000}};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct heap_location *location = locate(cases[i].addr);
+
+		assert_string_equal(location->allocator, "script");
+		assert_true(location->has_block);
+		assert_int_equal(location->block.address, cases[i].block);
+	}
+}
+
+static void what_is_in_no_block_is_held_or_not(void **state)
+{
+	(void)state;
+	assert_false(locate(0x1030)->has_block);
+	assert_string_equal(locate(0x1030)->allocator, "script");
+	assert_false(locate(0x2000)->has_block);
+	assert_string_equal(locate(0x2000)->allocator, "script");
+	assert_null(locate(0xfff)->allocator);
+	assert_null(locate(0x3000)->allocator);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +421,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_nothing_else_claims_is_of_the_allocator_that_cannot_be_read, set_up,
 			tear_down),
+		cmocka_unit_test(an_address_inside_of_a_block_is_the_blocks),
+		cmocka_unit_test(what_is_in_no_block_is_held_or_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
