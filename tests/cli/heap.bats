@@ -153,7 +153,8 @@ print(next(b["tid"] for b in map(json.loads, sys.stdin) if b["addr"] == sys.argv
 	grep -q "block live, 500 bytes as asked for, from $address on; this is 1 behind its end" lines
 	grep -q "arena thread 1 of plat's malloc, of thread $PID" lines
 	address=$(awk '$1 == "block" && $3 == 3000000 { print $2 }' program.out)
-	plat explain "$PID" "$(at "$address" 2000000)" | grep -q '; this is byte 2000000$'
+	plat explain "$PID" "$(at "$address" 2000000)" | tr -s '\n ' ' ' >lines
+	grep -q '; this is byte 2000000 ' lines
 	plat explain --no-blocks "$PID" "$address" >lines
 	run ! grep -q '^  block' lines
 }

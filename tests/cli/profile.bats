@@ -153,7 +153,7 @@ END
 	await "/proc/$PID/comm" sleep
 	run profile --rate 512K "$PID"
 	[ "$status" -eq 3 ]
-	[[ "$output" == "plat profile: $PID: it uses "*", which cannot be read yet" ]]
+	[[ "$output" == "plat profile: $PID: it uses "*", whose blocks cannot be read" ]]
 }
 
 @test "who may not trace the process is told so, exit 3" {
