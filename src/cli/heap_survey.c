@@ -3,6 +3,7 @@
 #include "source/pages.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static int take_run(void *context, const struct page_run *run)
@@ -64,5 +65,81 @@ int heap_survey_walk(struct heap_survey *survey, size_t npins)
 	if (r == 0)
 		heap_ladder_of(space, &survey->runs, !survey->pages_why, heaps, survey->surveys,
 			       survey->shares, &survey->ladder);
+	return r;
+}
+
+/*
+ * Shares.
+ */
+
+/* "main", "main, mapped", "5 arenas". */
+static void name_arenas(const struct heap_reading *heap, uint64_t arenas, char *to, size_t size)
+{
+	char first[ARENA_NAME_SIZE], second[ARENA_NAME_SIZE];
+	int n = __builtin_popcountll(arenas);
+	unsigned at = arenas ? (unsigned)__builtin_ctzll(arenas) : 0;
+	uint64_t rest = arenas & (arenas - 1);
+
+	if (n == 0 || n > 2 || arenas >> 63 || at >= heap->narenas) {
+		snprintf(to, size, "%d%s arenas", n, arenas >> 63 ? " or more" : "");
+		return;
+	}
+	arena_name(&heap->arenas[at], first);
+	if (n == 1) {
+		snprintf(to, size, "%s", first);
+		return;
+	}
+	at = (unsigned)__builtin_ctzll(rest);
+	snprintf(to, size, "%s, %s", first,
+		 at < heap->narenas ? arena_name(&heap->arenas[at], second) : "-");
+}
+
+static void take_share(const struct heap_survey *survey, size_t i, struct share *ret)
+{
+	const struct survey_share *share = &survey->shares[i];
+	const struct heap_opaque *opaque = &survey->ladder.opaque;
+
+	ret->held = share->held;
+	ret->live = share->live;
+	ret->free = share->free;
+	if (share->is_of_several)
+		snprintf(ret->arenas, sizeof(ret->arenas), "of several allocators");
+	else if (share->held)
+		name_arenas(survey->look.heaps.readings[share->reading], share->arenas, ret->arenas,
+			    sizeof(ret->arenas));
+	else if (heap_opaque_has(opaque, &survey->target->space, i, share))
+		snprintf(ret->arenas, sizeof(ret->arenas), "%s%s", allocator_name(opaque->kind),
+			 opaque->is_named ? "" : "?");
+}
+
+static int take_shares(struct heap_survey *survey, struct space *space)
+{
+	size_t i;
+	int r = heap_survey_walk(survey, 0);
+
+	if (r < 0)
+		return r;
+	space->shares = calloc(space->nregions + 1, sizeof(*space->shares));
+	if (!space->shares)
+		return -ENOMEM;
+	for (i = 0; i < space->nregions; i++)
+		take_share(survey, i, &space->shares[i]);
+	if (survey->look.heaps.why.text[0])
+		space_why(&space->why.shares, "%s", survey->look.heaps.why.text);
+	return 0;
+}
+
+int heap_survey_shares(struct target *target)
+{
+	struct heap_survey survey;
+	struct error err;
+	int r = heap_survey_open(&survey, target, &err);
+
+	if (r < 0) {
+		space_why(&target->space.why.shares, "%s", err.text);
+		return r == -ENOMEM ? r : 0;
+	}
+	r = take_shares(&survey, &target->space);
+	heap_survey_close(&survey);
 	return r;
 }

@@ -31,4 +31,10 @@ void heap_survey_close(struct heap_survey *survey);
 /* Walks all heaps, once; `npins` as in survey_init(). 0 or -ENOMEM. */
 int heap_survey_walk(struct heap_survey *survey, size_t npins) MUST_CHECK;
 
+/*
+ * What allocators have in each region, for space->shares; or why that is not known, for
+ * space->why.shares. 0 or -ENOMEM.
+ */
+int heap_survey_shares(struct target *target) MUST_CHECK;
+
 #endif

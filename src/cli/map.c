@@ -2,6 +2,7 @@
 #include "cli/map.h"
 
 #include "cli/commands.h"
+#include "cli/heap_survey.h"
 #include "cli/report.h"
 #include "cli/target.h"
 #include "cli/terminal.h"
@@ -24,6 +25,7 @@ enum {
 	OPT_SORT,
 	OPT_RANGE,
 	OPT_FLAGS,
+	OPT_HEAP,
 	OPT_SVG,
 	OPT_LEGEND,
 	OPT_AT,
@@ -46,6 +48,7 @@ static const struct option_row rows[] = {
 	ROW_KIND,
 	{OPT_RANGE, 'A', "range", "RANGE", "only 0xSTART-0xEND, or 0xSTART+SIZE", COMPLETE_NOTHING},
 	FLAG(OPT_FLAGS, 'f', "flags", "read smaps: PSS, locked, VmFlags; stalls big processes"),
+	FLAG(OPT_HEAP, 'H', "heap", "read heaps: arenas, held, live and free in each region"),
 	ROW_VERBOSE("open merged rows, show whole paths"),
 	{OPT_SVG, 0, "svg", "FILE", "the picture as a drawing; - is standard output",
 	 COMPLETE_FILE},
@@ -81,6 +84,10 @@ const struct command map_command = {
 		"and what traces itself, as LeakSanitizer does, cannot.\n",
 	.run = run,
 };
+
+/* What --flags and --heap show; without what they leave no room for. */
+#define COLUMNS_FLAGS "+PSS,LOCKED,FLAGS"
+#define COLUMNS_HEAP "START,SIZE,RSS,KIND,ARENA,HELD,LIVE,FREE,NAME"
 
 static int choose_columns(struct request *request, const char *list)
 {
@@ -155,6 +162,9 @@ static int take_option(void *context, int option, const char *value)
 	case OPT_FLAGS:
 		request->details = true;
 		break;
+	case OPT_HEAP:
+		request->heap = true;
+		break;
 	case OPT_SVG:
 		request->form = FORM_SVG;
 		request->svg = value;
@@ -192,12 +202,25 @@ static int read_request(struct request *request)
 	request->style.ascii = !options->paint.unicode;
 
 	/* What selects regions has no meaning in a picture of them all. */
-	if (request->form == FORM_PICTURE && (request->filter.kinds || request->filter.end ||
-					      request->filter.sort || request->details))
+	if (request->form == FORM_PICTURE &&
+	    (request->filter.kinds || request->filter.end || request->filter.sort ||
+	     request->details || request->heap))
 		request->form = FORM_LIST;
-	if (request->details && request->form == FORM_LIST && !request->columns_chosen)
-		return choose_columns(request, "+PSS,LOCKED,FLAGS");
-	return 0;
+	if ((request->form != FORM_LIST && request->form != FORM_JSON) || request->columns_chosen)
+		return 0;
+	if (request->details && request->form == FORM_LIST)
+		return choose_columns(request, request->heap ? COLUMNS_HEAP ",PSS,LOCKED,FLAGS"
+							     : COLUMNS_FLAGS);
+	return request->heap ? choose_columns(request, COLUMNS_HEAP) : 0;
+}
+
+bool map_wants_heap(const struct request *request)
+{
+	unsigned needs = columns_need(&request->choice);
+
+	if (request->filter.sort)
+		needs |= request->filter.sort->needs;
+	return request->heap || (needs & NEEDS_SHARES);
 }
 
 unsigned map_wants(const struct request *request)
@@ -276,7 +299,10 @@ static int map_one(const struct request *request, const char *operand)
 
 	if (code)
 		return code;
-	code = map_show(request, &target.space);
+	if (map_wants_heap(request) && heap_survey_shares(&target) < 0)
+		code = look_error(&map_command, "%s: no memory", target.name);
+	else
+		code = map_show(request, &target.space);
 	target_close(&target);
 	return code;
 }
@@ -287,6 +313,9 @@ static int run_argv(const struct request *request, char **argv)
 		return usage_error(&map_command, "name a command behind --");
 	if (request->options->root)
 		return usage_error(&map_command, "--root DIR: no command can be run there");
+	if (request->heap)
+		return usage_error(&map_command,
+				   "--heap: of processes, not of a command behind --");
 	if (request->settings && request->form == FORM_SVG)
 		return usage_error(&map_command, "--svg draws one layout, not two side by side");
 	return map_command_run(request, argv);

@@ -26,7 +26,7 @@ struct request {
 	struct table_style style;
 	struct filter filter;
 	const char *svg;
-	bool details;
+	bool details, heap;
 	enum at at;
 	unsigned settings; /* of enum spawn_setting: how to start the command to compare */
 	uint64_t stack;
@@ -36,6 +36,9 @@ struct request {
 
 /* What must be read for this request: of enum proc_want. */
 unsigned map_wants(const struct request *request);
+
+/* Whether heaps must be read for it, too. */
+bool map_wants_heap(const struct request *request);
 
 /* Writes the space in the form that the request says. 0 or a negative errno. */
 int map_write(const struct request *request, const struct space *space, FILE *file);

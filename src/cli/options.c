@@ -30,7 +30,9 @@ static void help_columns(void)
 	printf("\nColumns for -o and --sort:\n");
 	for (i = 0; i < ncolumns; i++)
 		printf("  %-14s %s%s\n", columns[i].name, columns[i].help,
-		       columns[i].needs & NEEDS_DETAILS ? " (reads smaps)" : "");
+		       columns[i].needs & NEEDS_DETAILS	 ? " (reads smaps)"
+		       : columns[i].needs & NEEDS_SHARES ? " (reads heaps)"
+							 : "");
 }
 
 static void help_kinds(void)

@@ -67,8 +67,8 @@ int report_unknown(const struct command *command, const char *subject, const cha
 int report_space(const struct command *command, const struct space *space, bool silent)
 {
 	const struct why *why = &space->why;
-	const char *const all[] = {why->maps,	 why->pages,   why->memory,
-				   why->threads, why->details, why->process};
+	const char *const all[] = {why->maps,	 why->pages,   why->memory, why->threads,
+				   why->details, why->process, why->shares};
 	char name[REPORT_NAME_SIZE];
 
 	return report_unknown(command, report_name(space, name), all, ARRAY_SIZE(all), silent);

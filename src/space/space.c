@@ -82,11 +82,13 @@ void space_fini(struct space *space)
 	free(space->threads);
 	free(space->strips);
 	free(space->details);
+	free(space->shares);
 	free(space->why.maps);
 	free(space->why.pages);
 	free(space->why.memory);
 	free(space->why.threads);
 	free(space->why.details);
+	free(space->why.shares);
 	free(space->why.process);
 	space_init(space);
 }

@@ -276,6 +276,14 @@ struct detail {
 	char flags[96];	    /* VmFlags: two letters and a space each */
 };
 
+#define SHARE_ARENAS 64
+
+/* What allocators have in one region, in bytes. */
+struct share {
+	uint64_t held, live, free;
+	char arenas[SHARE_ARENAS]; /* "main", "thread 1, shared", "5 arenas"; "" for none */
+};
+
 /* Why something is unknown: a sentence for people, or NULL where it is known. */
 struct why {
 	char *maps;    /* the mappings themselves */
@@ -283,6 +291,7 @@ struct why {
 	char *memory;  /* what had to be read from the process's memory */
 	char *threads; /* stack pointers and names */
 	char *details; /* figures of smaps */
+	char *shares;  /* what allocators have */
 	char *process; /* fields of stat and auxv */
 };
 
@@ -311,6 +320,7 @@ struct space {
 	 */
 	const char *huge_why, *zero_why;
 	struct detail *details; /* one a mapping, or NULL */
+	struct share *shares;	/* one a region, or NULL */
 
 	plat_addr start_brk, brk; /* UNKNOWN where not known; brk as far as pages tell */
 	plat_addr mmap_base;	  /* where the mmap zone begins, or UNKNOWN */

@@ -264,6 +264,43 @@ static void get_flags(const struct space *space, size_t i, struct value *ret)
 		detail_of(space, i, ret);
 }
 
+/* What allocators have there; where they have nothing there is nothing to know. */
+static const struct share *share_of(const struct space *space, size_t i, struct value *ret)
+{
+	const struct share *share = space->shares ? &space->shares[i] : NULL;
+
+	if (!share)
+		set_unknown(ret, space->why.shares ? space->why.shares : "heaps were not read");
+	else if (!share->arenas[0])
+		set_unknown(ret, NULL);
+	else
+		return share;
+	return NULL;
+}
+
+#define SHARE_COLUMN(member)                                                                       \
+	static void get_share_##member(const struct space *space, size_t i, struct value *ret)     \
+	{                                                                                          \
+		const struct share *share = share_of(space, i, ret);                               \
+                                                                                                   \
+		if (share && share->held)                                                          \
+			set_number(ret, share->member);                                            \
+		else if (share)                                                                    \
+			set_unknown(ret, "its allocator cannot be read");                          \
+	}
+
+SHARE_COLUMN(held)
+SHARE_COLUMN(live)
+SHARE_COLUMN(free)
+
+static void get_arenas(const struct space *space, size_t i, struct value *ret)
+{
+	const struct share *share = share_of(space, i, ret);
+
+	if (share)
+		set_text(ret, share->arenas);
+}
+
 const struct column columns[] = {
 	{"START", COLUMN_ADDRESS, 16, 0, true, "first address", get_start},
 	{"END", COLUMN_ADDRESS, 16, 0, true, "one past the last address", get_end},
@@ -313,6 +350,12 @@ const struct column columns[] = {
 	 get_swap_pss},
 	{"PAGE_SIZE", COLUMN_SIZE, 9, NEEDS_DETAILS, false, "the kernel's page size here",
 	 get_page_size},
+	{"ARENA", COLUMN_TEXT, 14, NEEDS_SHARES, false,
+	 "arenas of allocators that have blocks here", get_arenas},
+	{"HELD", COLUMN_SIZE, 7, NEEDS_SHARES, false, "bytes that allocators hold here",
+	 get_share_held},
+	{"LIVE", COLUMN_SIZE, 7, NEEDS_SHARES, false, "of these: in live blocks", get_share_live},
+	{"FREE", COLUMN_SIZE, 7, NEEDS_SHARES, false, "of these: in free blocks", get_share_free},
 	{"FLAGS", COLUMN_TEXT, 20, NEEDS_DETAILS, false,
 	 "VmFlags of smaps: lo locked, sl sealed, dd not dumped, hg huge, mg merge, gd grows down",
 	 get_flags},

@@ -21,6 +21,7 @@ enum column_type {
 enum column_needs {
 	NEEDS_PAGES = 1,
 	NEEDS_DETAILS = 2,
+	NEEDS_SHARES = 4,
 };
 
 /* One value of one region. */

@@ -159,6 +159,28 @@ print(next(b["tid"] for b in map(json.loads, sys.stdin) if b["addr"] == sys.argv
 	run ! grep -q '^  block' lines
 }
 
+@test "plat map tells what allocators have in each region" {
+	start_blocks
+	stop "$PID"
+	plat map --heap --json "$PID" >map
+	heap --json "$PID" >out
+	python3 - <<'END'
+import json
+regions = json.load(open('map'))['regions']
+totals = json.load(open('out'))['totals']
+shares = [r for r in regions if r['arena'] is not None]
+for key, total in (('held', 'held'), ('live', 'live_bytes'), ('free', 'free')):
+    assert sum(r[key] for r in shares) == totals[total], key
+assert all(r['live'] + r['free'] <= r['held'] <= r['size'] for r in shares)
+assert any(r['kind'] == 'heap' and r['live'] for r in shares)
+assert any(r['arena'] == 'mapped' for r in shares)
+assert any(r['kind'] == 'text' and r['held'] is None for r in regions)
+END
+	plat map --heap "$PID" | grep -q '^ *START .* ARENA *HELD *LIVE *FREE NAME'
+	run plat map --heap -- true
+	[ "$status" -eq 64 ]
+}
+
 @test "what is resident agrees with smaps" {
 	local rss
 	start_blocks
