@@ -84,6 +84,7 @@
  *          locate        what is at one address
  *          ladder        from RSS down to live bytes
  *          block_log     blocks put aside in few bytes
+ *          portrait      what there was at one moment, and what differs at another
  *          own           the heap of plat's own malloc, by src/alloc/state.h; own_layout its
  *                        header, own_heaps, own_threads and own_slab its parts, own_parts.h
  *                        what they share
@@ -105,6 +106,7 @@
  *          limits        plat limits
  *          layout        plat model layout, below the picture
  *          heap          plat heap; heap_sizes, _pages, _proofs, _blocks, _json its parts
+ *          diff          plat diff
  *          profile       plat profile
  *          trim          plat trim
  *          doctor        plat doctor
@@ -127,6 +129,7 @@
  *          heap_look     a process's allocators, found and opened
  *          heap_survey   all of them, walked and seen together with pages
  *          heap          plat heap
+ *          diff          plat diff
  *          profile       plat profile
  *          trim          plat trim
  *          library       where libplat-malloc is
@@ -147,13 +150,9 @@
 #endif
 
 const struct command *const commands[] = {
-	&map_command,	     &explain_command,
-	&usage_command,	     &resident_command,
-	&headroom_command,   &limits_command,
-	&model_command,	     &heap_command,
-	&profile_command,    &trim_command,
-	&run_command,	     &doctor_command,
-	&completion_command, NULL,
+	&map_command,	 &explain_command, &usage_command,  &resident_command,	 &headroom_command,
+	&limits_command, &model_command,   &heap_command,   &diff_command,	 &profile_command,
+	&trim_command,	 &run_command,	   &doctor_command, &completion_command, NULL,
 };
 
 static void help(void)

@@ -395,6 +395,13 @@ static inline uint64_t gap_size(const struct gap *gap)
 	return gap->end - gap->start;
 }
 
+/* Whether figures of the region's pages are known. */
+static inline bool region_pages_known(const struct space *space, const struct region *region)
+{
+	return !region->no_pages && region->pages.rss != UNKNOWN &&
+	       (space->strips || !space->why.pages);
+}
+
 static inline const struct file *region_file(const struct space *space, const struct region *region)
 {
 	return region->file == NO_FILE ? NULL : &space->files[region->file];

@@ -309,12 +309,6 @@ static uint8_t share(double sum, double mapped)
 	return part > 254.999 ? 255 : (uint8_t)part;
 }
 
-bool region_pages_known(const struct space *space, const struct region *region)
-{
-	return !region->no_pages && region->pages.rss != UNKNOWN &&
-	       (space->strips || !space->why.pages);
-}
-
 static void add_figure(uint64_t *sum, uint64_t figure)
 {
 	*sum = *sum == UNKNOWN || figure == UNKNOWN ? UNKNOWN : add_capped(*sum, figure);

@@ -78,9 +78,6 @@ static inline uint64_t row_extent(const struct row *row)
 /* Region i alone, for opening a merged row. */
 void row_of_region(const struct space *space, size_t i, struct row *ret);
 
-/* Whether figures of the region's pages are known. */
-bool region_pages_known(const struct space *space, const struct region *region);
-
 #define ROW_TEXT_SIZE 512
 
 /*

@@ -130,6 +130,10 @@ check_page() {
 	check_page plat-map.1
 }
 
+@test "the examples of plat-diff(1) work" {
+	PID=$HEAP check_page plat-diff.1
+}
+
 @test "the examples of plat-doctor(1) work" {
 	PID=$HEAP check_page plat-doctor.1
 }

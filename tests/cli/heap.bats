@@ -162,11 +162,11 @@ print(next(b["tid"] for b in map(json.loads, sys.stdin) if b["addr"] == sys.argv
 @test "plat map tells what allocators have in each region" {
 	start_blocks
 	stop "$PID"
-	plat map --heap --json "$PID" >map
+	plat map --heap --json "$PID" >regions
 	heap --json "$PID" >out
 	python3 - <<'END'
 import json
-regions = json.load(open('map'))['regions']
+regions = json.load(open("regions"))['regions']
 totals = json.load(open('out'))['totals']
 shares = [r for r in regions if r['arena'] is not None]
 for key, total in (('held', 'held'), ('live', 'live_bytes'), ('free', 'free')):

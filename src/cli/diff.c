@@ -1,0 +1,148 @@
+/* plat diff: what grew between two processes, or two moments of one. */
+#include "cli/commands.h"
+#include "cli/heap_survey.h"
+#include "cli/report.h"
+#include "cli/target.h"
+#include "heap/portrait.h"
+#include "view/diff.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOP_USUAL 10
+
+enum { OPT_TOP };
+
+static const struct option_row rows[] = {
+	ROW(OPT_TOP, 0, "top", "COUNT", "so many sizes and regions; else 10", COMPLETE_NOTHING),
+	ROW_JSON("one JSON document, with all that differs"),
+	ROW_BYTES,
+	ROW_ASCII,
+	ROW_COLOR,
+	ROW_STOP,
+	ROW_NO_STOP,
+	ROW_MAX_PAUSE,
+	ROW_ROOT,
+	ROWS_END,
+};
+
+static int run(struct options *options);
+
+const struct command diff_command = {
+	.name = "diff",
+	.summary = "what grew between two processes, or two moments of one",
+	.synopsis = "PID|CORE PID|CORE",
+	.options = rows,
+	.takes_pid = true,
+	.takes_core = true,
+	.run = run,
+};
+
+struct request {
+	struct options *options;
+	size_t top;
+};
+
+static int take_option(void *context, int option, const char *value)
+{
+	struct request *request = context;
+	char *end;
+
+	(void)option;
+	errno = 0;
+	request->top = strtoul(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || errno || request->top == 0)
+		return usage_error(&diff_command, "%s: not a count", value);
+	return 0;
+}
+
+/* Why the answer is partial: said of each operand by its name. */
+static int report(const struct target *target, const struct heap_survey *survey)
+{
+	const char *whys[2] = {survey->look.heaps.why.text, freeze_told(target->freeze)->why};
+	int code = report_unknown(&diff_command, target->name, whys, 2, false);
+
+	return worse_of(code, report_space(&diff_command, &target->space, false));
+}
+
+static int portray(struct target *target, struct portrait *ret)
+{
+	struct heap_survey survey;
+	struct error err;
+	int code, r = heap_survey_open(&survey, target, &err);
+
+	if (r < 0)
+		return look_error(&diff_command, "%s", err.text);
+	r = heap_survey_walk(&survey, 0);
+	freeze_end(target->freeze);
+	if (r == 0)
+		r = portrait_make(&target->space, !survey.pages_why, &survey.look.heaps,
+				  survey.surveys, ret);
+	code = r < 0 ? look_error(&diff_command, "%s: %s", target->name, strerror(-r))
+		     : report(target, &survey);
+	heap_survey_close(&survey);
+	return code;
+}
+
+/* One side: it is closed before the other one is opened. */
+static int look_at(const struct options *options, const char *operand, struct portrait *ret)
+{
+	struct target target;
+	int code = target_open(options, operand, PROC_PAGES, &target);
+
+	if (code)
+		return code;
+	code = portray(&target, ret);
+	target_close(&target);
+	return code;
+}
+
+static int show(const struct request *request, const struct portrait sides[2])
+{
+	const struct options *options = request->options;
+	struct text text = text_to_stream(stdout);
+	struct comparison comparison;
+	int code, r = portrait_compare(&sides[0], &sides[1], &comparison);
+
+	if (r < 0)
+		return look_error(&diff_command, "%s", strerror(-r));
+	if (options->json)
+		diff_json(&comparison, &text);
+	else
+		diff_draw(&comparison, request->top, &options->paint, &text);
+	code = finish_output(&diff_command, &text, 0);
+	code = worse_of(code, comparison.differs ? EXIT_FOUND : EXIT_FINE);
+	comparison_fini(&comparison);
+	return code;
+}
+
+static int compare(const struct request *request)
+{
+	char **operands = request->options->operands;
+	struct portrait sides[2] = {{0}, {0}};
+	int code = look_at(request->options, operands[0], &sides[0]);
+
+	if (code < EXIT_NO_LOOK)
+		code = worse_of(code, look_at(request->options, operands[1], &sides[1]));
+	if (code < EXIT_NO_LOOK)
+		code = worse_of(code, show(request, sides));
+	portrait_fini(&sides[0]);
+	portrait_fini(&sides[1]);
+	return code;
+}
+
+static int run(struct options *options)
+{
+	struct request request = {.options = options, .top = TOP_USUAL};
+	int i, code = options_read(options, take_option, &request);
+
+	if (code)
+		return code;
+	if (options->noperands != 2)
+		return usage_error(&diff_command, "name two processes or cores");
+	for (i = 0; code == 0 && i < 2; i++)
+		code = target_check(options, options->operands[i]);
+	return code ? code : compare(&request);
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# plat diff, of programs ($BLOCKS, see blocks.c) on plat's malloc.
+
+load common
+
+setup() {
+	set_up 80
+}
+
+teardown() {
+	exec 7>&- 8>&-
+	clean_up
+}
+
+# start_two: the same program twice, in FIRST and SECOND; the second one with more that it had mapped.
+start_two() {
+	mkfifo first.in second.in
+	exec 7<>first.in 8<>second.in
+	LD_PRELOAD=$LIBRARY start first.out "$BLOCKS" <first.in
+	FIRST=$PID
+	LD_PRELOAD=$LIBRARY start second.out "$BLOCKS" nap <second.in
+	SECOND=$PID
+	await first.out '^ready'
+	await "/proc/$SECOND/maps" libplat-malloc
+	stop "$FIRST"
+	stop "$SECOND"
+}
+
+@test "a process does not differ from itself: exit 0" {
+	start_two
+	run -0 --separate-stderr plat diff "$FIRST" "$FIRST"
+	[[ $output != *REGIONS* && $output != *"BLOCKS OF"* ]]
+	run -0 --separate-stderr plat diff --json "$FIRST" "$FIRST"
+	[ "$(json "d['differs'], d['sizes'], d['regions'], d['heap']['held']['change']" <<<"$output")" = \
+		"(False, [], [], 0)" ]
+}
+
+@test "what one has more is told both ways: exit 1" {
+	start_two
+	run -1 --separate-stderr plat diff --json "$FIRST" "$SECOND"
+	echo "$output" >there
+	run -1 --separate-stderr plat diff --json "$SECOND" "$FIRST"
+	echo "$output" >back
+	plat heap --json "$FIRST" >first
+	plat heap --json "$SECOND" >second
+	python3 - <<'END'
+import json
+there, back, first, second = (json.load(open(n)) for n in ('there', 'back', 'first', 'second'))
+assert there['differs'] and back['differs']
+heap = there['heap']
+for key, value in heap.items():
+    assert value['change'] == value['b'] - value['a'] == -back['heap'][key]['change'], key
+assert heap['live_bytes']['a'] == first['totals']['live_bytes']
+assert heap['live_blocks']['b'] == second['totals']['live_blocks']
+assert heap['live_bytes']['change'] < -3000000
+size = next(s for s in there['sizes'] if s['size'] == 3000000)
+assert (size['blocks']['a'], size['blocks']['b']) == (1, 0)
+assert there['sizes'][0]['size'] == 3000000
+changed = sum(s['size'] * s['blocks']['change'] for s in there['sizes'])
+assert changed == heap['live_bytes']['change']
+assert sum(h['blocks']['change'] for h in there['histogram']) == heap['live_blocks']['change']
+# The first one's second thread.
+kinds = {r['kind']: r for r in there['regions'] if r['name'] is None}
+assert kinds['thread-stack']['regions'] == {'a': 1, 'b': 0, 'change': -1}
+END
+}
+
+@test "the tables fit into 80 columns" {
+	start_two
+	run -1 --separate-stderr plat diff "$FIRST" "$SECOND"
+	fits 80 <<<"$output"
+	for word in A B FIGURES VmRSS HEAP live 'BLOCKS OF' 3000000 REGIONS thread-stack; do
+		grep -q "^$word " <<<"$output"
+	done
+	grep -q '^thread-stack .* gone$' <<<"$output"
+	run -1 --separate-stderr plat diff --ascii --top 1 "$SECOND" "$FIRST"
+	is_ascii <<<"$output"
+	grep -qx 'and [0-9]* more: --top [0-9]*' <<<"$output"
+	grep -q '^3000000  *0  *1  *+1  *+2.9M$' <<<"$output"
+}
+
+@test "an allocator that cannot be read, and no process, are told apart" {
+	start_two
+	start third.out sleep 60
+	await "/proc/$PID/comm" sleep
+	run plat diff "$FIRST" 2147483646
+	[ "$status" -eq 3 ]
+	run plat diff "$FIRST"
+	[ "$status" -eq 64 ]
+	run plat diff "$FIRST" "$SECOND" "$PID"
+	[ "$status" -eq 64 ]
+	run plat diff --top 0 "$FIRST" "$SECOND"
+	[ "$status" -eq 64 ]
+}
