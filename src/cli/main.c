@@ -58,6 +58,7 @@
  *          clock.h       what time has passed
  *          registers     those of a thread that stands still; a file for each processor
  *          stop          stops all threads of a process, and lets them go on
+ *          inject        calls that a process makes for us, by a helper; a file for each processor
  *          freeze        whether a process stands still while it is looked at, and how long
  *          rollup        smaps_rollup
  *          cgroups       the memory limits of control groups

@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -111,6 +112,23 @@ static int read_at(int dir, const char *name, size_t most, char **ret, size_t *s
 int procdir_read(const struct procdir *dir, const char *name, size_t most, char **ret, size_t *size)
 {
 	return dir->core ? -ENODATA : read_at(dir->fd, name, most, ret, size);
+}
+
+void procdir_line(const struct procdir *dir, const char *file, const char *name, char *to,
+		  size_t size)
+{
+	char *text, *at;
+
+	*to = '\0';
+	if (procdir_read(dir, file, 65536, &text, NULL) < 0)
+		return;
+	at = strstr(text, name);
+	if (at) {
+		at += strlen(name);
+		at += strspn(at, "\t ");
+		snprintf(to, size, "%.*s", (int)strcspn(at, "\n"), at);
+	}
+	free(text);
 }
 
 int procdir_read_root(const struct procdir *dir, const char *name, size_t most, char **ret,

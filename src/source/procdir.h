@@ -39,7 +39,14 @@ struct procdir procdir_of_core(struct core *core);
 int procdir_read(const struct procdir *dir, const char *name, size_t most, char **ret,
 		 size_t *size) MUST_CHECK;
 
-/* The same below the root of the tree: "sys/vm/mmap_min_addr". */
+/*
+ * What stands in a file of lines "Name:\tvalue" behind a name, which is given with what is before
+ * it: "\nState:". "" where there is no such line or file; cut to `size`.
+ */
+void procdir_line(const struct procdir *dir, const char *file, const char *name, char *to,
+		  size_t size);
+
+/* procdir_read() below the root of the tree: "sys/vm/mmap_min_addr". */
 int procdir_read_root(const struct procdir *dir, const char *name, size_t most, char **ret,
 		      size_t *size) MUST_CHECK;
 

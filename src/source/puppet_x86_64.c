@@ -4,6 +4,8 @@
  */
 #include "source/puppet_parts.h"
 
+#include "source/call_x86_64.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <stddef.h>
@@ -48,12 +50,7 @@ int puppet_set_registers(const struct puppet *puppet, enum puppet_call call, con
 		regs.rdi = (uint32_t)arg[4];
 		regs.rbp = (uint32_t)arg[5];
 	} else {
-		regs.rdi = arg[0];
-		regs.rsi = arg[1];
-		regs.rdx = arg[2];
-		regs.r10 = arg[3];
-		regs.r8 = arg[4];
-		regs.r9 = arg[5];
+		call_set_arguments(&regs, arg);
 	}
 	return ptrace(PTRACE_SETREGS, puppet->pid, NULL, &regs) < 0 ? -errno : 0;
 }

@@ -41,24 +41,6 @@
 
 /* --- why not --- */
 
-/* A line of status, "Name:\tvalue", without its end: what stands behind the name, or "". */
-static void status_line(const struct procdir *dir, const char *file, const char *name, char *to,
-			size_t size)
-{
-	char *text, *at;
-
-	*to = '\0';
-	if (procdir_read(dir, file, 65536, &text, NULL) < 0)
-		return;
-	at = strstr(text, name);
-	if (at) {
-		at += strlen(name);
-		at += strspn(at, "\t ");
-		snprintf(to, size, "%.*s", (int)strcspn(at, "\n"), at);
-	}
-	free(text);
-}
-
 static int refuse_traced(const struct procdir *dir, int tracer, struct error *err)
 {
 	char path[32], name[64] = "", shown[256];
@@ -83,10 +65,10 @@ static int refuse(const struct procdir *dir, int tid, int r, struct error *err)
 	if (r == -ESRCH)
 		return 0;
 	snprintf(file, sizeof(file), "task/%d/status", tid);
-	status_line(dir, file, "\nState:", value, sizeof(value));
+	procdir_line(dir, file, "\nState:", value, sizeof(value));
 	if (!*value || *value == 'Z' || *value == 'X')
 		return 0;
-	status_line(dir, file, "\nTracerPid:", value, sizeof(value));
+	procdir_line(dir, file, "\nTracerPid:", value, sizeof(value));
 	tracer = atoi(value);
 	if (tracer > 0)
 		return refuse_traced(dir, tracer, err);
@@ -225,7 +207,7 @@ static size_t count_threads(const struct procdir *dir)
 {
 	char value[32];
 
-	status_line(dir, "status", "\nThreads:", value, sizeof(value));
+	procdir_line(dir, "status", "\nThreads:", value, sizeof(value));
 	return strtoul(value, NULL, 10);
 }
 
@@ -261,7 +243,7 @@ static void say_late(struct stop *stop)
 	int r;
 
 	snprintf(file, sizeof(file), "task/%d/status", late->tid);
-	status_line(stop->dir, file, "\nState:", value, sizeof(value));
+	procdir_line(stop->dir, file, "\nState:", value, sizeof(value));
 	r = fail(&stop->why, -EBUSY, "%zu of its threads did not stop in time; the first is %d%s",
 		 stop->nlate, late->tid,
 		 *value == 'D' ? ", in a system call that cannot be interrupted" : "");
@@ -327,11 +309,18 @@ int stop_take_registers(struct stop *stop)
 	return 0;
 }
 
+void stop_keep(struct stop *stop, int tid)
+{
+	stop->kept = tid;
+}
+
 void stop_release(struct stop *stop)
 {
 	size_t i;
 
 	for (i = 0; i < stop->nthreads; i++) {
+		if (stop->threads[i].tid == stop->kept)
+			continue;
 		if (stop->threads[i].state == STOP_COMING)
 			look_at(&stop->threads[i]);
 		ptrace(PTRACE_DETACH, stop->threads[i].tid, NULL, NULL);

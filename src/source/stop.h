@@ -41,6 +41,7 @@ struct stop {
 	size_t nlate;	      /* threads that did not stop in time; `why` says which */
 	uint64_t began;	      /* when the first was stopped, in ns of clock_now(); 0: none was */
 	uint64_t ended;	      /* when the last was let go */
+	int kept;	      /* the thread that is not let go, or 0 */
 	unsigned char *known; /* a bit for each number of a thread: it is in the list */
 	struct error why;
 };
@@ -58,6 +59,9 @@ int stop_all(const struct procdir *dir, uint64_t patience, struct stop *ret,
 
 /* 0 or -ENOMEM. A thread that is ended meanwhile gets none. */
 int stop_take_registers(struct stop *stop) MUST_CHECK;
+
+/* This thread stays with the caller when the others are let go. */
+void stop_keep(struct stop *stop, int tid);
 
 /* Lets them go on; the list stays. Those that were late go on when this thread ends. */
 void stop_release(struct stop *stop);
