@@ -89,6 +89,11 @@ static int complain(const struct command *command, bool missing, char **argv)
 
 #define MS_MOST 1e9
 
+static void set_rung(struct options *options, enum freeze_rung rung)
+{
+	options->freeze = (struct freeze_wish){.rung = rung, .inject = options->freeze.inject};
+}
+
 /* The best that fits into so much time: to stand still, and to go on when it is over. */
 static int take_max_pause(struct options *options, const char *value)
 {
@@ -99,6 +104,7 @@ static int take_max_pause(struct options *options, const char *value)
 		return usage_error(options->command, "%s: not a number of milliseconds", value);
 	options->freeze.most = (uint64_t)(ms * 1e6);
 	options->freeze.rung = options->freeze.most ? FREEZE_WHOLE : FREEZE_NEVER;
+	options->freeze.may_be_less = true;
 	return 0;
 }
 
@@ -131,13 +137,19 @@ static int take_common(struct options *options, enum common_option option, const
 		options->root = value;
 		break;
 	case COMMON_STOP:
-		options->freeze = (struct freeze_wish){.rung = FREEZE_WHOLE};
+		set_rung(options, FREEZE_WHOLE);
 		break;
 	case COMMON_NO_STOP:
-		options->freeze = (struct freeze_wish){.rung = FREEZE_NEVER};
+		set_rung(options, FREEZE_NEVER);
 		break;
 	case COMMON_MAX_PAUSE:
 		return take_max_pause(options, value);
+	case COMMON_INJECT:
+		/* By itself it asks for what it is for. */
+		if (options->freeze.rung == FREEZE_NEVER)
+			set_rung(options, FREEZE_COPY);
+		options->freeze.inject = true;
+		break;
 	}
 	return 0;
 }

@@ -52,6 +52,7 @@ enum common_option {
 	COMMON_STOP,
 	COMMON_NO_STOP,
 	COMMON_MAX_PAUSE,
+	COMMON_INJECT,
 };
 
 #define ROW_JSON(help) FLAG(COMMON_JSON, 'J', "json", help)
@@ -72,6 +73,9 @@ enum common_option {
 #define ROW_MAX_PAUSE                                                                              \
 	ROW(COMMON_MAX_PAUSE, 0, "max-pause", "MS", "stop it for so many milliseconds at most",    \
 	    COMPLETE_NOTHING)
+#define ROW_INJECT                                                                                 \
+	FLAG(COMMON_INJECT, 0, "inject",                                                           \
+	     "let it make calls for plat, so that it is stopped for less")
 
 struct options;
 

@@ -3,7 +3,12 @@
  *
  *     FREEZE_NEVER      it is not stopped: what is read may change meanwhile, readers must notice
  *     FREEZE_REGISTERS  it is stopped for as long as its registers take; the rest as before
+ *     FREEZE_COPY       its own memory is copied: while it runs, and once more, where that has
+ *                       changed, while it stands still; the copy is looked at
  *     FREEZE_WHOLE      it stands still until the look is over
+ *
+ * To copy only what has changed takes `inject`: calls that it makes for us, see inject.h; without
+ * them all is copied again. Its maps and threads are read while it runs on.
  *
  * A look in all of these ways:
  *
@@ -30,11 +35,20 @@
 #include "source/procdir.h"
 #include "source/stop.h"
 
-enum freeze_rung { FREEZE_NEVER, FREEZE_REGISTERS, FREEZE_WHOLE, NFREEZE_RUNGS };
+enum freeze_rung {
+	FREEZE_NEVER,
+	FREEZE_REGISTERS,
+	FREEZE_COPY,
+	FREEZE_WHOLE,
+};
 
 struct freeze_wish {
 	enum freeze_rung rung;
 	uint64_t most; /* ns that it may stand still, at most; 0: as long as it takes */
+	/* `rung` is the best that is wanted: a cheaper one is taken where that would take longer
+	 * than `most`, as far as that can be told before. */
+	bool may_be_less;
+	bool inject;
 };
 
 /* How the look was taken. */
@@ -42,8 +56,10 @@ struct freeze_told {
 	enum freeze_rung rung;
 	uint64_t pause; /* ns from the first thread stopped to the last let go; 0: not stopped */
 	size_t nthreads;
-	bool was_cut;  /* it went on before the look was over: `most` had passed */
-	char why[512]; /* what was wished for and could not be kept to, a sentence; or "" */
+	uint64_t copied;  /* FREEZE_COPY: bytes that plat holds */
+	uint64_t changed; /* and of these, copied while it stood still */
+	bool was_cut;	  /* it went on before the look was over: `most` had passed */
+	char why[512];	  /* what was wished for and could not be kept to, a sentence; or "" */
 };
 
 struct freeze;

@@ -233,26 +233,6 @@ static void look_for_code(struct search *search, const struct maps_line *line)
 	free(bytes);
 }
 
-/* Lines of maps, until `take` has found what it wants. */
-static void for_each_mapping(const struct procdir *dir,
-			     bool (*take)(void *, const struct maps_line *), void *context)
-{
-	struct maps_line line;
-	char *text, *at, *end;
-
-	if (procdir_read(dir, "maps", (size_t)1 << 28, &text, NULL) < 0)
-		return;
-	for (at = text; *at; at = end + 1) {
-		end = strchr(at, '\n');
-		if (!end)
-			break;
-		*end = '\0';
-		if (maps_parse_line(at, &line) == 0 && take(context, &line))
-			break;
-	}
-	free(text);
-}
-
 static bool take_vdso(void *context, const struct maps_line *line)
 {
 	struct search *search = context;
@@ -277,9 +257,9 @@ static plat_addr find_code(const struct procdir *dir)
 
 	if (inject_code_bytes == 0)
 		return 0;
-	for_each_mapping(dir, take_vdso, &search);
-	if (!search.code)
-		for_each_mapping(dir, take_code, &search);
+	if (maps_each(dir, take_vdso, &search) == 0 && !search.code &&
+	    maps_each(dir, take_code, &search) < 0)
+		return 0;
 	return search.code;
 }
 
@@ -326,8 +306,8 @@ static bool has_clear_stack(const struct procdir *dir, const struct borrowed *bo
 	size_t n, i;
 	bool is_clear;
 
-	for_each_mapping(dir, take_stack, &stack);
-	if (stack.end == 0 || stack.sp - stack.start < STACK_ROOM)
+	if (maps_each(dir, take_stack, &stack) < 0 || stack.end == 0 ||
+	    stack.sp - stack.start < STACK_ROOM)
 		return false;
 	n = (size_t)min_u64(stack.end - stack.sp, STACK_MOST) / sizeof(*words);
 	words = malloc(n * sizeof(*words) + 1);

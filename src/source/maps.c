@@ -259,3 +259,23 @@ int maps_finish(struct maps_reader *reader)
 {
 	return reader->used ? take_line(reader) : 0;
 }
+
+#define MAPS_MOST ((size_t)1 << 28)
+
+int maps_each(const struct procdir *dir, bool (*take)(void *context, const struct maps_line *line),
+	      void *context)
+{
+	struct maps_line line;
+	char *text, *at, *end;
+	int r = procdir_read(dir, "maps", MAPS_MOST, &text, NULL);
+
+	if (r < 0)
+		return r;
+	for (at = text; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+		*end = '\0';
+		if (maps_parse_line(at, &line) == 0 && take(context, &line))
+			break;
+	}
+	free(text);
+	return 0;
+}

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "source/procdir.h"
 #include "space/space.h"
 
 struct maps_line {
@@ -23,6 +24,13 @@ struct maps_line {
  * 0, or -EINVAL where it is no such line.
  */
 int maps_parse_line(const char *line, struct maps_line *ret) MUST_CHECK;
+
+/*
+ * Reads the maps of a process, and hands each line to `take`, until that returns true. 0, or a
+ * negative errno where it cannot be read.
+ */
+int maps_each(const struct procdir *dir, bool (*take)(void *context, const struct maps_line *line),
+	      void *context) MUST_CHECK;
 
 /* Cuts a stream into lines. Storage of the caller. */
 struct maps_reader {

@@ -3,33 +3,15 @@
 #include "base/addr.h"
 #include "base/compiler.h"
 #include "source/core_space.h"
+#include "source/scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-/* Linux 6.7 include/uapi/linux/fs.h, newer than the headers we build with. */
-struct scan_region {
-	uint64_t start, end, categories;
-};
-
-struct scan_arg {
-	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
-	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-
-#define SCAN_REQUEST _IOWR('f', 16, struct scan_arg)
-#define SCAN_FILE (1 << 2)
-#define SCAN_PRESENT (1 << 3)
-#define SCAN_SWAPPED (1 << 4)
-#define SCAN_ZERO (1 << 5)
-#define SCAN_HUGE (1 << 6)
-#define SCAN_GUARD (1 << 8) /* Linux 6.15 */
 
 #define SCAN_REGIONS 4096
 

@@ -11,6 +11,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#define LINES_MOST 65536 /* bytes of a file of lines */
+
 int procdir_open(const char *root, int pid, struct procdir *ret, struct error *err)
 {
 	struct procdir dir = {.root = -1, .fd = -1, .pid = pid};
@@ -114,20 +116,38 @@ int procdir_read(const struct procdir *dir, const char *name, size_t most, char 
 	return dir->core ? -ENODATA : read_at(dir->fd, name, most, ret, size);
 }
 
+static void find_value(const char *text, const char *name, char *to, size_t size)
+{
+	const char *at = strstr(text, name);
+
+	if (!at)
+		return;
+	at += strlen(name);
+	at += strspn(at, "\t ");
+	snprintf(to, size, "%.*s", (int)strcspn(at, "\n"), at);
+}
+
 void procdir_line(const struct procdir *dir, const char *file, const char *name, char *to,
 		  size_t size)
 {
-	char *text, *at;
+	char *text;
 
 	*to = '\0';
-	if (procdir_read(dir, file, 65536, &text, NULL) < 0)
+	if (procdir_read(dir, file, LINES_MOST, &text, NULL) < 0)
 		return;
-	at = strstr(text, name);
-	if (at) {
-		at += strlen(name);
-		at += strspn(at, "\t ");
-		snprintf(to, size, "%.*s", (int)strcspn(at, "\n"), at);
-	}
+	find_value(text, name, to, size);
+	free(text);
+}
+
+void procdir_root_line(const struct procdir *dir, const char *file, const char *name, char *to,
+		       size_t size)
+{
+	char *text;
+
+	*to = '\0';
+	if (procdir_read_root(dir, file, LINES_MOST, &text, NULL) < 0)
+		return;
+	find_value(text, name, to, size);
 	free(text);
 }
 

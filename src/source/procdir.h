@@ -46,6 +46,10 @@ int procdir_read(const struct procdir *dir, const char *name, size_t most, char 
 void procdir_line(const struct procdir *dir, const char *file, const char *name, char *to,
 		  size_t size);
 
+/* The same of a file below the root of the tree. */
+void procdir_root_line(const struct procdir *dir, const char *file, const char *name, char *to,
+		       size_t size);
+
 /* procdir_read() below the root of the tree: "sys/vm/mmap_min_addr". */
 int procdir_read_root(const struct procdir *dir, const char *name, size_t most, char **ret,
 		      size_t *size) MUST_CHECK;

@@ -112,6 +112,32 @@ static void end_first_thread(void)
 	pthread_exit(NULL);
 }
 
+#define PAGES 4096
+
+static unsigned char *pages; /* in the child: private */
+
+/* Two numbers that are always the same, in pages of its own: only a copy of one moment has both. */
+static void be_a_writer(void)
+{
+	uint64_t n;
+	size_t i;
+
+	for (i = 0; i < PAGES; i++)
+		memset(pages + i * PAGE, (int)(i % 251 + 1), PAGE);
+	for (n = 1;; n++) {
+		uint64_t *words = (uint64_t *)(void *)pages;
+
+		*(volatile uint64_t *)&words[0] = n;
+		*(volatile uint64_t *)&words[PAGES / 2 * PAGE / 8] = n;
+		shared->counts[0] = n;
+		if (n % 64 == 0) {
+			/* Pages that come and go. */
+			madvise(pages + PAGE * (PAGES - 1 - n / 64 % 128), PAGE, MADV_DONTNEED);
+			pages[PAGE * (PAGES - 1 - (n / 64 + 64) % 128)] = 7;
+		}
+	}
+}
+
 static int start_child(void (*body)(void))
 {
 	int pid;
@@ -317,6 +343,97 @@ static void it_goes_on_when_its_time_is_over(void **state)
 	end_child(pid);
 }
 
+static void assert_is_of_one_moment(struct reader *reader)
+{
+	static unsigned char page[PAGE];
+	uint64_t first, second;
+	plat_addr at = (plat_addr)(uintptr_t)pages;
+	size_t i;
+
+	assert_int_equal(reader_read(reader, at, &first, 8), 0);
+	assert_int_equal(reader_read(reader, at + PAGES / 2 * PAGE, &second, 8), 0);
+	assert_true(first == second || first == second + 1);
+	for (i = 1; i < PAGES - 128; i++) {
+		assert_int_equal(reader_read(reader, at + i * PAGE, page, PAGE), 0);
+		if (i != PAGES / 2)
+			assert_int_equal(page[17], i % 251 + 1);
+	}
+	for (; i < PAGES; i++) {
+		assert_int_equal(reader_read(reader, at + i * PAGE, page, PAGE), 0);
+		assert_true(page[17] == 0 || page[17] == i % 251 + 1);
+	}
+}
+
+static int no_live_read(struct reader *reader, plat_addr from, void *to, size_t size)
+{
+	(void)reader, (void)from, (void)to, (void)size;
+	return -EIO;
+}
+
+static void copy_many_times(bool inject)
+{
+	const struct freeze_wish wish = {.rung = FREEZE_COPY, .inject = inject};
+	struct reader nowhere = {.read = no_live_read};
+	struct freeze *freeze;
+	int pid, i, r;
+
+	pages = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		     0);
+	pid = start_child(be_a_writer);
+	assert_moves(1);
+	for (i = 0; i < 20; i++) {
+		r = freeze_begin(&dir, &wish, &freeze, &err);
+		if (inject && (r == -ENOTSUP || r == -ENOSYS || r == -EINVAL || r == -ENOTTY)) {
+			end_child(pid);
+			munmap(pages, PAGES * PAGE);
+			skip();
+		}
+		if (r < 0)
+			fail_msg("%s", err.text);
+		assert_moves(1);
+		freeze_end(freeze);
+		assert_true(freeze_told(freeze)->copied >= (PAGES - 200) * PAGE);
+		if (inject)
+			assert_true(freeze_told(freeze)->changed < PAGES / 4 * PAGE);
+		assert_is_of_one_moment(freeze_reader(freeze, &nowhere));
+		freeze_free(freeze);
+	}
+	end_child(pid);
+	munmap(pages, PAGES * PAGE);
+}
+
+static void a_copy_is_of_one_moment(void **state)
+{
+	(void)state;
+	copy_many_times(false);
+}
+
+static void what_has_changed_is_copied_again_and_no_more(void **state)
+{
+	(void)state;
+	copy_many_times(true);
+}
+
+static void the_best_rung_that_fits_is_taken(void **state)
+{
+	struct freeze_wish wish = {.rung = FREEZE_WHOLE, .most = 1, .may_be_less = true};
+	int pid = start_child(be_counters);
+	struct freeze *freeze;
+
+	(void)state;
+	assert_moves(THREADS);
+	assert_int_equal(freeze_begin(&dir, &wish, &freeze, &err), 0);
+	freeze_end(freeze);
+	assert_int_equal(freeze_told(freeze)->rung, FREEZE_NEVER);
+	freeze_free(freeze);
+	wish.most = 100 * NS_PER_S;
+	assert_int_equal(freeze_begin(&dir, &wish, &freeze, &err), 0);
+	freeze_end(freeze);
+	assert_int_equal(freeze_told(freeze)->rung, FREEZE_WHOLE);
+	freeze_free(freeze);
+	end_child(pid);
+}
+
 static void a_storm_of_threads_is_stopped(void **state)
 {
 	int pid = start_child(be_a_storm), i;
@@ -475,6 +592,9 @@ int main(void)
 		cmocka_unit_test(registers_are_taken_in_a_short_stop),
 		cmocka_unit_test(without_a_stop_nothing_happens),
 		cmocka_unit_test(it_goes_on_when_its_time_is_over),
+		cmocka_unit_test(a_copy_is_of_one_moment),
+		cmocka_unit_test(what_has_changed_is_copied_again_and_no_more),
+		cmocka_unit_test(the_best_rung_that_fits_is_taken),
 		cmocka_unit_test(a_storm_of_threads_is_stopped),
 		cmocka_unit_test(no_signal_is_lost),
 		cmocka_unit_test(who_was_stopped_by_its_user_stays_so),
