@@ -5,6 +5,7 @@
 #   make test-model OPS=10000000    the model beside the running kernel
 #   make soak HOURS=4    whether memory creeps up; MINUTES=3 for a short one
 #   make test-forks FORKS=1000000    storms of forks
+#   make test-kills KILLS=1000    plat killed while it looks at a process
 #   make install PREFIX=/usr/local DESTDIR=
 
 PREFIX ?= /usr/local
@@ -15,7 +16,7 @@ SANITIZED = build/sanitize
 
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: all deps deps-test release demo test test-programs test-model test-forks soak fuzz bench install clean
+.PHONY: all deps deps-test release demo test test-programs test-model test-forks test-kills soak fuzz bench install clean
 
 all: release
 
@@ -54,6 +55,11 @@ STORM ?= children_of_a_busy_process_allocate_at_once
 test-forks: deps-test release
 	@$(RELEASE)/src/cli/plat run $(RELEASE)/tests/alloc/alloc-forks --forks $(FORKS) \
 		--seconds 86400 $(STORM)
+
+# plat killed at random moments while it looks at a process that would notice.
+KILLS ?= 1000
+test-kills: deps-test release
+	@$(RELEASE)/tests/prop/freeze/freeze-kills --kills $(KILLS) --seed $$(date +%s)
 
 # RUN= options of plat run, as --hard
 HOURS ?= 4
