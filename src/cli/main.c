@@ -59,7 +59,8 @@
  *          registers     those of a thread that stands still; a file for each processor
  *          stop          stops all threads of a process, and lets them go on
  *          inject        calls that a process makes for us, by a helper; a file for each processor
- *          track         which pages of a process are written to from now on; scan.h the kernel's words
+ *          track         which pages of a process are written to from now on; scan.h the
+ *                        kernel's words for that
  *          copy          a process's own memory as it was at one moment
  *          freeze        whether a process stands still while it is looked at, and how long
  *          rollup        smaps_rollup
