@@ -241,17 +241,19 @@ static int by_growth(const void *a, const void *b)
 	return order ? order : strcmp(x->name, y->name);
 }
 
-static struct object_change object_change_of(const struct portrait_object *a,
+/* What is not there has nothing. */
+static const struct portrait_object nothing = {.regions = 0};
+
+static struct object_change object_change_of(const struct portrait_object *any,
+					     const struct portrait_object *a,
 					     const struct portrait_object *b)
 {
-	const struct portrait_object *any = a ? a : b;
-
 	return (struct object_change){
 		.name = any->name,
 		.kind = any->kind,
-		.regions = {a ? a->regions : 0, b ? b->regions : 0},
-		.size = {a ? a->size : 0, b ? b->size : 0},
-		.rss = {a ? a->rss : 0, b ? b->rss : 0},
+		.regions = {a->regions, b->regions},
+		.size = {a->size, b->size},
+		.rss = {a->rss, b->rss},
 	};
 }
 
@@ -267,8 +269,9 @@ static int compare_objects(struct comparison *ret)
 		int order = i == a->nobjects   ? 1
 			    : k == b->nobjects ? -1
 					       : by_object(&a->objects[i], &b->objects[k]);
-		struct object_change change = object_change_of(order <= 0 ? &a->objects[i] : NULL,
-							       order >= 0 ? &b->objects[k] : NULL);
+		const struct portrait_object *x = order <= 0 ? &a->objects[i] : &nothing;
+		const struct portrait_object *y = order >= 0 ? &b->objects[k] : &nothing;
+		struct object_change change = object_change_of(order <= 0 ? x : y, x, y);
 
 		i += order <= 0;
 		k += order >= 0;

@@ -71,7 +71,9 @@ stand_in() {
 	while read -r address; do
 		example=${example/"$address"/$(here "$address")}
 	done < <(grep -oE '0x[0-9a-f]+' <<<"$1")
-	sed -E "s/(^| )[0-9]{4,}( |\$)/\1$PID\2/g" <<<"$example"
+	# Twice: of two in a row, the first one takes the blank between them.
+	sed -E "s/(^| )[0-9]{4,}( |\$)/\1<PID>\2/g; s/(^| )[0-9]{4,}( |\$)/\1<PID>\2/g; s/<PID>/$PID/g" \
+		<<<"$example"
 }
 
 # run_example EXAMPLE: $said is what plat says, $shown what the whole line shows, $complaint what goes
