@@ -75,6 +75,7 @@ fuzz: deps-test
 
 bench: deps-test release
 	@bench/map $(RELEASE)
+	@bench/heap $(RELEASE)
 
 install: release
 	@meson configure $(RELEASE) -Dprefix=$(PREFIX)
