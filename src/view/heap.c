@@ -375,7 +375,7 @@ static void draw_beside(const struct heap_picture *picture)
 	const struct own *own = own_shown(picture);
 	char sentence[200], state[UNITS_SIZE], kept[UNITS_SIZE];
 
-	if (picture->heap->state_bytes == UNKNOWN)
+	if (picture->heap->state_bytes == UNKNOWN || picture->heap->state_bytes == 0)
 		return;
 	snprintf(sentence, sizeof(sentence), "Beside it, %s for the allocator's own state%s%s%s.",
 		 heap_size(picture, picture->heap->state_bytes, state),

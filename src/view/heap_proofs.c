@@ -30,17 +30,28 @@ static void draw_proof(const struct heap_picture *picture, const struct heap_pro
 	line_wrap(&line, STYLE_PLAIN, sentence, 10);
 }
 
+/* What does not hold comes first, and all of it; what holds is mostly one thing many times. */
 static void draw_list(const struct heap_picture *picture)
 {
 	const struct heap_proofs *proofs = &picture->heap->proofs;
 	struct line line = line_begin(picture->text, picture->paint);
-	size_t i;
+	size_t i, nholding = 0, most = picture->report->show.top;
+	char sentence[120];
 
 	text_char(picture->text, '\n');
 	line_put(&line, STYLE_FAINT, "PROOFS");
 	line_end(&line);
 	for (i = 0; i < proofs->n; i++)
-		draw_proof(picture, &proofs->list[i]);
+		if (proofs->list[i].result != PROOF_HOLDS)
+			draw_proof(picture, &proofs->list[i]);
+	for (i = 0; i < proofs->n; i++)
+		if (proofs->list[i].result == PROOF_HOLDS && nholding++ < most)
+			draw_proof(picture, &proofs->list[i]);
+	if (nholding <= most)
+		return;
+	snprintf(sentence, sizeof(sentence), "and %zu more hold: --top %zu", nholding - most,
+		 nholding);
+	heap_put_remark(picture, STYLE_FAINT, sentence);
 }
 
 static void draw_damage(const struct heap_picture *picture)
