@@ -58,7 +58,6 @@ struct copy {
 	struct track track;
 	struct area *areas;
 	size_t nareas, areas_room;
-	plat_addr end;	/* of the last mapping */
 	bool no_memory; /* for the list of areas */
 	struct pieces before, held;
 	struct buffer first, second;
@@ -66,6 +65,28 @@ struct copy {
 };
 
 /* --- what is there --- */
+
+static bool take_area(void *context, const struct maps_line *line)
+{
+	struct copy *copy = context;
+
+	if ((line->rights & RIGHT_SHARED) || line->end > INT64_MAX) /* vsyscall is the kernel's */
+		return false;
+	copy->no_memory = list_reserve(&copy->areas, &copy->areas_room, copy->nareas, 1) < 0;
+	if (!copy->no_memory)
+		copy->areas[copy->nareas++] =
+			(struct area){line->start, line->end, line->inode != 0};
+	return copy->no_memory;
+}
+
+static int load_areas(struct copy *copy)
+{
+	int r;
+
+	copy->nareas = 0;
+	r = maps_each(copy->dir, take_area, copy);
+	return copy->no_memory ? -ENOMEM : r;
+}
 
 static int add_piece(struct pieces *pieces, const struct piece *piece)
 {
@@ -76,38 +97,64 @@ static int add_piece(struct pieces *pieces, const struct piece *piece)
 	return r;
 }
 
-/* All pages that are there and are in no file. */
+static int take_regions(struct pieces *to, const struct scan_region *regions, int n)
+{
+	int r = 0, i;
+
+	for (i = 0; r == 0 && i < n; i++)
+		r = add_piece(to, &(struct piece){
+					  .start = regions[i].start,
+					  .end = regions[i].end,
+					  .is_changed = regions[i].categories & SCAN_WRITTEN,
+				  });
+	return r;
+}
+
+/*
+ * To ask which pages are a file's makes the kernel look at each page, not at its entry alone, which
+ * takes most of the time. In anonymous mappings there are none.
+ */
+static int scan_area(const struct copy *copy, const struct area *area, struct scan_region *regions,
+		     struct pieces *to)
+{
+	const uint64_t no = SCAN_ZERO | (area->is_file ? SCAN_FILE : 0);
+	struct scan_arg arg = {
+		.size = sizeof(arg),
+		.start = area->start,
+		.end = area->end,
+		.vec = (uintptr_t)regions,
+		.vec_len = REGIONS,
+		.category_inverted = no,
+		.category_mask = SCAN_PRESENT | no,
+		.return_mask = SCAN_WRITTEN,
+	};
+	int r = 0;
+
+	while (r == 0 && arg.start < arg.end) {
+		int n = ioctl(copy->pagemap, SCAN_REQUEST, &arg);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		r = take_regions(to, regions, n);
+		if (arg.walk_end <= arg.start)
+			break;
+		arg.start = arg.walk_end;
+	}
+	return r;
+}
+
+/* All pages of private mappings that are there and are in no file. */
 static int scan_pages(const struct copy *copy, struct pieces *ret)
 {
 	struct scan_region *regions = malloc(REGIONS * sizeof(*regions));
-	struct scan_arg arg = {
-		.size = sizeof(arg),
-		.end = copy->end,
-		.vec = (uintptr_t)regions,
-		.vec_len = REGIONS,
-		.category_inverted = SCAN_FILE | SCAN_ZERO,
-		.category_mask = SCAN_PRESENT | SCAN_FILE | SCAN_ZERO,
-		.return_mask = SCAN_WRITTEN,
-	};
-	int r = regions ? 0 : -ENOMEM, n, i;
+	size_t i;
+	int r = regions ? 0 : -ENOMEM;
 
 	ret->n = 0;
-	while (r == 0 && arg.start < arg.end) {
-		n = ioctl(copy->pagemap, SCAN_REQUEST, &arg);
-		if (n < 0 && errno != EINTR)
-			r = -errno;
-		for (i = 0; r == 0 && i < n; i++)
-			r = add_piece(ret,
-				      &(struct piece){
-					      .start = regions[i].start,
-					      .end = regions[i].end,
-					      .is_changed = regions[i].categories & SCAN_WRITTEN,
-				      });
-		if (n >= 0 && arg.walk_end <= arg.start)
-			break;
-		if (n >= 0)
-			arg.start = arg.walk_end;
-	}
+	for (i = 0; r == 0 && i < copy->nareas; i++)
+		r = scan_area(copy, &copy->areas[i], regions, ret);
 	free(regions);
 	return r;
 }
@@ -137,21 +184,6 @@ static const struct piece *find_piece(const struct pieces *pieces, plat_addr at)
 	return low < pieces->n ? &pieces->list[low] : NULL; /* it, or the next one */
 }
 
-static bool take_area(void *context, const struct maps_line *line)
-{
-	struct copy *copy = context;
-
-	if (line->end <= INT64_MAX) /* vsyscall is the kernel's */
-		copy->end = line->end;
-	if (line->rights & RIGHT_SHARED)
-		return false;
-	copy->no_memory = list_reserve(&copy->areas, &copy->areas_room, copy->nareas, 1) < 0;
-	if (copy->no_memory)
-		return true;
-	copy->areas[copy->nareas++] = (struct area){line->start, line->end, line->inode != 0};
-	return false;
-}
-
 /* --- buffers --- */
 
 /* Half of what the machine can give is left to all others. */
@@ -179,7 +211,6 @@ static int get_buffer(uint64_t size, struct buffer *ret)
 		 -1, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	madvise(p, size, MADV_HUGEPAGE);
 	*ret = (struct buffer){p, size};
 	return 0;
 }
@@ -330,7 +361,10 @@ static int hold_runs(struct copy *copy)
 {
 	struct pieces runs = {.n = 0};
 	size_t i;
-	int r = scan_pages(copy, &runs);
+	int r = load_areas(copy);
+
+	if (r == 0)
+		r = scan_pages(copy, &runs);
 
 	copy->held.n = 0;
 	for (i = 0; r == 0 && i < runs.n; i++)
@@ -427,9 +461,7 @@ static int prepare(struct copy *copy, bool track, struct error *err)
 	if (r < 0)
 		return fail(err, -r, "%d: its pages cannot be listed", copy->dir->pid);
 	copy->pagemap = r;
-	r = maps_each(copy->dir, take_area, copy);
-	if (copy->no_memory)
-		r = -ENOMEM;
+	r = load_areas(copy);
 	if (r < 0)
 		return fail(err, -r, "%d: its map cannot be read", copy->dir->pid);
 	r = track ? track_begin(copy->dir, &copy->track, err) : 0;
@@ -522,7 +554,7 @@ uint64_t copy_estimate(const struct procdir *dir)
 	struct pieces pieces = {.n = 0};
 	uint64_t time = UNKNOWN;
 
-	if (gather && copy.pagemap >= 0 && maps_each(dir, take_area, &copy) == 0 &&
+	if (gather && copy.pagemap >= 0 && load_areas(&copy) == 0 &&
 	    scan_pages(&copy, &pieces) == 0)
 		time = time_sample(&copy, &pieces, gather);
 	if (copy.pagemap >= 0)
