@@ -58,6 +58,7 @@
  *          clock.h       what time has passed
  *          registers     those of a thread that stands still; a file for each processor
  *          stop          stops all threads of a process, and lets them go on
+ *          unwind        the frames of a thread that stands still; a file for each processor
  *          inject        calls that a process makes for us, by a helper; a file for each processor
  *          track         which pages of a process are written to from now on; scan.h the
  *                        kernel's words for that

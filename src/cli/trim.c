@@ -1,17 +1,21 @@
 /*
  * plat trim: a process gives back what its allocator keeps and does not need. plat's malloc looks
- * at a word now and then, and does it by itself.
+ * at a word now and then, and does it by itself; for all else, and where nobody comes by, a thread
+ * is borrowed to call malloc_trim.
  */
 #include "cli/commands.h"
 #include "cli/heap_look.h"
 #include "cli/report.h"
 #include "cli/target.h"
 #include "heap/own_trim.h"
+#include "heap/trim_function.h"
 #include "source/clock.h"
+#include "source/inject.h"
 #include "source/pages.h"
 #include "source/poke.h"
 #include "view/trim.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -20,11 +24,11 @@
 #define WAIT_MOST 1000000 /* seconds */
 #define LOOK_EVERY (5 * NS_PER_MS)
 
-enum { OPT_WAIT };
+enum { OPT_WAIT, OPT_INJECT };
 
 static const struct option_row rows[] = {
-	ROW(OPT_WAIT, 0, "wait", "SECONDS", "for all of its threads, at most; else 1",
-	    COMPLETE_NOTHING),
+	FLAG(OPT_INJECT, 0, "inject", "call malloc_trim in it, on a thread that waits"),
+	ROW(OPT_WAIT, 0, "wait", "SECONDS", "for so long at most; else 1", COMPLETE_NOTHING),
 	ROW_JSON("one JSON document"),
 	ROW_BYTES,
 	ROW_ASCII,
@@ -40,12 +44,13 @@ const struct command trim_command = {
 	.synopsis = "PID",
 	.options = rows,
 	.takes_pid = true,
-	.more = "Asks plat's malloc, by one word; see plat-run(1).\n",
+	.more = "Asks plat's malloc by one word; see plat-run(1). Others only with --inject.\n",
 	.run = run,
 };
 
 struct request {
 	double wait;
+	bool inject;
 };
 
 /* One trim under way. */
@@ -62,7 +67,10 @@ static int take_option(void *context, int option, const char *value)
 	struct request *request = context;
 	char *end;
 
-	(void)option;
+	if (option == OPT_INJECT) {
+		request->inject = true;
+		return 0;
+	}
 	request->wait = strtod(value, &end);
 	if (*value < '0' || *value > '9' || *end || !(request->wait <= WAIT_MOST))
 		return usage_error(&trim_command, "%s: not a number of seconds", value);
@@ -123,13 +131,18 @@ static uint64_t anonymous_now(const struct target *target)
 	return bytes;
 }
 
+static uint64_t wait_of(const struct trim *trim)
+{
+	return (uint64_t)(trim->request->wait * (double)NS_PER_S);
+}
+
 /* --- asking plat's malloc --- */
 
 /* Until all heaps have given, or the time is over. */
 static int await_heaps(struct trim *trim, struct error *err)
 {
 	const struct timespec rest = {.tv_nsec = LOOK_EVERY};
-	uint64_t until = clock_now() + (uint64_t)(trim->request->wait * (double)NS_PER_S);
+	uint64_t until = clock_now() + wait_of(trim);
 	struct own_trim state;
 	int r;
 
@@ -165,6 +178,52 @@ static int ask(struct trim *trim)
 	return EXIT_FINE;
 }
 
+/* --- calling malloc_trim --- */
+
+/* While no thread is where it could be borrowed, for as long as there is time. */
+static int call_patiently(const struct trim *trim, struct inject_call *call,
+			  struct inject_told *told, struct error *err)
+{
+	const struct timespec rest = {.tv_nsec = 4 * LOOK_EVERY};
+	uint64_t until = clock_now() + wait_of(trim);
+	int r;
+
+	for (;;) {
+		call->most = sub_floored(until, clock_now()) + NS_PER_S; /* time to stop it, too */
+		r = inject_function(&trim->target.dir, call, told, err);
+		if (r != -EAGAIN || clock_now() >= until)
+			return r;
+		nanosleep(&rest, NULL);
+	}
+}
+
+static int call(struct trim *trim)
+{
+	const struct target *target = &trim->target;
+	struct trim_function found;
+	struct inject_call request;
+	struct inject_told told;
+	struct error err;
+	int r = trim_function_find(&target->space, &trim->look.content.reader,
+				   &trim->look.heaps.allocator, &found, &err);
+
+	if (r < 0)
+		return look_error(&trim_command, "%s: %s", target->name, err.text);
+	request = (struct inject_call){
+		.function = found.function,
+		.avoid_start = found.code_start,
+		.avoid_end = found.code_end,
+	};
+	trim->report.way = TRIM_CALLED;
+	trim->report.before = anonymous_now(target);
+	if (call_patiently(trim, &request, &told, &err) < 0)
+		return look_error(&trim_command, "%s", err.text);
+	trim->report.now = anonymous_now(target);
+	trim->report.pause = told.pause;
+	trim->report.is_late = told.is_late;
+	return EXIT_FINE;
+}
+
 /* --- the command --- */
 
 static int show(const struct trim *trim)
@@ -183,14 +242,28 @@ static int report_missing(const struct trim *trim)
 {
 	const struct trim_report *report = &trim->report;
 
-	if (report->way != TRIM_ASKED || report->ndone == report->nheaps)
+	if (report->way == TRIM_CALLED ? !report->is_late : report->ndone == report->nheaps)
 		return EXIT_FINE;
-	if (!trim->options->json)
-		fprintf(stderr,
-			"plat trim: %s: the others give when their threads next take the long way "
-			"to a block, or back\n",
-			trim->target.name);
+	fprintf(stderr, "plat trim: %s: %s\n", trim->target.name,
+		report->way == TRIM_CALLED
+			? "malloc_trim goes on; a helper waits for its end"
+			: "the others give when their threads next take the long way to a "
+			  "block, or back");
 	return EXIT_PARTIAL;
+}
+
+static int refuse_to_ask(const struct trim *trim)
+{
+	enum allocator_kind kind = trim->look.heaps.allocator.kind;
+
+	if (kind != ALLOCATOR_GLIBC)
+		return look_error(&trim_command,
+				  "%s: it uses %s, which cannot be asked to give back",
+				  trim->target.name, allocator_words(kind));
+	return look_error(&trim_command,
+			  "%s: it uses glibc's malloc, which cannot be asked: only --inject, which "
+			  "calls malloc_trim in it, makes it give back",
+			  trim->target.name);
 }
 
 static int trim_heap(struct trim *trim)
@@ -199,11 +272,10 @@ static int trim_heap(struct trim *trim)
 
 	trim->report.space = &trim->target.space;
 	trim->report.allocator = trim->look.heaps.allocator.kind;
-	if (!trim->look.own)
-		return look_error(&trim_command, "%s: %s", trim->target.name,
-				  trim->look.heaps.why.text);
+	if (!trim->look.own && !trim->request->inject)
+		return refuse_to_ask(trim);
 	predict(trim);
-	code = ask(trim);
+	code = trim->request->inject ? call(trim) : ask(trim);
 	if (code)
 		return code;
 	code = show(trim);

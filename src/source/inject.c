@@ -21,6 +21,7 @@
 #include "source/maps.h"
 #include "source/registers_parts.h"
 #include "source/stop.h"
+#include "source/unwind.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -42,13 +43,14 @@
 #define EVENT_STOP 128
 #define USER_MODE_ONLY 1	     /* Linux 5.11 linux/userfaultfd.h */
 #define CODE_MOST ((size_t)1 << 20)  /* bytes of a mapping in which an instruction is looked for */
-#define STACK_MOST ((size_t)1 << 20) /* of a stack that is looked through */
+#define STACK_MOST ((size_t)8 << 20) /* of a stack that is looked through */
 #define STACK_ROOM 16384	     /* that a function needs */
 
 /* What the helper is to do, and what it says at its end. */
 struct job {
 	const struct procdir *dir;
 	const struct inject_call *call; /* NULL: a userfaultfd */
+	struct unwind *unwind;		/* or NULL */
 };
 
 struct reply {
@@ -108,7 +110,9 @@ static int to_trap(const struct borrowed *borrowed)
 
 static int take_set(struct borrowed *borrowed, int set, size_t at, size_t *size)
 {
-	struct iovec all = {borrowed->bytes + at, sizeof(borrowed->bytes) - at};
+	/* The kernel takes whole words only. */
+	struct iovec all = {borrowed->bytes + at,
+			    align_down(sizeof(borrowed->bytes) - at, sizeof(uint64_t))};
 
 	if (ptrace(PTRACE_GETREGSET, borrowed->tid, (void *)(intptr_t)set, &all) < 0)
 		return -errno;
@@ -297,25 +301,33 @@ static bool take_stack(void *context, const struct maps_line *line)
 	return true;
 }
 
-/* There is room for a function, and no address of what is to be avoided above. */
-static bool has_clear_stack(const struct procdir *dir, const struct borrowed *borrowed,
-			    const struct inject_call *call)
+/* No word above has an address of what is to be avoided; of what is too much, nobody knows. */
+static bool is_clear(const struct procdir *dir, const struct stack *stack,
+		     const struct inject_call *call)
 {
-	struct stack stack = {.sp = align_up(inject_stack(borrowed), 8)};
-	uint64_t *words;
-	size_t n, i;
-	bool is_clear;
+	size_t size = (size_t)(stack->end - stack->sp), i;
+	uint64_t *words = size <= STACK_MOST ? malloc(size + 1) : NULL;
+	bool clear = words && read_process(dir, stack->sp, words, size);
 
-	if (maps_each(dir, take_stack, &stack) < 0 || stack.end == 0 ||
+	for (i = 0; clear && i < size / sizeof(*words); i++)
+		clear = words[i] < call->avoid_start || words[i] >= call->avoid_end;
+	free(words);
+	return clear;
+}
+
+/* What is on the stack may be left over from calls that have ended: frames say it exactly. */
+static bool has_good_stack(const struct job *job, const struct borrowed *borrowed)
+{
+	const struct inject_call *call = job->call;
+	struct stack stack = {.sp = align_up(inject_stack(borrowed), sizeof(uint64_t))};
+
+	if (maps_each(job->dir, take_stack, &stack) < 0 || stack.end == 0 ||
 	    stack.sp - stack.start < STACK_ROOM)
 		return false;
-	n = (size_t)min_u64(stack.end - stack.sp, STACK_MOST) / sizeof(*words);
-	words = malloc(n * sizeof(*words) + 1);
-	is_clear = words && read_process(dir, stack.sp, words, n * sizeof(*words));
-	for (i = 0; is_clear && i < n; i++)
-		is_clear = words[i] < call->avoid_start || words[i] >= call->avoid_end;
-	free(words);
-	return is_clear;
+	return call->avoid_start == call->avoid_end || is_clear(job->dir, &stack, call) ||
+	       (job->unwind &&
+		unwind_avoids(job->unwind, borrowed->tid, borrowed->bytes, borrowed->general,
+			      call->avoid_start, call->avoid_end));
 }
 
 static bool is_fit(const struct job *job, const struct borrowed *borrowed)
@@ -323,8 +335,7 @@ static bool is_fit(const struct job *job, const struct borrowed *borrowed)
 	if (!inject_fits(borrowed->general))
 		return false;
 	if (job->call)
-		return inject_is_waiting(borrowed) &&
-		       has_clear_stack(job->dir, borrowed, job->call);
+		return inject_is_waiting(borrowed) && has_good_stack(job, borrowed);
 	return inject_is_in_call(borrowed) || !is_in_sequence(job->dir, borrowed->tid);
 }
 
@@ -485,7 +496,7 @@ static void send_reply(int to, struct reply *reply)
 }
 
 /* It shares nothing with plat's terminal, and holds none of its pipes open. */
-_Noreturn static void help(const struct job *job, int to)
+_Noreturn static void help(struct job *job, int to)
 {
 	struct reply reply = {.result = 0};
 	int null = open("/dev/null", O_RDWR), i;
@@ -496,6 +507,8 @@ _Noreturn static void help(const struct job *job, int to)
 	setsid();
 	for (i = 0; null >= 0 && i < 3; i++)
 		dup2(null, i);
+	if (job->call && job->call->avoid_start < job->call->avoid_end)
+		job->unwind = unwind_new(job->dir->pid);
 	reply.result = do_job(job, &reply.told, &reply.err);
 	send_reply(to, &reply);
 	_exit(0);
@@ -532,7 +545,7 @@ static int receive(int from, struct reply *reply, uint64_t patience)
 	return 0;
 }
 
-static int run_helper(const struct job *job, uint64_t patience, struct inject_told *told,
+static int run_helper(struct job *job, uint64_t patience, struct inject_told *told,
 		      struct error *err)
 {
 	struct reply reply = {.result = 0};
@@ -558,9 +571,10 @@ static int run_helper(const struct job *job, uint64_t patience, struct inject_to
 	if (r == -EPIPE)
 		return fail(err, -EPIPE, "%d: the helper that was to make a call in it has ended",
 			    job->dir->pid);
+	if (r == -ETIMEDOUT && job->call)
+		return 0;
 	if (r < 0)
-		return fail(err, -r, "%d: no call was made in it, or it is still under way",
-			    job->dir->pid);
+		return fail(err, -r, "%d: a helper that was to make a call in it", job->dir->pid);
 	if (reply.result < 0)
 		return fail(err, reply.result, "%s", reply.err.text);
 	return reply.result;
@@ -568,7 +582,7 @@ static int run_helper(const struct job *job, uint64_t patience, struct inject_to
 
 int inject_userfaultfd(const struct procdir *dir, struct inject_told *told, struct error *err)
 {
-	const struct job job = {.dir = dir};
+	struct job job = {.dir = dir};
 	int r = check_process(dir, err);
 
 	return r < 0 ? r : run_helper(&job, FD_PATIENCE, told, err);
@@ -577,7 +591,7 @@ int inject_userfaultfd(const struct procdir *dir, struct inject_told *told, stru
 int inject_function(const struct procdir *dir, const struct inject_call *call,
 		    struct inject_told *told, struct error *err)
 {
-	const struct job job = {.dir = dir, .call = call};
+	struct job job = {.dir = dir, .call = call};
 	int r = check_process(dir, err);
 
 	return r < 0 ? r : run_helper(&job, call->most, told, err);

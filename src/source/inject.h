@@ -41,8 +41,8 @@ int inject_userfaultfd(const struct procdir *dir, struct inject_told *told,
 struct inject_call {
 	plat_addr function;
 	uint64_t argument;
-	/* A thread that has a return address of this range on its stack may hold what the function
-	 * needs: it is not borrowed. */
+	/* A thread that was called from this range may hold what the function needs: it is not
+	 * borrowed. Empty: there is nothing that it could hold. */
 	plat_addr avoid_start, avoid_end;
 	uint64_t most; /* ns to wait for it */
 };

@@ -55,7 +55,8 @@ bool inject_is_waiting(const struct borrowed *borrowed)
 	struct user_regs_struct regs = registers_of(borrowed);
 	size_t i;
 
-	if (!inject_is_in_call(borrowed))
+	/* A thread of no library has no thread pointer. */
+	if (!inject_is_in_call(borrowed) || regs.fs_base == 0)
 		return false;
 	for (i = 0; i < ARRAY_SIZE(calls); i++)
 		if (regs.orig_rax == calls[i])

@@ -15,7 +15,7 @@
 /* How many bytes there are of a set; or -errno. */
 static int take_set(int tid, int set, unsigned char *to, size_t room)
 {
-	struct iovec all = {to, room};
+	struct iovec all = {to, align_down(room, sizeof(uint64_t))}; /* whole words only */
 
 	if (ptrace(PTRACE_GETREGSET, tid, (void *)(intptr_t)set, &all) < 0)
 		return -errno;

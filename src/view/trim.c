@@ -63,7 +63,9 @@ static void draw_way(const struct trim_report *report, const struct paint *paint
 			    "%zu of %zu heaps of threads have given back", report->ndone,
 			    report->nheaps);
 	else
-		line_format(&line, STYLE_PLAIN, "malloc_trim was called; stopped for %.1f ms",
+		line_format(&line, STYLE_PLAIN,
+			    report->is_late ? "malloc_trim was called, and has not come back yet"
+					    : "malloc_trim was called; stopped for %.1f ms",
 			    (double)report->pause / 1e6);
 	line_end(&line);
 }

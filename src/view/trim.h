@@ -19,6 +19,7 @@ struct trim_report {
 	const char *predicted_why; /* why it is not known, or NULL */
 	size_t nheaps, ndone;	   /* TRIM_ASKED: heaps of threads, and those that have given */
 	uint64_t pause;		   /* TRIM_CALLED: ns that its threads stood still */
+	bool is_late;		   /* it has not come back yet */
 };
 
 /* What has gone back so far; UNKNOWN where it was not measured, or the process grew meanwhile. */

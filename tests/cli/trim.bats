@@ -69,6 +69,95 @@ tell() {
 	[ "$(kib status RssAnon)" -lt $((before - 2000000)) ]
 }
 
+@test "glibc's malloc gives back only where it may be called" {
+	start_leaks
+	tell waste 50
+	run trim "$PID"
+	[ "$status" -eq 3 ]
+	[[ "$output" == "plat trim: $PID: it uses glibc's malloc, which cannot be asked: only --inject, "* ]]
+	before=$(kib status RssAnon)
+	trim --inject --wait 20 --json "$PID" >out
+	cat out
+	[ "$(json "d['way']" <out)" = called ]
+	[ "$(json "d['returned'] > 30 * 2**20" <out)" = True ]
+	[ "$(kib status RssAnon)" -lt $((before - 30000000)) ]
+	grep -q '^TracerPid:.0$' "/proc/$PID/status"
+	# It waits for its input as before, and its heap is whole.
+	tell waste 10
+	tell churn 10
+	run trim --inject --wait 20 "$PID"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	fits 80 <<<"$output"
+	[[ "$output" == *"malloc_trim was called; stopped for "*" ms" ]]
+}
+
+@test "plat's malloc gives back although nobody comes by" {
+	start_leaks LD_PRELOAD="$LIBRARY"
+	tell waste 50
+	trim --inject --json "$PID" >out
+	[ "$(json "d['returned'] > 10 * 2**20" <out)" = True ]
+	# What the kernel counts may be late by a few pages.
+	[ "$(json "abs(d['predicted'] - d['returned']) < 2**20" <out)" = True ]
+	tell churn 10
+	plat heap --json "$PID" >heap.json
+	[ "$(json "d['proofs']['broken']" <heap.json)" -eq 0 ]
+}
+
+@test "who does not wait in a call is not borrowed, exit 3" {
+	start program.out env -i "$LEAKS" loop 100000000000
+	await "/proc/$PID/comm" leaks
+	run trim --inject --wait 0 "$PID"
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"none of its threads is where a call could be made now: try again" ]]
+	grep -q '^TracerPid:.0$' "/proc/$PID/status"
+}
+
+@test "musl has nothing that could be called, exit 3" {
+	command -v musl-gcc >/dev/null || skip "no musl"
+	echo 'int getchar(void); int main(void) { return getchar(); }' >program.c
+	musl-gcc -o program program.c || skip "musl-gcc cannot link"
+	mkfifo program.in
+	exec 7<>program.in
+	start program.out ./program <program.in
+	await "/proc/$PID/comm" program
+	run trim --inject "$PID"
+	[ "$status" -eq 3 ]
+	[[ "$output" == "plat trim: $PID: musl's malloc has nothing that can be called to give memory back" ]]
+	run trim "$PID"
+	[ "$status" -eq 3 ]
+}
+
+@test "a 32-bit program is refused by name" {
+	echo 'int getchar(void); int main(void) { return getchar(); }' >program.c
+	gcc -m32 -o program program.c 2>/dev/null && ./program </dev/null || [ $? -eq 255 ] ||
+		skip "no 32-bit programs here"
+	mkfifo program.in
+	exec 7<>program.in
+	start program.out ./program <program.in
+	await "/proc/$PID/comm" program
+	run trim --inject --wait 0 "$PID"
+	[ "$status" -eq 3 ]
+	echo "$output"
+	[[ "$output" == *"64-bit programs only" ]]
+	grep -q '^State:.S' "/proc/$PID/status"
+}
+
+@test "who is traced by another is not called in, and the other named, exit 3" {
+	command -v strace >/dev/null || skip "no strace"
+	mkfifo program.in
+	exec 7<>program.in
+	start program.out strace -f -o /dev/null "$LEAKS" <program.in
+	await program.out '^ready'
+	local child
+	child=$(pgrep -P "$PID")
+	run trim --inject --wait 0 "$child"
+	[ "$status" -eq 3 ]
+	[[ "$output" == "plat trim: $child: $PID (strace) traces it already: "* ]]
+	echo "churn 1" >&7
+	await program.out '^done 1$'
+}
+
 @test "text is for terminals" {
 	start_leaks LD_PRELOAD="$LIBRARY"
 	run --separate-stderr trim --ascii --wait 0 "$PID"
