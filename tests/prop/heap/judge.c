@@ -1,19 +1,6 @@
-/*
- * The reader of plat's malloc against a worker's own list of what it has.
- *
- *	heap-reader [--seed N] [--workers N] [--rounds N] WORKER LIBRARY
- *
- * WORKER runs on LIBRARY. It is stopped at random, by three ways, and its heap is read from
- * outside: all blocks that no thread was busy with are there with their exact size, and nothing
- *else is, but what was there before and at most two blocks for each thread in the middle of a call.
- *Then it is read while it runs: blocks that nobody touched meanwhile are there.
- */
-#include "log.h"
+#include "judge.h"
 
-#include "heap/own.h"
-#include "source/content.h"
 #include "source/proc.h"
-#include "space/space.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,25 +20,6 @@
 #define BLOCKS_MOST 100000
 #define STEPS_MOST 60
 
-struct seen {
-	uint64_t address, size;
-};
-
-struct judge {
-	const char *worker; /* the program */
-	struct log *log;
-	int child;
-	struct procdir dir;
-	struct space space;
-	struct content content;
-	plat_addr state;
-	struct seen *before, *now; /* sorted by address */
-	size_t nbefore, nnow;
-	uint64_t seed, first_seed;
-	const char *way;
-	uint64_t nlooks, nbusy;
-};
-
 static uint64_t draw(struct judge *judge)
 {
 	uint64_t x = judge->seed += UINT64_C(0x9e3779b97f4a7c15);
@@ -61,8 +29,7 @@ static uint64_t draw(struct judge *judge)
 	return x ^ x >> 31;
 }
 
-__attribute__((format(printf, 2, 3), noreturn)) static void wrong(const struct judge *judge,
-								  const char *format, ...)
+void wrong(const struct judge *judge, const char *format, ...)
 {
 	va_list args;
 
@@ -95,40 +62,85 @@ static int take_block(void *context, const struct block *block)
 		wrong(judge, "too many blocks");
 	if (judge->nnow && judge->now[judge->nnow - 1].address >= block->address)
 		wrong(judge, "block 0x%" PRIx64 " is not above the one before", block->address);
+	if (judge->subject->has_ranges &&
+	    (block->address < judge->range_start || block->address > judge->range_end ||
+	     block->extent > judge->range_end - judge->range_start))
+		wrong(judge, "block 0x%" PRIx64 " lies in no range", block->address);
 	judge->now[judge->nnow++] = (struct seen){block->address, block->size};
 	return 0;
 }
 
-static void read_heap(struct judge *judge, bool is_stopped)
+/* Ranges come in order, and blocks lie in the last one. */
+static int take_range(void *context, plat_addr start, plat_addr end)
+{
+	struct judge *judge = context;
+
+	if (start > end || (judge->subject->has_ranges && start < judge->range_end))
+		wrong(judge, "range 0x%" PRIx64 " is not above the one before", start);
+	judge->range_start = start;
+	judge->range_end = end;
+	judge->held += end - start;
+	return 0;
+}
+
+static void check_sums(const struct judge *judge, const struct look *look)
+{
+	const struct heap_sums *sums = &look->sums;
+
+	if (judge->is_stopped && sums->live_blocks != judge->nnow)
+		wrong(judge, "%" PRIu64 " blocks counted, %zu shown", sums->live_blocks,
+		      judge->nnow);
+	if (sums->held != sums->live_bytes + sums->slack + sums->free_bytes + sums->unknown_bytes)
+		wrong(judge,
+		      "sums: held %" PRIu64 ", live %" PRIu64 ", slack %" PRIu64 ", free %" PRIu64
+		      ", unknown %" PRIu64,
+		      sums->held, sums->live_bytes, sums->slack, sums->free_bytes,
+		      sums->unknown_bytes);
+	if (sums->held != judge->held)
+		wrong(judge, "held %" PRIu64 ", and ranges of %" PRIu64, sums->held, judge->held);
+}
+
+static void load(struct judge *judge)
+{
+	struct error err;
+
+	if (proc_load(&judge->dir, 0, &judge->space, &err) < 0)
+		wrong(judge, "%s", err.text);
+	if (content_open(&judge->content, &judge->dir, &judge->space) < 0)
+		wrong(judge, "its memory cannot be read");
+}
+
+static void load_again(struct judge *judge)
+{
+	content_close(&judge->content);
+	space_fini(&judge->space);
+	load(judge);
+}
+
+static void read_heap(struct judge *judge, bool is_stopped, struct look *look)
 {
 	const struct heap_visitor visitor = {
-		.block = take_block, .context = judge, .states = 1u << BLOCK_LIVE};
-	struct error err;
-	struct own own;
-	int r = own_open(&judge->content.reader, judge->state, &own, &err);
+		.block = take_block,
+		.range = take_range,
+		.context = judge,
+		.states = 1u << BLOCK_LIVE,
+	};
 
+	judge->is_stopped = is_stopped;
 	judge->nlooks++;
-	if (r < 0)
-		wrong(judge, "%s", err.text);
 	judge->nnow = 0;
-	r = own_walk(&own, &visitor);
-	if (r < 0)
-		wrong(judge, "the walk fails: %s", strerror(-r));
-	if (own.reading.proofs.unreadable)
-		wrong(judge, "%" PRIu64 " pieces could not be read", own.reading.proofs.unreadable);
-	if (own.reading.proofs.broken)
-		wrong(judge, "%" PRIu64 " contradictions: %s", own.reading.proofs.broken,
-		      own.reading.proofs.first);
-	if (own.reading.sums.live_blocks != judge->nnow && is_stopped)
-		wrong(judge, "%" PRIu64 " blocks counted, %zu shown", own.reading.sums.live_blocks,
-		      judge->nnow);
-	if (own.reading.sums.held !=
-	    own.reading.sums.live_bytes + own.reading.sums.slack + own.reading.sums.free_bytes)
-		wrong(judge,
-		      "sums: held %" PRIu64 ", live %" PRIu64 ", slack %" PRIu64 ", free %" PRIu64,
-		      own.reading.sums.held, own.reading.sums.live_bytes, own.reading.sums.slack,
-		      own.reading.sums.free_bytes);
-	own_close(&own);
+	judge->held = judge->range_start = judge->range_end = 0;
+	*look = (struct look){.nextra = 2};
+	if (judge->subject->needs_map && judge->nlooks > 1)
+		load_again(judge);
+	judge->subject->look(judge, &visitor, look);
+	judge->is_usable = look->is_usable;
+	if (look->proofs.broken)
+		wrong(judge, "%" PRIu64 " contradictions: %s", look->proofs.broken,
+		      look->proofs.first);
+	if (look->failed && is_stopped)
+		wrong(judge, "a proof fails: %s", look->failed_words);
+	check_sums(judge, look);
 }
 
 static int by_address(const void *a, const void *b)
@@ -156,7 +168,7 @@ static void must_be_there(const struct judge *judge, const struct seen *wanted, 
 	if (!found)
 		wrong(judge, "%s of %" PRIu64 " bytes at 0x%" PRIx64 " is not there", what,
 		      wanted->size, wanted->address);
-	if (found->size != wanted->size)
+	if (found->size != wanted->size && (!judge->is_usable || found->size < wanted->size))
 		wrong(judge, "%s at 0x%" PRIx64 " has %" PRIu64 " bytes, not %" PRIu64, what,
 		      wanted->address, found->size, wanted->size);
 }
@@ -165,8 +177,9 @@ static void must_be_there(const struct judge *judge, const struct seen *wanted, 
 static void compare(struct judge *judge)
 {
 	size_t i, expected = judge->nbefore, nbusy = 0;
+	struct look look;
 
-	read_heap(judge, true);
+	read_heap(judge, true, &look);
 	for (i = 0; i < judge->nbefore; i++)
 		must_be_there(judge, &judge->before[i], "an old block");
 	for (i = 0; i < LOG_BLOCKS; i++) {
@@ -184,14 +197,20 @@ static void compare(struct judge *judge)
 	judge->nbusy += nbusy;
 	if (nbusy > judge->log->nthreads)
 		wrong(judge, "%zu blocks are busy", nbusy);
-	if (judge->nnow < expected || judge->nnow > expected + 2 * nbusy)
+	if (judge->nnow < expected || judge->nnow > expected + look.nextra * nbusy)
 		wrong(judge, "%zu blocks, %zu expected, %zu threads busy", judge->nnow, expected,
 		      nbusy);
+	if (look.proofs.unreadable)
+		wrong(judge, "%" PRIu64 " pieces could not be read", look.proofs.unreadable);
+	if (nbusy == 0 && look.proofs.unsteady)
+		wrong(judge, "%" PRIu64 " pieces are not steady, and nobody is busy",
+		      look.proofs.unsteady);
 }
 
 /* Of a running one: what nobody has changed between two looks at the list is there. */
 static void compare_running(struct judge *judge, struct log_block *copy)
 {
+	struct look look;
 	size_t i;
 
 	for (i = 0; i < LOG_BLOCKS; i++) {
@@ -200,7 +219,7 @@ static void compare_running(struct judge *judge, struct log_block *copy)
 		copy[i].address = judge->log->blocks[i].address;
 		copy[i].size = judge->log->blocks[i].size;
 	}
-	read_heap(judge, false);
+	read_heap(judge, false, &look);
 	for (i = 0; i < LOG_BLOCKS; i++) {
 		const struct log_block *block = &judge->log->blocks[i];
 		struct seen wanted = {copy[i].address, copy[i].size};
@@ -285,26 +304,15 @@ static struct log *share_log(int *fd)
 	return mmap(NULL, sizeof(struct log), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
 }
 
-static void find_state(struct judge *judge)
-{
-	uint32_t i;
-
-	for (i = 0; i < judge->space.nmodules; i++)
-		if (own_find(&judge->content.reader, &judge->space.modules[i], &judge->state) == 0)
-			return;
-	wrong(judge, "the worker does not run on plat's malloc");
-}
-
 static void open_worker(struct judge *judge)
 {
 	struct error err;
 
-	if (procdir_open(NULL, judge->child, &judge->dir, &err) < 0 ||
-	    proc_load(&judge->dir, 0, &judge->space, &err) < 0)
+	if (procdir_open(NULL, judge->child, &judge->dir, &err) < 0)
 		wrong(judge, "%s", err.text);
-	if (content_open(&judge->content, &judge->dir, &judge->space) < 0)
-		wrong(judge, "its memory cannot be read");
-	find_state(judge);
+	load(judge);
+	if (judge->subject->find)
+		judge->subject->find(judge);
 }
 
 static void close_worker(struct judge *judge)
@@ -320,7 +328,7 @@ static void close_worker(struct judge *judge)
 	procdir_close(&judge->dir);
 }
 
-static void start_worker(struct judge *judge, const char *library, unsigned worker)
+static void start_worker(struct judge *judge, unsigned worker)
 {
 	char number[16];
 	int fd;
@@ -330,12 +338,13 @@ static void start_worker(struct judge *judge, const char *library, unsigned work
 		wrong(judge, "no memory in common");
 	judge->log->seed = judge->seed;
 	snprintf(number, sizeof(number), "%d", fd);
-	judge->log->nthreads = 1 + worker % 4;
+	judge->log->nthreads = judge->nthreads ? judge->nthreads : 1 + worker % 4;
 	judge->log->is_huge = worker % 2;
 	fflush(stdout);
 	judge->child = fork();
 	if (judge->child == 0) {
-		setenv("LD_PRELOAD", library, 1);
+		if (judge->library)
+			setenv("LD_PRELOAD", judge->library, 1);
 		execl(judge->worker, judge->worker, number, (char *)NULL);
 		_exit(127);
 	}
@@ -346,6 +355,7 @@ static void start_worker(struct judge *judge, const char *library, unsigned work
 static void await_worker(struct judge *judge)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
+	struct look look;
 	int i;
 
 	for (i = 0; i < 20000; i++) {
@@ -357,13 +367,13 @@ static void await_worker(struct judge *judge)
 	}
 	open_worker(judge);
 	judge->way = "beginning";
-	read_heap(judge, true);
+	read_heap(judge, true, &look);
 	memcpy(judge->before, judge->now, judge->nnow * sizeof(*judge->now));
 	judge->nbefore = judge->nnow;
 	__atomic_fetch_add(&judge->log->ready, 1, __ATOMIC_SEQ_CST);
 }
 
-static void judge_worker(struct judge *judge, const char *library, unsigned worker, unsigned rounds)
+static void judge_worker(struct judge *judge, unsigned worker, unsigned rounds)
 {
 	struct log_block *copy = calloc(LOG_BLOCKS, sizeof(*copy));
 	uint64_t nops = 0;
@@ -371,7 +381,7 @@ static void judge_worker(struct judge *judge, const char *library, unsigned work
 
 	judge->first_seed = judge->seed;
 	judge->nlooks = judge->nbusy = 0;
-	start_worker(judge, library, worker);
+	start_worker(judge, worker);
 	await_worker(judge);
 	for (i = 0; i < rounds; i++) {
 		stop_by_signal(judge);
@@ -391,29 +401,32 @@ static void judge_worker(struct judge *judge, const char *library, unsigned work
 	free(copy);
 }
 
-int main(int argc, char **argv)
+int judge_main(const struct subject *subject, int argc, char **argv)
 {
-	struct judge judge = {.dir = PROCDIR_CLOSED, .way = "start", .seed = 1};
+	struct judge judge = {.subject = subject, .dir = PROCDIR_CLOSED, .way = "start", .seed = 1};
 	unsigned rounds = 20, workers = 4, i;
 
-	for (; argc > 4; argc -= 2, argv += 2) {
+	for (; argc > 2 && argv[1][0] == '-'; argc -= 2, argv += 2) {
 		if (strcmp(argv[1], "--seed") == 0)
 			judge.seed = strtoull(argv[2], NULL, 10);
 		else if (strcmp(argv[1], "--rounds") == 0)
 			rounds = (unsigned)atoi(argv[2]);
 		else if (strcmp(argv[1], "--workers") == 0)
 			workers = (unsigned)atoi(argv[2]);
+		else if (strcmp(argv[1], "--threads") == 0)
+			judge.nthreads = (unsigned)atoi(argv[2]);
 	}
-	if (argc != 3)
+	if (argc < 2 || argc > 3 || judge.nthreads > LOG_THREADS_MOST)
 		return 64;
 	judge.worker = argv[1];
+	judge.library = argv[2];
 	judge.before = calloc(BLOCKS_MOST, sizeof(*judge.before));
 	judge.now = calloc(BLOCKS_MOST, sizeof(*judge.now));
 	if (!judge.before || !judge.now)
 		return 1;
 	printf("1..%u\n", workers);
 	for (i = 0; i < workers; i++)
-		judge_worker(&judge, argv[2], i, rounds);
+		judge_worker(&judge, i, rounds);
 	free(judge.before);
 	free(judge.now);
 	return 0;

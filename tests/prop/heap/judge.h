@@ -1,0 +1,77 @@
+/*
+ * The judge of a reader of heaps, against a worker's own list of what it has. The worker is stopped
+ * at random, by three ways, and its heap is read from outside: all blocks that no thread was busy
+ * with are there with their size, and nothing else is, but what was there before and at most two
+ * blocks for each thread in the middle of a call. Then it is read while it runs: blocks that nobody
+ * touched meanwhile are there.
+ *
+ * What differs by allocator is a struct subject.
+ */
+#ifndef PROP_HEAP_JUDGE_H
+#define PROP_HEAP_JUDGE_H
+
+#include "log.h"
+
+#include "heap/heap.h"
+#include "source/content.h"
+#include "source/procdir.h"
+#include "space/space.h"
+
+struct judge;
+
+/* What one look has told. */
+struct look {
+	struct heap_sums sums;
+	struct heap_proofs proofs; /* `list` is the reader's own, and gone */
+	const char *failed;	   /* the first proof that fails, or NULL */
+	bool is_usable;	 /* blocks have the size that can be used, not that was asked for */
+	unsigned nextra; /* so many blocks more a call can show that is under way */
+	char failed_words[300];
+};
+
+struct subject {
+	/* Before the first look; or NULL. */
+	void (*find)(struct judge *judge);
+	/* One look: opens, walks, and closes. */
+	void (*look)(struct judge *judge, const struct heap_visitor *visitor, struct look *ret);
+	bool has_ranges; /* in order, and each block lies in the last one */
+	bool needs_map;	 /* as it is at each look */
+};
+
+struct seen {
+	uint64_t address, size;
+};
+
+struct judge {
+	const struct subject *subject;
+	const char *worker;  /* the program */
+	const char *library; /* that it runs on, or NULL */
+	unsigned nthreads;   /* of each worker; 0: from 1 to 4 */
+	struct log *log;
+	int child;
+	bool is_stopped;
+	bool is_usable; /* of the last look */
+	struct procdir dir;
+	struct space space;
+	struct content content;
+	plat_addr state;
+	struct seen *before, *now; /* sorted by address */
+	size_t nbefore, nnow;
+	plat_addr range_start, range_end; /* the last one that was shown */
+	uint64_t held;			  /* by ranges */
+	uint64_t seed, first_seed;
+	const char *way;
+	uint64_t nlooks, nbusy;
+};
+
+/* Says what is wrong, and ends the program. */
+__attribute__((format(printf, 2, 3), noreturn)) void wrong(const struct judge *judge,
+							   const char *format, ...);
+
+/*
+ * [--seed N] [--workers N] [--rounds N] [--threads N] WORKER [LIBRARY]: judges, and ends as a
+ * program does.
+ */
+int judge_main(const struct subject *subject, int argc, char **argv);
+
+#endif
