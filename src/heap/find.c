@@ -1,6 +1,8 @@
 #include "heap/find.h"
 
 #include "base/text.h"
+#include "heap/mallocng.h"
+#include "heap/oldmalloc.h"
 #include "heap/own.h"
 
 #include <assert.h>
@@ -8,7 +10,7 @@
 #include <string.h>
 
 /* Every reader there is: at most one heap of each is opened. */
-static const struct heap_type *const types[] = {&own_type};
+static const struct heap_type *const types[] = {&own_type, &mallocng_type, &oldmalloc_type};
 
 static_assert(ARRAY_SIZE(types) <= HEAPS_MOST, "each type finds room");
 

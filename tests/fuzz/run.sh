@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 3
 build=build/fuzz
 jobs=1
-all="auxv elf facts kinds limits maps operations own script smaps stacks"
+all="auxv elf facts kinds limits maps musl operations own script smaps stacks"
 
 usage()
 {
@@ -57,7 +57,7 @@ one()
 	log=$build/$1.log
 	mkdir -p "$build/corpus/$1"
 	if UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 nice -n 19 "$build/tests/fuzz/fuzz-$1" \
-		-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=16384 \
+		-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
 		-print_final_stats=1 -artifact_prefix="$build/found/$1-" \
 		"$build/corpus/$1" "tests/fuzz/corpus/$1" >"$log" 2>&1; then
 		echo passed >"$build/$1.result"
