@@ -1,10 +1,10 @@
-/* plat heap: what an allocator has made of a process's memory. */
+/* plat heap: what allocators have made of a process's memory. */
 #include "cli/commands.h"
 #include "cli/heap_survey.h"
 #include "cli/report.h"
 #include "cli/target.h"
-#include "source/proc.h"
 #include "heap/block_log.h"
+#include "source/proc.h"
 #include "view/heap.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ enum {
 
 static const struct option_row rows[] = {
 	FLAG(OPT_BLOCKS, 'l', "blocks", "every block, in the order of addresses"),
-	ROW(OPT_STATE, 0, "state", "STATES", "blocks that are live, free, cached or all; else live",
+	ROW(OPT_STATE, 0, "state", "STATES", "live, free, cached, unknown or all blocks; else live",
 	    COMPLETE_NOTHING),
 	ROW(OPT_MIN_SIZE, 0, "min-size", "SIZE", "blocks of so many bytes and more",
 	    COMPLETE_NOTHING),
@@ -89,7 +89,8 @@ static int take_states(struct request *request, const char *list)
 			request->filter.states |= (1u << NBLOCK_STATES) - 1;
 		else
 			return usage_error(&heap_command,
-					   "%s: a block is live, free or cached; or all", word);
+					   "%s: a block is live, free, cached or unknown; or all",
+					   word);
 	}
 	return 0;
 }

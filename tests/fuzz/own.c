@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "heap/own.h"
 #include "heap/own_profile.h"
+#include "heap/survey.h"
 
 #define BASE UINT64_C(0x40000000) /* as in unit/own.c, where the corpus comes from */
 
@@ -36,6 +37,25 @@ static int take_range(void *context, plat_addr start, plat_addr end)
 	return 0;
 }
 
+/* Seen together with pages, some of which are in memory, it adds up to the same. */
+static void look_at_pages(struct own *own)
+{
+	struct heap_run run = {BASE, UINT64_MAX / 3};
+	const struct heap_runs runs = {&run, 1, 1};
+	struct survey survey;
+	struct space space;
+
+	space_init(&space);
+	space.machine.page_size = 4096;
+	survey_init(&survey, &space, &runs, 5);
+	must(survey_walk(&survey, &own->reading, NULL) == 0);
+	must(survey_held(&survey.all) == own->reading.sums.held);
+	must(survey_resident(&survey.all) <= survey_held(&survey.all));
+	must(survey.occupied + survey.idle == own->reading.sums.held);
+	survey_fini(&survey);
+	space_fini(&space);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct array array = array_at(BASE, data, size);
@@ -55,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(own_walk(&own, &visitor) == 0);
 	must(own.reading.sums.live_bytes == sums.live || own.reading.sums.live_bytes == UINT64_MAX);
 	must(own.reading.sums.held == sums.held);
+	look_at_pages(&own);
 	if (own_profile_read(&own, &profile, &err) == 0)
 		own_profile_fini(&profile);
 	own_close(&own);
