@@ -141,6 +141,18 @@ kinds_of() {
 	diff live dead
 }
 
+@test "a process is compared with its core" {
+	start_blocks
+	gdb_core
+	run -2 --separate-stderr plat diff --json gdb.core "$PID"
+	json 'd["heap"]["live_bytes"]["change"], d["heap"]["live_blocks"]["change"], d["sizes"]' <<<"$output" |
+		grep -qF '(0, 0, [])'
+	json 'd["heap"]["resident"]["change"], d["figures"]["a"]["vm_rss"]' <<<"$output" | grep -qF '(None, None)'
+	[[ $stderr == *"gdb.core: a core does not say which pages were in memory"* ]]
+	run -2 --separate-stderr plat diff gdb.core "$PID"
+	grep -qE '^resident +- +[0-9.]+M +-$' <<<"$output"
+}
+
 @test "a packed core is like the core" {
 	command -v zstd >/dev/null || skip "no zstd"
 	start_blocks
