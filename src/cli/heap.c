@@ -48,6 +48,7 @@ static const struct option_row rows[] = {
 	ROW_STOP,
 	ROW_NO_STOP,
 	ROW_MAX_PAUSE,
+	ROW_INJECT,
 	ROW_ROOT,
 	ROWS_END,
 };
