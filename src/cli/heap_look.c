@@ -1,5 +1,23 @@
 #include "cli/heap_look.h"
 
+#include "base/text.h"
+
+#include <errno.h>
+
+static void say_what_it_is(struct heap_look *look, const struct space *space)
+{
+	const struct heap_reading *heap = look->heaps.readings[0];
+	char path[256];
+	int r;
+
+	look->why = look->heaps.why;
+	if (look->why.text[0])
+		return;
+	r = fail(&look->why, -ENOTSUP, "it uses %s, of %s", heap_words(heap),
+		 text_escape(allocator_module_name(space, heap->module), path, sizeof(path), 0));
+	(void)r;
+}
+
 int heap_look_open(const struct procdir *dir, const struct space *space, struct freeze *freeze,
 		   struct heap_look *ret, struct error *err)
 {
@@ -18,6 +36,8 @@ int heap_look_open(const struct procdir *dir, const struct space *space, struct 
 		return fail(err, -r, "%d", dir->pid);
 	}
 	ret->own = own_of(heaps_of(&ret->heaps, &own_type));
+	if (!ret->own)
+		say_what_it_is(ret, space);
 	return 0;
 }
 

@@ -11,7 +11,8 @@
 struct heap_look {
 	struct content content;
 	struct heaps heaps;
-	struct own *own; /* plat's malloc, one of these; or NULL: heaps.why says what is instead */
+	struct own *own;  /* plat's malloc, one of these; or NULL */
+	struct error why; /* why it is NULL: what is there instead, a sentence without the PID */
 };
 
 /*

@@ -420,9 +420,9 @@ static int look_once(const struct request *request,
 	if (heap_look_open(&target.dir, &target.space, target.freeze, &look, &err) < 0) {
 		code = look_error(&profile_command, "%s", err.text);
 	} else {
-		code = look.own ? look_at(request, &target, &look)
-				: look_error(&profile_command, "%s: %s", target.name,
-					     look.heaps.why.text);
+		code = look.own
+			       ? look_at(request, &target, &look)
+			       : look_error(&profile_command, "%s: %s", target.name, look.why.text);
 		heap_look_close(&look);
 	}
 	target_close(&target);

@@ -176,7 +176,7 @@ static void take_heap(struct request *request, const struct space *space, struct
 	struct own *own = look->own;
 
 	if (!own) {
-		request->look_why = look->heaps.why;
+		request->look_why = look->why;
 		return;
 	}
 	request->has_heap = own_walk(own, NULL) == 0;

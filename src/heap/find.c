@@ -118,6 +118,16 @@ void heaps_close(struct heaps *heaps)
 	allocator_fini(&heaps->allocator);
 }
 
+const char *heap_words(const struct heap_reading *heap)
+{
+	unsigned kind;
+
+	for (kind = 0; kind < NALLOCATOR_KINDS; kind++)
+		if (strcmp(allocator_name((enum allocator_kind)kind), heap->type->name) == 0)
+			return allocator_words((enum allocator_kind)kind);
+	return heap->type->name;
+}
+
 struct heap_reading *heaps_of(const struct heaps *heaps, const struct heap_type *type)
 {
 	size_t i;

@@ -27,6 +27,9 @@ struct heaps {
 int heaps_find(const struct space *space, struct reader *reader, struct heaps *ret) MUST_CHECK;
 void heaps_close(struct heaps *heaps);
 
+/* "glibc's malloc": whose it is. */
+const char *heap_words(const struct heap_reading *heap);
+
 /* The one of this type, or NULL. */
 struct heap_reading *heaps_of(const struct heaps *heaps, const struct heap_type *type);
 

@@ -94,17 +94,6 @@ uint64_t heap_fragmentation(const struct heap_sums *sums)
  * The title and the ladder.
  */
 
-/* "glibc's malloc" of its type "glibc". */
-static const char *words_of(const struct heap_reading *heap)
-{
-	unsigned kind;
-
-	for (kind = 0; kind < NALLOCATOR_KINDS; kind++)
-		if (strcmp(allocator_name((enum allocator_kind)kind), heap->type->name) == 0)
-			return allocator_words((enum allocator_kind)kind);
-	return heap->type->name;
-}
-
 /* Another allocator serves the program than the one that can be read. */
 static bool is_served_by_other(const struct heaps *heaps)
 {
@@ -120,7 +109,7 @@ static void put_allocator(const struct heap_picture *picture, struct line *line)
 	char path[4400];
 
 	line_format(line, STYLE_PLAIN, "  %s",
-		    heap ? words_of(heap) : allocator_words(heaps->allocator.kind));
+		    heap ? heap_words(heap) : allocator_words(heaps->allocator.kind));
 	if (heap && heap->version[0])
 		line_format(line, STYLE_PLAIN, ", %s", heap->version);
 	line_format(line, STYLE_PLAIN, ", in %s",
