@@ -255,7 +255,7 @@ static int show_blocks(struct show *show)
 	return r == 0 ? write_logs(show) : r;
 }
 
-/* It stood still all the time: because of plat, or for itself. */
+/* What was read is of one moment: plat stopped it or has a copy, or it stood still for itself. */
 static bool is_stopped(const struct target *target)
 {
 	const struct space *space = &target->space;
@@ -265,7 +265,7 @@ static bool is_stopped(const struct target *target)
 	if (space->core)
 		return true;
 	if (told->rung != FREEZE_NEVER)
-		return told->rung == FREEZE_WHOLE && !told->was_cut;
+		return told->rung >= FREEZE_COPY && !told->was_cut;
 	for (i = 0; i < space->nthreads; i++)
 		if (space->threads[i].tid && space->threads[i].state != 'T' &&
 		    space->threads[i].state != 't')

@@ -21,7 +21,7 @@ struct heap_report {
 	const struct survey_share *shares;
 	struct heap_ladder ladder;
 	const char *pages_why; /* why it is not known which pages are in memory, or NULL */
-	bool is_stopped;       /* it stood still all the time: every number is exact */
+	bool is_stopped;       /* what was read is of one moment: every number is exact */
 	uint64_t pause;	       /* ns that it stood still because of us */
 	const char *looked;    /* how it was looked at, in words */
 	struct heap_show show;
