@@ -4,13 +4,15 @@
 #include "heap/mallocng.h"
 #include "heap/oldmalloc.h"
 #include "heap/own.h"
+#include "heap/ptmalloc.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 /* Every reader there is: at most one heap of each is opened. */
-static const struct heap_type *const types[] = {&own_type, &mallocng_type, &oldmalloc_type};
+static const struct heap_type *const types[] = {&own_type, &ptmalloc_type, &mallocng_type,
+						&oldmalloc_type};
 
 static_assert(ARRAY_SIZE(types) <= HEAPS_MOST, "each type finds room");
 

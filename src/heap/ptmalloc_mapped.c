@@ -1,0 +1,272 @@
+/*
+ * Chunks that have mappings of their own:
+ *
+ *     page                                     page                            page
+ *     | padding | prev_size | size | block ................................... |
+ *     '- prev_size bytes ---'      '- size - 2 words (from 2.43 on: size) ------'
+ *
+ * The padding is 0 but for alignments; then the chunk stands where its block is aligned. Nothing
+ * leads to these chunks, and the kernel makes one mapping of neighbours: each page of anonymous
+ * memory that is nothing else is looked at, until there are as many as glibc has counted.
+ *
+ * A scattered main arena's pieces begin at pages, too: with a chain of chunks to fences or to top.
+ */
+#include "heap/ptmalloc_parts.h"
+
+#include <errno.h>
+
+#define MAPPED_MOST (1u << 24)
+#define DEPTH 16
+#define DEPTH_MOST 1024
+#define HUGE_PAGE 1u /* of prev_size, from 2.43 on */
+
+struct search {
+	struct ptmalloc *heap;
+	struct window window;
+	uint64_t found, bytes;
+	size_t nbefore;	 /* segments, in order; those behind were found now */
+	size_t known;	 /* the next one */
+	uint64_t depth;	 /* pages behind a chunk in which its true header is looked for */
+	plat_addr floor; /* what lies below is taken */
+	plat_addr end;	 /* of the mapping that is looked at */
+};
+
+/* glibc 2.43 counts a header too much each time that a mapping grows (mremap_chunk). */
+bool ptmalloc_is_mapped_sum(const struct ptmalloc *heap, uint64_t bytes)
+{
+	uint64_t more = heap->mmapped_mem - bytes, header = 2 * heap->layout.word;
+
+	return more == 0 || (!heap->layout.nfast && heap->mmapped_mem > bytes &&
+			     !is_aligned(more, heap->page_size) && is_aligned(more, header));
+}
+
+static bool is_enough(const struct search *search)
+{
+	const struct ptmalloc *heap = search->heap;
+
+	return search->found == heap->n_mmaps && ptmalloc_is_mapped_sum(heap, search->bytes) &&
+	       !heap->arenas[0].is_scattered;
+}
+
+/* A chunk here would be aligned to something: what that is stands in its padding. */
+static bool is_mapped_chunk(const struct search *search, plat_addr at, const unsigned char *bytes,
+			    struct ptmalloc_segment *ret)
+{
+	const struct ptmalloc *heap = search->heap;
+	unsigned word = heap->layout.word;
+	uint64_t padding = ptmalloc_word(heap, bytes), size = ptmalloc_word(heap, bytes + word);
+	uint64_t total;
+
+	if ((size & CHUNK_FLAGS) != CHUNK_MAPPED || !is_chunk_place(heap, at))
+		return false;
+	if (!heap->layout.nfast)
+		padding &= ~(uint64_t)HUGE_PAGE;
+	size &= ~(uint64_t)CHUNK_FLAGS;
+	total = size + padding + (heap->layout.nfast ? 0 : 2 * word);
+	if (size < chunk_least(heap) || at - search->floor < padding || total < size ||
+	    !is_aligned(total, heap->page_size) || !is_aligned(at - padding, heap->page_size) ||
+	    total > search->end - (at - padding))
+		return false;
+	*ret = (struct ptmalloc_segment){.start = at - padding,
+					 .end = at - padding + total,
+					 .first = at,
+					 .kind = SEGMENT_MAPPED};
+	return true;
+}
+
+static bool probe(const struct search *search, plat_addr at, plat_addr base,
+		  struct ptmalloc_segment *ret)
+{
+	struct ptmalloc *heap = search->heap;
+	struct ptmalloc_segment found;
+	unsigned char bytes[16];
+
+	if (at <= ret->first || at >= search->end ||
+	    reader_read(&heap->cache->reader, at, bytes, 2 * heap->layout.word) < 0 ||
+	    !is_mapped_chunk(search, at, bytes, &found) || found.start != base)
+		return false;
+	*ret = found;
+	return true;
+}
+
+/*
+ * A block that was to be aligned was first made without that: the header of then still stands at
+ * the beginning. The true one is in a page behind it, and says how far; or in the same page, where
+ * a block would be aligned. Mappings move when blocks grow: there they may not be aligned any more.
+ */
+static void find_aligned(const struct search *search, struct ptmalloc_segment *ret)
+{
+	const uint64_t page = search->heap->page_size;
+	const unsigned header = 2 * search->heap->layout.word;
+	const plat_addr base = ret->start;
+	uint64_t place, room = search->end - base;
+
+	for (place = 16; place <= page; place *= 2)
+		if (probe(search, base + place - header, base, ret))
+			return;
+	for (place = 2 * page; place <= min_u64(room, search->depth * page); place += page)
+		if (probe(search, base + place - header, base, ret))
+			return;
+	for (; place && place <= room; place *= 2)
+		if (probe(search, align_up(base + header, place) - header, base, ret))
+			return;
+}
+
+/* The places in a page at which a chunk can stand: its block is aligned to a power of two. */
+static bool find_in_page(struct search *search, plat_addr page, struct ptmalloc_segment *ret)
+{
+	const struct ptmalloc *heap = search->heap;
+	unsigned word = heap->layout.word;
+	size_t size = (size_t)min_u64(heap->page_size, search->end - page);
+	const unsigned char *bytes = window_at(&search->window, page, size);
+	const uint64_t first = first_chunk(heap, 0);
+	uint64_t place;
+
+	if (!bytes)
+		return false;
+	if (is_mapped_chunk(search, page + first, bytes + first, ret)) {
+		find_aligned(search, ret);
+		return true;
+	}
+	for (place = 16; place <= size; place *= 2) {
+		uint64_t at = place - 2 * word;
+
+		if (is_mapped_chunk(search, page + at, bytes + at, ret))
+			return true;
+	}
+	return false;
+}
+
+/* A piece of a scattered main arena. */
+static bool find_piece(struct search *search, plat_addr page, struct ptmalloc_segment *ret)
+{
+	struct ptmalloc *heap = search->heap;
+	const struct ptmalloc_arena *arena = &heap->arenas[0];
+	plat_addr first = first_chunk(heap, page), end, stop = search->end;
+
+	if (!arena->is_scattered)
+		return false;
+	if (arena->top >= page && arena->top < search->end)
+		stop = arena->top;
+	end = ptmalloc_chain_end(heap, first, stop);
+	if (!end)
+		return false;
+	*ret = (struct ptmalloc_segment){.start = page, .first = first};
+	if (end != arena->top) {
+		ret->end = min_u64(align_up(end, heap->page_size), search->end);
+		ret->kind = SEGMENT_FENCED;
+		return true;
+	}
+	/* In the middle of a call top has no size yet. */
+	ret->end = add_capped(end, arena->top_size);
+	if (!is_aligned(ret->end, heap->page_size) || ret->end > search->end || ret->end <= end)
+		ret->end = search->end;
+	return true;
+}
+
+static int take(struct search *search, const struct ptmalloc_segment *segment)
+{
+	if (segment->kind == SEGMENT_MAPPED) {
+		search->found++;
+		search->bytes += segment->end - segment->start;
+	}
+	return ptmalloc_add_segment(search->heap, segment);
+}
+
+/* Goes through [at, end), which no known segment touches. */
+static int search_range(struct search *search, plat_addr at, plat_addr end)
+{
+	struct ptmalloc_segment segment;
+	int r = 0;
+
+	search->floor = at;
+	search->window.limit = search->end;
+	while (r == 0 && at < end && !is_enough(search) && search->found < MAPPED_MOST) {
+		if (find_in_page(search, at, &segment) || find_piece(search, at, &segment)) {
+			r = take(search, &segment);
+			at = search->floor = segment.end;
+		} else {
+			at += search->heap->page_size;
+		}
+	}
+	return r;
+}
+
+/* What lies between the segments that are known. */
+static int search_region(struct search *search, const struct region *region)
+{
+	const struct ptmalloc *heap = search->heap;
+	plat_addr at = max_u64(align_up(region->start, heap->page_size), search->floor), end;
+	int r = 0;
+
+	while (r == 0 && at < region->end) {
+		while (search->known < search->nbefore && heap->segments[search->known].end <= at)
+			search->known++;
+		end = region->end;
+		if (search->known < search->nbefore)
+			end = min_u64(end, heap->segments[search->known].start);
+		if (at < end)
+			r = search_range(search, at, end);
+		if (end == region->end)
+			break;
+		at = align_up(heap->segments[search->known].end, heap->page_size);
+	}
+	return r;
+}
+
+/* Where the memory ends that a chunk in this region can have: the kernel joins mappings. */
+static plat_addr end_of(const struct space *space, size_t i)
+{
+	plat_addr end = space->regions[i].end;
+
+	for (i++; i < space->nregions && space->regions[i].start == end; i++) {
+		const struct region *region = &space->regions[i];
+
+		if (region->kind != KIND_ANON && region->kind != KIND_HUGETLB)
+			break;
+		end = region->end;
+	}
+	return end;
+}
+
+static bool can_hold(const struct region *region)
+{
+	return (region->kind == KIND_ANON || region->kind == KIND_HUGETLB) &&
+	       (region->rights & RIGHT_WRITE) && !(region->rights & RIGHT_SHARED);
+}
+
+static int search_all(struct search *search)
+{
+	const struct space *space = search->heap->reading.space;
+	size_t i;
+	int r = 0;
+
+	search->found = search->bytes = 0;
+	search->known = 0;
+	search->floor = 0;
+	search->heap->nsegments = search->nbefore;
+	for (i = 0; r == 0 && i < space->nregions && !is_enough(search); i++)
+		if (can_hold(&space->regions[i])) {
+			search->end = end_of(space, i);
+			r = search_region(search, &space->regions[i]);
+		}
+	return r;
+}
+
+int ptmalloc_find_mapped(struct ptmalloc *heap)
+{
+	struct search search = {.heap = heap, .nbefore = heap->nsegments, .depth = DEPTH};
+	int r = window_init(&search.window, heap->reading.reader, heap->page_size);
+
+	if (r == 0)
+		r = search_all(&search);
+	if (r == 0 && search.found == heap->n_mmaps &&
+	    !ptmalloc_is_mapped_sum(heap, search.bytes)) {
+		search.depth = DEPTH_MOST;
+		r = search_all(&search);
+	}
+	window_fini(&search.window);
+	if (r == 0)
+		ptmalloc_sort_segments(heap);
+	return r;
+}

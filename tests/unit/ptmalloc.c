@@ -1,0 +1,613 @@
+/*
+ * Heaps of glibc's malloc made by hand, in the form of each version and word size.
+ *
+ *     BASE   libc's data: main_arena, malloc_par
+ *     HEAP   by brk: a thread's cache, blocks of each state, top
+ *     MAPPED one block with a mapping of its own
+ */
+#include "heap/ptmalloc.h"
+
+#include "hand.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BASE UINT64_C(0x40000000)
+#define ARENA (BASE + 0x100)
+#define PAR (BASE + 0x1000)
+#define HEAP (BASE + 0x2000)
+#define MAPPED (BASE + 0xc000)
+#define END (BASE + 0x10000)
+#define SEEN_MOST 64
+
+static const struct form {
+	const char *name;
+	unsigned word, align, nfast, fast;
+	bool has_attached;
+	unsigned tcache; /* bytes of its counts; 0: none */
+	unsigned nbins;	 /* of it */
+	bool is_mangled;
+	unsigned par; /* bytes from its first row to n_mmaps */
+} forms[] = {
+	{"2.17, 64 bits", 8, 16, 10, 8, false, 0, 0, false, 40},
+	{"2.17, 32 bits", 4, 8, 10, 8, false, 0, 0, false, 20},
+	{"2.23, 64 bits", 8, 16, 10, 8, true, 0, 0, false, 40},
+	{"2.26, 64 bits", 8, 16, 10, 8, true, 1, 64, false, 40},
+	{"2.26, 32 bits", 4, 16, 11, 8, true, 1, 64, false, 20},
+	{"2.27, 64 bits", 8, 16, 10, 16, true, 1, 64, false, 40},
+	{"2.27, 32 bits", 4, 16, 11, 12, true, 1, 64, false, 20},
+	{"2.30, 64 bits", 8, 16, 10, 16, true, 2, 64, false, 40},
+	{"2.32, 64 bits", 8, 16, 10, 16, true, 2, 64, true, 40},
+	{"2.35, 64 bits", 8, 16, 10, 16, true, 2, 64, true, 60},
+	{"2.35, 32 bits", 4, 16, 11, 12, true, 2, 64, true, 32},
+	{"2.42, 64 bits", 8, 16, 10, 16, true, 2, 76, true, 60},
+	{"2.42, 32 bits", 4, 16, 11, 12, true, 2, 76, true, 32},
+	{"2.43, 64 bits", 8, 16, 0, 8, true, 2, 76, true, 68},
+	{"2.43, 32 bits", 4, 16, 0, 8, true, 2, 76, true, 36},
+};
+
+#define FORM_236 9
+
+static const struct form *form;
+static unsigned char memory[END - BASE];
+static struct array array;
+static struct space space;
+static struct heap_reading *heap;
+static struct block seen[SEEN_MOST];
+static size_t nseen;
+static plat_addr returned_start[8], returned_end[8];
+static size_t nreturned;
+
+/* Chunks of the image. */
+static plat_addr cache_at, live_at, fast_at, cached_at, free_at, last_at, top_at;
+#define FREE_PAGES 3
+
+/*
+ * The image.
+ */
+
+static void put(plat_addr at, uint64_t value)
+{
+	memcpy(memory + (at - BASE), &value, form->word);
+}
+
+static void put_int(plat_addr at, uint32_t value)
+{
+	memcpy(memory + (at - BASE), &value, sizeof(value));
+}
+
+static uint64_t get(plat_addr at)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, memory + (at - BASE), form->word);
+	return value;
+}
+
+static uint32_t top_offset(void)
+{
+	return form->fast + form->nfast * form->word;
+}
+
+static plat_addr bin(unsigned i)
+{
+	return ARENA + top_offset() + 2 * form->word + i * 2 * form->word;
+}
+
+static uint64_t cache_bytes(void)
+{
+	return form->nbins * (form->tcache + form->word);
+}
+
+/* One behind the other; the next one has to say that this is free. */
+static plat_addr add_chunk(plat_addr *at, uint64_t size, bool is_before_free)
+{
+	plat_addr chunk = *at;
+
+	put(chunk + form->word, size | !is_before_free);
+	*at = chunk + size;
+	return chunk;
+}
+
+static uint64_t mangled(plat_addr at, uint64_t value)
+{
+	return form->is_mangled ? value ^ at >> 12 : value;
+}
+
+static uint64_t chunk_size(plat_addr chunk)
+{
+	return get(chunk + form->word) & ~UINT64_C(7);
+}
+
+static void make_chunks(void)
+{
+	unsigned word = form->word;
+	plat_addr at = ((HEAP + 2 * word + form->align - 1) & -(uint64_t)form->align) - 2 * word;
+	uint64_t small = 4 * form->align, round = form->align - 1;
+
+	if (form->tcache)
+		cache_at = add_chunk(&at, (cache_bytes() + word + round) & ~round, false);
+	live_at = add_chunk(&at, small + form->align, false);
+	fast_at = add_chunk(&at, small, false);
+	cached_at = add_chunk(&at, small, false);
+	add_chunk(&at, 0x100, false);
+	free_at = add_chunk(&at, FREE_PAGES * PAGE, false);
+	put(at, FREE_PAGES * PAGE);
+	last_at = add_chunk(&at, 0x200, true);
+	top_at = at;
+	put(top_at + word, (MAPPED - top_at) | 1);
+}
+
+static void make_lists(void)
+{
+	unsigned word = form->word, i;
+	uint64_t small = 4 * form->align;
+
+	for (i = 0; i < 127; i++) {
+		put(bin(i), bin(i) - 2 * word);
+		put(bin(i) + word, bin(i) - 2 * word);
+	}
+	put(bin(0), free_at);
+	put(bin(0) + word, free_at);
+	put(free_at + 2 * word, bin(0) - 2 * word);
+	put(free_at + 3 * word, bin(0) - 2 * word);
+	if (form->nfast) {
+		put(ARENA + form->fast + 2 * word, fast_at);
+		put(fast_at + 2 * word, mangled(fast_at + 2 * word, 0));
+	}
+	if (form->tcache) {
+		plat_addr counts = cache_at + 2 * word;
+		unsigned index = (unsigned)((small - 4 * word) / form->align);
+
+		for (i = 0; form->nbins == 76 && i < 76; i++)
+			memory[counts - BASE + i * 2] = 7;
+		memory[counts - BASE + index * form->tcache] = form->nbins == 76 ? 6 : 1;
+		put(counts + form->nbins * form->tcache + index * word, cached_at + 2 * word);
+		put(cached_at + 2 * word, mangled(cached_at + 2 * word, 0));
+		put(cached_at + 3 * word, UINT64_C(0x1234567812345678));
+	}
+}
+
+static void make_state(void)
+{
+	unsigned word = form->word;
+	plat_addr next = bin(127) + 16, sums = next + 2 * word + (form->has_attached ? word : 0);
+
+	put(ARENA + top_offset(), top_at);
+	put(next, ARENA);
+	if (form->has_attached)
+		put(sums - word, 1);
+	put(sums, MAPPED - HEAP);
+	put(sums + word, MAPPED - HEAP);
+}
+
+static void make_par(void)
+{
+	unsigned word = form->word;
+	plat_addr ints = PAR + form->par, sums = (ints + 16 + word - 1) & -(uint64_t)word;
+
+	put(PAR, 0x20000);
+	put(PAR + word, 0x20000);
+	put(PAR + 2 * word, 0x20000);
+	put(PAR + 3 * word, word == 8 ? 8 : 2);
+	put_int(ints, 1);
+	put_int(ints + 4, 65536);
+	put_int(ints + 8, 1);
+	put(sums, END - MAPPED);
+	put(sums + word, END - MAPPED);
+	put(sums + 2 * word, HEAP);
+}
+
+static plat_addr mapped_chunk(void)
+{
+	return ((MAPPED + 2 * form->word + form->align - 1) & -(uint64_t)form->align) -
+	       2 * form->word;
+}
+
+static void make_mapped(void)
+{
+	plat_addr chunk = mapped_chunk();
+	uint64_t padding = chunk - MAPPED;
+
+	put(chunk, padding);
+	put(chunk + form->word, (END - MAPPED - padding - (form->nfast ? 0 : 2 * form->word)) | 2);
+}
+
+static void make_space(void)
+{
+	struct module *module;
+
+	begin_town(&space);
+	space.machine.page_size = PAGE;
+	space.process.bits = form->word * 8;
+	space.start_brk = HEAP;
+	space.brk = MAPPED;
+	add_region(&space, BASE, HEAP, KIND_DATA, RW);
+	add_region(&space, HEAP, MAPPED, KIND_HEAP, RW);
+	add_region(&space, MAPPED, END, KIND_ANON, RW);
+	module = add_module(&space, BASE, MODULE_PROGRAM, NO_FILE);
+	module->is_64 = form->word == 8;
+	module->nsegments = 1;
+	module->segments[0] = (struct segment){
+		.start = BASE, .file_end = HEAP, .end = HEAP, .rights = RIGHT_READ | RIGHT_WRITE};
+}
+
+static void make(unsigned number)
+{
+	form = &forms[number];
+	memset(memory, 0, sizeof(memory));
+	cache_at = 0;
+	make_chunks();
+	make_lists();
+	make_state();
+	make_par();
+	make_mapped();
+	make_space();
+	array = array_at(BASE, memory, sizeof(memory));
+}
+
+/*
+ * Reading it.
+ */
+
+static int take_block(void *context, const struct block *block)
+{
+	(void)context;
+	assert_true(nseen < SEEN_MOST);
+	assert_true(nseen == 0 || seen[nseen - 1].address < block->address);
+	seen[nseen++] = *block;
+	return 0;
+}
+
+static int take_returnable(void *context, uint32_t arena, plat_addr start, plat_addr end)
+{
+	(void)context;
+	assert_int_equal(arena, 0);
+	assert_true(nreturned < ARRAY_SIZE(returned_end));
+	returned_start[nreturned] = start;
+	returned_end[nreturned++] = end;
+	return 0;
+}
+
+static int try_read(void)
+{
+	static const struct heap_visitor visitor = {
+		.block = take_block,
+		.returnable = take_returnable,
+		.states = (1u << NBLOCK_STATES) - 1,
+	};
+	struct error err;
+	int r;
+
+	nseen = nreturned = 0;
+	heap = NULL;
+	r = ptmalloc_type.open(&space, &array.reader, &heap, &err);
+	return r < 0 ? r : heap_walk(heap, &visitor);
+}
+
+static void end(void)
+{
+	heap_close(heap);
+	heap = NULL;
+	space_fini(&space);
+}
+
+static const struct block *block_at(plat_addr chunk)
+{
+	size_t i;
+
+	for (i = 0; i < nseen; i++)
+		if (seen[i].address == chunk + 2 * form->word)
+			return &seen[i];
+	return NULL;
+}
+
+static void assert_state(plat_addr chunk, enum block_state state)
+{
+	const struct block *block = block_at(chunk);
+
+	if (!block)
+		fail_msg("%s: no block at 0x%llx", form->name, (unsigned long long)chunk);
+	else if (block->state != state)
+		fail_msg("%s: 0x%llx is %s, not %s", form->name, (unsigned long long)chunk,
+			 block_state_name(block->state), block_state_name(state));
+	else
+		assert_int_equal(block->size, chunk_size(chunk) - form->word);
+}
+
+static size_t count_proofs(enum proof_result result)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < heap->proofs.n; i++) {
+		n += heap->proofs.list[i].result == result;
+		if (result == PROOF_HOLDS && heap->proofs.list[i].result != PROOF_HOLDS)
+			print_message("%s: %s\n", form->name, heap->proofs.list[i].words);
+	}
+	return n;
+}
+
+static void assert_sums(void)
+{
+	const struct heap_sums *sums = &heap->sums;
+
+	assert_int_equal(sums->held,
+			 sums->live_bytes + sums->slack + sums->free_bytes + sums->unknown_bytes);
+	assert_int_equal(sums->held, END - HEAP);
+}
+
+/*
+ * Tests.
+ */
+
+static void each_form_is_read(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(forms); i++) {
+		make(i);
+		assert_int_equal(try_read(), 0);
+		assert_state(live_at, BLOCK_LIVE);
+		assert_state(fast_at, form->nfast ? BLOCK_FREE : BLOCK_LIVE);
+		assert_state(cached_at, form->tcache ? BLOCK_CACHED : BLOCK_LIVE);
+		assert_state(free_at, BLOCK_FREE);
+		assert_state(last_at, BLOCK_LIVE);
+		if (cache_at)
+			assert_null(block_at(cache_at));
+		assert_sums();
+		assert_int_equal(heap->proofs.broken, 0);
+		assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
+		assert_true(heap->proofs.n >= 5);
+		end();
+	}
+}
+
+static void a_block_with_a_mapping_has_its_size(void **state)
+{
+	const struct block *block;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(forms); i++) {
+		make(i);
+		assert_int_equal(try_read(), 0);
+		block = block_at(mapped_chunk());
+		assert_non_null(block);
+		assert_int_equal(block->state, BLOCK_LIVE);
+		assert_int_equal(block->extent, END - MAPPED);
+		assert_int_equal(block->address - block->before, MAPPED);
+		assert_int_equal(block->size,
+				 END - block->address - (form->nfast ? 0 : form->word));
+		end();
+	}
+}
+
+/* The first header of a block that was to be aligned still stands there. */
+static void an_aligned_mapped_block_is_where_its_padding_says(void **state)
+{
+	plat_addr chunk = MAPPED + PAGE - 16;
+
+	(void)state;
+	make(FORM_236);
+	put(chunk, chunk - MAPPED);
+	put(chunk + 8, (END - chunk) | 2);
+	assert_int_equal(try_read(), 0);
+	assert_null(block_at(MAPPED));
+	assert_int_equal(block_at(chunk)->size, END - chunk - 16);
+	assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
+	end();
+}
+
+static void trimming_gives_back_whole_pages_and_keeps_a_little_of_top(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	assert_int_equal(try_read(), 0);
+	assert_int_equal(nreturned, 2);
+	assert_int_equal(returned_start[0], align_up(free_at + 48, PAGE));
+	assert_int_equal(returned_end[0], align_down(free_at + FREE_PAGES * PAGE, PAGE));
+	assert_int_equal(returned_end[1], MAPPED);
+	assert_int_equal(returned_start[1], MAPPED - align_down(MAPPED - top_at - 32 - 1, PAGE));
+	end();
+}
+
+static void a_header_written_over_hides_one_block(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	memset(memory + (last_at + 8 - BASE), 'A', 8);
+	/* A chain of few chunks is one where it ends on top. */
+	assert_int_equal(try_read(), 0);
+	assert_state(live_at, BLOCK_LIVE);
+	assert_state(cached_at, BLOCK_CACHED);
+	assert_true(heap->proofs.broken > 0);
+	assert_non_null(strstr(heap->proofs.first, "no chunk begins"));
+	assert_int_equal(heap->sums.unknown_bytes, top_at - last_at);
+	assert_non_null(block_at(top_at));
+	assert_sums();
+	end();
+}
+
+static void a_size_that_lies_is_found_by_what_lies_in_it(void **state)
+{
+	uint64_t size;
+
+	(void)state;
+	make(FORM_236);
+	size = chunk_size(live_at);
+	put(live_at + 8, (size + 0x30) | 1);
+	assert_int_equal(try_read(), 0);
+	assert_true(heap->proofs.broken > 0);
+	assert_null(block_at(live_at));
+	assert_int_equal(heap->sums.unknown_bytes, size);
+	assert_state(free_at, BLOCK_FREE);
+	assert_state(last_at, BLOCK_LIVE);
+	assert_sums();
+	end();
+}
+
+static void a_free_chunk_of_two_sizes_is_unknown(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	put(last_at, PAGE);
+	assert_int_equal(try_read(), 0);
+	assert_state(free_at, BLOCK_UNKNOWN);
+	assert_state(last_at, BLOCK_LIVE);
+	assert_int_equal(heap->proofs.broken, 1);
+	assert_int_equal(count_proofs(PROOF_FAILS), 1); /* its bin */
+	end();
+}
+
+static void a_link_that_leads_elsewhere_is_noticed(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	put(free_at + 24, live_at);
+	assert_int_equal(try_read(), 0);
+	assert_state(free_at, BLOCK_FREE);
+	assert_int_equal(count_proofs(PROOF_FAILS), 1);
+	end();
+}
+
+static void a_fast_bin_in_a_circle_ends(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	put(fast_at + 16, mangled(fast_at + 16, fast_at));
+	assert_int_equal(try_read(), 0);
+	assert_true(heap->proofs.broken > 0);
+	assert_state(live_at, BLOCK_LIVE);
+	end();
+}
+
+/* Pages that cannot be read: in swap. */
+static plat_addr gone_start, gone_end;
+
+static int read_with_hole(struct reader *reader, plat_addr from, void *to, size_t size)
+{
+	(void)reader;
+	if (from < gone_end && gone_start < from + size)
+		return -ENODATA;
+	return reader_read(&array.reader, from, to, size);
+}
+
+static void what_cannot_be_read_is_unknown_and_the_rest_is_right(void **state)
+{
+	static struct reader holed = {.read = read_with_hole};
+	static const struct heap_visitor visitor = {.block = take_block,
+						    .states = (1u << NBLOCK_STATES) - 1};
+	struct error err;
+
+	(void)state;
+	make(FORM_236);
+	gone_start = align_down(last_at, PAGE);
+	gone_end = gone_start + PAGE;
+	nseen = 0;
+	assert_int_equal(ptmalloc_type.open(&space, &holed, &heap, &err), 0);
+	assert_int_equal(heap_walk(heap, &visitor), 0);
+	assert_true(heap->proofs.unreadable > 0);
+	assert_state(live_at, BLOCK_LIVE);
+	assert_true(heap->sums.unknown_bytes > 0);
+	assert_sums();
+	end();
+}
+
+static void without_an_arena_there_is_no_heap(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	memset(memory, 0, HEAP - BASE);
+	assert_int_equal(try_read(), -ENOENT);
+	end();
+}
+
+static void each_allocation_can_fail(void **state)
+{
+	size_t n;
+	int r;
+
+	(void)state;
+	make(FORM_236);
+	FOR_EACH_ALLOCATION(n)
+	{
+		r = try_read();
+		assert_int_equal(r, failing_failed() ? -ENOMEM : 0);
+		heap_close(heap);
+		heap = NULL;
+	}
+	space_fini(&space);
+}
+
+/*
+ * With a name as argument the images are written there: they are the fuzzer's corpus, in its
+ * form.
+ */
+
+static void write_image(FILE *file)
+{
+	unsigned char flags = form->word == 4;
+	size_t at = 0, length;
+
+	fwrite(&flags, 1, 1, file);
+	while (at < sizeof(memory)) {
+		const uint16_t place = (uint16_t)at;
+		unsigned char bytes;
+
+		for (length = 0;
+		     at + length < sizeof(memory) && memory[at + length] && length < 255;)
+			length++;
+		bytes = (unsigned char)length;
+		if (length) {
+			fwrite(&place, sizeof(place), 1, file);
+			fwrite(&bytes, 1, 1, file);
+			fwrite(memory + at, 1, length, file);
+		}
+		at += length ? length : 1;
+	}
+}
+
+static int write_images(const char *folder)
+{
+	char path[512];
+	unsigned i;
+	FILE *file;
+
+	for (i = 0; i < ARRAY_SIZE(forms); i++) {
+		make(i);
+		space_fini(&space);
+		snprintf(path, sizeof(path), "%s/%.4s-%u", folder, form->name, form->word * 8);
+		file = fopen(path, "we");
+		if (!file)
+			return 1;
+		write_image(file);
+		fclose(file);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_form_is_read),
+		cmocka_unit_test(a_block_with_a_mapping_has_its_size),
+		cmocka_unit_test(an_aligned_mapped_block_is_where_its_padding_says),
+		cmocka_unit_test(trimming_gives_back_whole_pages_and_keeps_a_little_of_top),
+		cmocka_unit_test(a_header_written_over_hides_one_block),
+		cmocka_unit_test(a_size_that_lies_is_found_by_what_lies_in_it),
+		cmocka_unit_test(a_free_chunk_of_two_sizes_is_unknown),
+		cmocka_unit_test(a_link_that_leads_elsewhere_is_noticed),
+		cmocka_unit_test(a_fast_bin_in_a_circle_ends),
+		cmocka_unit_test(what_cannot_be_read_is_unknown_and_the_rest_is_right),
+		cmocka_unit_test(without_an_arena_there_is_no_heap),
+		cmocka_unit_test(each_allocation_can_fail),
+	};
+
+	if (argc == 2)
+		return write_images(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
