@@ -563,7 +563,8 @@ static int walk_chain(struct chain *chain)
 			r = take_damage(chain, &chunk, end, is_readable, &at);
 		is_readable = read_chunk(chain, at, &chunk);
 	}
-	chain->arena->ended = at;
+	if (chain->segment->kind == SEGMENT_TOP)
+		chain->arena->ended = at;
 	return r;
 }
 

@@ -148,7 +148,7 @@ static bool find_piece(struct search *search, plat_addr page, struct ptmalloc_se
 		return false;
 	if (arena->top >= page && arena->top < search->end)
 		stop = arena->top;
-	end = ptmalloc_chain_end(heap, first, stop);
+	end = first == stop ? stop : ptmalloc_chain_end(heap, first, stop);
 	if (!end)
 		return false;
 	*ret = (struct ptmalloc_segment){.start = page, .first = first};
