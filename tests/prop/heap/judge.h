@@ -34,8 +34,9 @@ struct subject {
 	void (*find)(struct judge *judge);
 	/* One look: opens, walks, and closes. */
 	void (*look)(struct judge *judge, const struct heap_visitor *visitor, struct look *ret);
-	bool has_ranges; /* in order, and each block lies in the last one */
-	bool needs_map;	 /* as it is at each look */
+	bool has_ranges;       /* in order, and each block lies in the last one */
+	bool needs_map;	       /* as it is at each look */
+	bool is_torn_by_calls; /* in the middle of a call it contradicts itself */
 };
 
 struct seen {
@@ -44,9 +45,11 @@ struct seen {
 
 struct judge {
 	const struct subject *subject;
-	const char *worker;  /* the program */
-	const char *library; /* that it runs on, or NULL */
-	unsigned nthreads;   /* of each worker; 0: from 1 to 4 */
+	const char *worker;			   /* the program */
+	const char *library;			   /* that it runs on, or NULL */
+	const char *tunables, *loader, *libraries; /* what it is run with, or NULL */
+	bool is_brk_stopped;
+	unsigned nthreads; /* of each worker; 0: from 1 to 4 */
 	struct log *log;
 	int child;
 	bool is_stopped;
@@ -61,7 +64,7 @@ struct judge {
 	uint64_t held;			  /* by ranges */
 	uint64_t seed, first_seed;
 	const char *way;
-	uint64_t nlooks, nbusy;
+	uint64_t nlooks, nbusy, ntorn;
 };
 
 /* Says what is wrong, and ends the program. */
@@ -69,8 +72,8 @@ __attribute__((format(printf, 2, 3), noreturn)) void wrong(const struct judge *j
 							   const char *format, ...);
 
 /*
- * [--seed N] [--workers N] [--rounds N] [--threads N] WORKER [LIBRARY]: judges, and ends as a
- * program does.
+ * [--seed N] [--workers N] [--rounds N] [--threads N] [--no-brk 1] [--tunables WORDS]
+ * [--loader PATH --libraries PATH] WORKER [LIBRARY]: judges, and ends as a program does.
  */
 int judge_main(const struct subject *subject, int argc, char **argv);
 

@@ -5,6 +5,7 @@
  */
 #include "log.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -73,8 +74,16 @@ static void change(struct log_block *block, uint64_t *seed)
 		p = NULL;
 	}
 	block->size = p ? size : 0;
+	block->usable = p ? malloc_usable_size(p) : 0;
 	block->address = (uintptr_t)p;
 	block->version++;
+}
+
+static void stop_on(uint32_t order)
+{
+	if (__atomic_compare_exchange_n(&shared->order, &order, ORDER_RUN, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST))
+		kill(getpid(), SIGSTOP);
 }
 
 static void *work(void *number)
@@ -89,6 +98,7 @@ static void *work(void *number)
 		struct log_block *block = &shared->blocks[draw(&seed) % LOG_BLOCKS];
 		uint32_t idle = 0;
 
+		stop_on(ORDER_STOP_BETWEEN);
 		if (!__atomic_compare_exchange_n(&block->busy, &idle, 1, false, __ATOMIC_SEQ_CST,
 						 __ATOMIC_SEQ_CST))
 			continue;
@@ -101,12 +111,16 @@ static void *work(void *number)
 
 static void on_prof(int signal)
 {
-	uint32_t order = ORDER_STOP_YOURSELF;
-
 	(void)signal;
-	if (__atomic_compare_exchange_n(&shared->order, &order, ORDER_RUN, false, __ATOMIC_SEQ_CST,
-					__ATOMIC_SEQ_CST))
-		kill(getpid(), SIGSTOP);
+	stop_on(ORDER_STOP_YOURSELF);
+}
+
+static void stop_brk(void)
+{
+	uintptr_t page = 4096, end = ((uintptr_t)sbrk(0) + page - 1) & -page;
+
+	mmap((void *)end, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+	     0);
 }
 
 static int run(struct log *log)
@@ -117,6 +131,8 @@ static int run(struct log *log)
 	uintptr_t i;
 
 	shared = log;
+	if (log->is_brk_stopped)
+		stop_brk();
 	sigaction(SIGPROF, &action, NULL);
 	setitimer(ITIMER_PROF, &often, NULL);
 	for (i = 1; i < log->nthreads; i++)
