@@ -17,11 +17,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define THREADS 8
+#define MANY 1000	/* threads */
 #define PATIENTLY 20000 /* looks, of a millisecond each at least */
 
 static struct shared {
@@ -66,6 +68,13 @@ static void *end_soon(void *context)
 	return context;
 }
 
+static void *sleep_for_ever(void *context)
+{
+	for (;;)
+		pause();
+	return context;
+}
+
 /* Threads are made as fast as they can be, and end at once. */
 static void be_a_storm(void)
 {
@@ -102,6 +111,50 @@ static void be_signalled(void)
 			shared->wrong++;
 		shared->counts[0]++;
 	}
+}
+
+/* It executes itself anew, from another thread than the first, again and again. */
+static void *execute(void *context)
+{
+	execl("/proc/self/exe", "freeze", "execute", NULL);
+	return context;
+}
+
+static _Noreturn void be_an_executer(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, execute, NULL);
+	for (;;)
+		pause();
+}
+
+static void be_many(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	unsigned i;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	for (i = 0; i < MANY; i++)
+		if (pthread_create(&thread, &attr, sleep_for_ever, NULL) == 0)
+			shared->made++;
+	shared->counts[0] = 1;
+	sleep_for_ever(NULL);
+}
+
+/* The kernel lets nobody interrupt who waits for its vfork to end. */
+static void be_a_parent(void)
+{
+	int pid = (int)syscall(SYS_vfork);
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	_exit(1);
 }
 
 static void end_first_thread(void)
@@ -450,6 +503,88 @@ static void a_storm_of_threads_is_stopped(void **state)
 	end_child(pid);
 }
 
+static void who_executes_meanwhile_goes_on(void **state)
+{
+	int pid = start_child(be_an_executer), i, stopped = 0;
+
+	(void)state;
+	for (i = 0; i < 200; i++) {
+		const struct freeze_wish wish = {.rung = FREEZE_WHOLE};
+		struct freeze *freeze;
+		struct space space;
+
+		if (freeze_begin(&dir, &wish, &freeze, &err) < 0)
+			continue;
+		stopped++;
+		if (proc_load(&dir, 0, &space, &err) == 0)
+			space_fini(&space);
+		freeze_free(freeze);
+		assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	}
+	assert_true(stopped > 0);
+	end_child(pid);
+}
+
+static void who_ends_meanwhile_has_ended(void **state)
+{
+	int i, status;
+
+	(void)state;
+	for (i = 0; i < 100; i++) {
+		const struct freeze_wish wish = {.rung = FREEZE_WHOLE};
+		struct freeze *freeze;
+		int pid = fork(), r;
+
+		if (pid == 0)
+			_exit(7);
+		if (procdir_open(NULL, pid, &dir, &err) == 0) {
+			r = freeze_begin(&dir, &wish, &freeze, &err);
+			assert_true(r == 0 || r == -ESRCH);
+			if (r == 0)
+				freeze_free(freeze);
+			procdir_close(&dir);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	}
+}
+
+static void many_threads_are_stopped(void **state)
+{
+	int pid = start_child(be_many);
+	const struct stop_thread *threads;
+	struct freeze *freeze;
+	size_t n, i;
+
+	(void)state;
+	assert_moves(1);
+	freeze = begin(FREEZE_WHOLE, 0);
+	threads = freeze_threads(freeze, &n);
+	assert_int_equal(n, shared->made + 1);
+	for (i = 0; i < n; i++)
+		assert_int_equal(threads[i].state, STOP_STOPPED);
+	freeze_end(freeze);
+	assert_string_equal(freeze_told(freeze)->why, "");
+	freeze_free(freeze);
+	assert_true(status_has(pid, "\nTracerPid:\t0\n"));
+	end_child(pid);
+}
+
+static void who_cannot_be_interrupted_is_told(void **state)
+{
+	int pid = start_child(be_a_parent);
+	struct freeze *freeze;
+
+	(void)state;
+	await_status(pid, "\nState:\tD");
+	freeze = begin(FREEZE_WHOLE, 100 * NS_PER_MS);
+	freeze_end(freeze);
+	assert_non_null(strstr(freeze_told(freeze)->why, "cannot be interrupted"));
+	freeze_free(freeze);
+	await_status(pid, "\nTracerPid:\t0\n");
+	end_child(pid);
+}
+
 static void no_signal_is_lost(void **state)
 {
 	int pid = start_child(be_signalled), i;
@@ -584,7 +719,7 @@ static int set_up(void **state)
 	return shared == MAP_FAILED ? -1 : 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_threads_stand_still_until_the_end),
@@ -596,6 +731,10 @@ int main(void)
 		cmocka_unit_test(what_has_changed_is_copied_again_and_no_more),
 		cmocka_unit_test(the_best_rung_that_fits_is_taken),
 		cmocka_unit_test(a_storm_of_threads_is_stopped),
+		cmocka_unit_test(who_executes_meanwhile_goes_on),
+		cmocka_unit_test(who_ends_meanwhile_has_ended),
+		cmocka_unit_test(many_threads_are_stopped),
+		cmocka_unit_test(who_cannot_be_interrupted_is_told),
 		cmocka_unit_test(no_signal_is_lost),
 		cmocka_unit_test(who_was_stopped_by_its_user_stays_so),
 		cmocka_unit_test(stop_and_continue_meanwhile_count_afterwards),
@@ -607,5 +746,7 @@ int main(void)
 		cmocka_unit_test(plat_does_not_stop_itself),
 	};
 
+	if (argc == 2 && strcmp(argv[1], "execute") == 0)
+		be_an_executer();
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }
