@@ -84,6 +84,7 @@ goes_on() {
 	start_leaks strace -f -o /dev/null
 	local tracee
 	tracee=$(pgrep -P "$PID")
+	echo "$tracee" >>pids
 	for way in --stop --inject '--max-pause 1000'; do
 		# shellcheck disable=SC2086 # words
 		run plat heap $way "$tracee"

@@ -151,6 +151,7 @@ tell() {
 	await program.out '^ready'
 	local child
 	child=$(pgrep -P "$PID")
+	echo "$child" >>pids
 	run trim --inject --wait 0 "$child"
 	[ "$status" -eq 3 ]
 	[[ "$output" == "plat trim: $child: $PID (strace) traces it already: "* ]]
