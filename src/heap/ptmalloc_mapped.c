@@ -7,7 +7,8 @@
  *
  * The padding is 0 but for alignments; then the chunk stands where its block is aligned. Nothing
  * leads to these chunks, and the kernel makes one mapping of neighbours: each page of anonymous
- * memory that is nothing else is looked at, until there are as many as glibc has counted.
+ * memory that is nothing else is looked at. Where there is very much of it, only until there are as
+ * many chunks as glibc has counted: in the middle of a call they can seem to be all too early.
  *
  * A scattered main arena's pieces begin at pages, too: with a chain of chunks to fences or to top.
  */
@@ -16,6 +17,7 @@
 #include <errno.h>
 
 #define MAPPED_MOST (1u << 24)
+#define LOOKS_MOST (1u << 20) /* pages; then the count is believed */
 #define DEPTH 16
 #define DEPTH_MOST 1024
 #define HUGE_PAGE 1u /* of prev_size, from 2.43 on */
@@ -24,9 +26,11 @@ struct search {
 	struct ptmalloc *heap;
 	struct window window;
 	uint64_t found, bytes;
+	uint64_t nlooks; /* pages */
 	size_t nbefore;	 /* segments, in order; those behind were found now */
 	size_t known;	 /* the next one */
 	uint64_t depth;	 /* pages behind a chunk in which its true header is looked for */
+	bool is_doubted; /* glibc has counted others: a header may stand for more than is there */
 	plat_addr floor; /* what lies below is taken */
 	plat_addr end;	 /* of the mapping that is looked at */
 };
@@ -44,8 +48,8 @@ static bool is_enough(const struct search *search)
 {
 	const struct ptmalloc *heap = search->heap;
 
-	return search->found == heap->n_mmaps && ptmalloc_is_mapped_sum(heap, search->bytes) &&
-	       !heap->arenas[0].is_scattered;
+	return search->nlooks > LOOKS_MOST && search->found == heap->n_mmaps &&
+	       ptmalloc_is_mapped_sum(heap, search->bytes) && !heap->arenas[0].is_scattered;
 }
 
 /* A chunk here would be aligned to something: what that is stands in its padding. */
@@ -164,6 +168,31 @@ static bool find_piece(struct search *search, plat_addr page, struct ptmalloc_se
 	return true;
 }
 
+/*
+ * A block is made smaller by giving back its end first, and another mapping can be there before the
+ * header tells the new size: it ends where another chunk begins. Memory of mappings is new, so that
+ * what looks like a chunk is hardly ever a block's content.
+ */
+static void cut_at_next(struct search *search, struct ptmalloc_segment *segment)
+{
+	const struct ptmalloc *heap = search->heap;
+	const uint64_t first = first_chunk(heap, 0);
+	struct ptmalloc_segment next;
+	unsigned char bytes[16];
+	plat_addr at = align_up(segment->first + 1, heap->page_size), floor = search->floor;
+
+	for (; at < segment->end; at += heap->page_size) {
+		search->floor = at;
+		if (reader_read(&heap->cache->reader, at + first, bytes, 2 * heap->layout.word) ==
+			    0 &&
+		    is_mapped_chunk(search, at + first, bytes, &next)) {
+			segment->end = at;
+			break;
+		}
+	}
+	search->floor = floor;
+}
+
 static int take(struct search *search, const struct ptmalloc_segment *segment)
 {
 	if (segment->kind == SEGMENT_MAPPED) {
@@ -182,7 +211,10 @@ static int search_range(struct search *search, plat_addr at, plat_addr end)
 	search->floor = at;
 	search->window.limit = search->end;
 	while (r == 0 && at < end && !is_enough(search) && search->found < MAPPED_MOST) {
+		search->nlooks++;
 		if (find_in_page(search, at, &segment) || find_piece(search, at, &segment)) {
+			if (search->is_doubted && segment.kind == SEGMENT_MAPPED)
+				cut_at_next(search, &segment);
 			r = take(search, &segment);
 			at = search->floor = segment.end;
 		} else {
@@ -241,7 +273,7 @@ static int search_all(struct search *search)
 	size_t i;
 	int r = 0;
 
-	search->found = search->bytes = 0;
+	search->found = search->bytes = search->nlooks = 0;
 	search->known = 0;
 	search->floor = 0;
 	search->heap->nsegments = search->nbefore;
@@ -260,8 +292,9 @@ int ptmalloc_find_mapped(struct ptmalloc *heap)
 
 	if (r == 0)
 		r = search_all(&search);
-	if (r == 0 && search.found == heap->n_mmaps &&
-	    !ptmalloc_is_mapped_sum(heap, search.bytes)) {
+	if (r == 0 &&
+	    (search.found != heap->n_mmaps || !ptmalloc_is_mapped_sum(heap, search.bytes))) {
+		search.is_doubted = true;
 		search.depth = DEPTH_MOST;
 		r = search_all(&search);
 	}
