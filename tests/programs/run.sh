@@ -143,6 +143,12 @@ check()
 	else
 		fail "$name" "$output"
 	fi
+	# shellcheck disable=SC2086
+	if output=$(timeout 120 python3 "$here/heap_check.py" $gdb "$plat" "${@: -1}" 2>&1); then
+		ok "$name: $output"
+	else
+		fail "$name, its heap" "$output"
+	fi
 }
 
 # said NAME WORD: "WORD VALUE" in what the program printed

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""
+Whether what plat heap says of a process agrees with itself, and with what its C library says.
+
+    heap_check.py [--gdb] PLAT PID
+
+The process stands still while it is looked at. Every proof must hold, and no block may be torn or
+damaged. With --gdb the process is made to write malloc_info(3), and then what each arena holds, and
+how much of that is free, must be the same to the byte. Prints one line; exits 1 if something is
+wrong, with a line for each.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+
+def heap(plat, pid):
+    done = subprocess.run([plat, "heap", "--json", "--stop", str(pid)], check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if not done.stdout:
+        return None, done.stderr.strip()
+    return json.loads(done.stdout), done.stderr.strip()
+
+
+def with_info(plat, pid):
+    """malloc_info and plat heap of the same moment; malloc_info makes no block."""
+    folder = tempfile.mkdtemp(dir=f"/proc/{pid}/root/tmp")
+    os.chmod(folder, 0o777)
+    file = "/tmp/" + os.path.basename(folder) + "/info"
+    commands = [
+        "set pagination off", "set confirm off",
+        f'set $file = ((void *(*)(const char *, const char *))fopen)("{file}", "w")',
+        "call (int)setvbuf($file, 0, 2, 0)".replace(
+            "(int)setvbuf", "((int (*)(void *, void *, int, long))setvbuf)"),
+        "call ((int (*)(int, void *))malloc_info)(0, $file)",
+        f"shell {plat} heap --json --no-stop {pid} >{folder}/heap 2>{folder}/words",
+        "call ((int (*)(void *))fclose)($file)",
+    ]
+    words = ["gdb", "-q", "-nx", "-batch", "-p", str(pid)]
+    for command in commands:
+        words += ["-ex", command]
+    done = subprocess.run(words, check=False, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    try:
+        with open(folder + "/heap", encoding="utf-8") as document, \
+                open(folder + "/info", encoding="utf-8") as info:
+            return json.load(document), xml.etree.ElementTree.parse(info).getroot()
+    except (OSError, ValueError, xml.etree.ElementTree.ParseError) as error:
+        print(f"gdb: {error}: {done.stdout.strip().splitlines()[-3:]}")
+        return None, None
+    finally:
+        for name in os.listdir(folder):
+            os.unlink(f"{folder}/{name}")
+        os.rmdir(folder)
+
+
+def proofs(document):
+    wrong = []
+    for key in ("unreadable", "unsteady", "broken"):
+        if document["proofs"][key]:
+            wrong.append(f"{document['proofs'][key]} pieces are {key}: "
+                         f"{document['proofs']['first_broken']}")
+    for proof in document["proofs"]["list"]:
+        if proof["result"] != "holds":
+            wrong.append(f"{proof['words']}: {proof['result']}: {proof['found']} found, "
+                         f"{proof['told']} told, {proof['why']}")
+    return wrong
+
+
+def size(element, kind):
+    found = [e for e in element if e.get("type") == kind]
+    return int(found[0].get("size")) if found else 0
+
+
+def free_bytes(arena):
+    """glibc 2.36 __malloc_info adds sizes up with their flags. plat counts a chunk from its size to
+    the next one's, so that top, behind which there is none, is a word shorter."""
+    flags = sum(int(e.get("count")) * (int(e.get("from")) & 7) for e in arena.find("sizes"))
+    return size(arena, "fast") + size(arena, "rest") - flags - 8
+
+
+def agree(document, info):
+    """glibc numbers its arenas from 0, the main one; what lies in tcaches is in use to it."""
+    wrong = []
+    arenas = {a["arena"]: a for a in document["arenas"]}
+    for arena in info.findall("heap"):
+        number = int(arena.get("nr"))
+        name = "main" if number == 0 else f"arena {number + 1}"
+        if name not in arenas:
+            wrong.append(f"{name}: it is not told of")
+            continue
+        told = {"held": size(arena, "current"), "free": free_bytes(arena)}
+        seen = {"held": arenas[name]["held"], "free": arenas[name]["free"] - arenas[name]["cached"]}
+        wrong += [f"{name}: {key} {seen[key]}, malloc_info says {told[key]}"
+                  for key in told if seen[key] != told[key]]
+    mapped = size(info, "mmap")
+    seen = arenas.get("mapped", {"held": 0})["held"]
+    if mapped != seen:
+        wrong.append(f"mapped: {seen}, malloc_info says {mapped}")
+    return wrong
+
+
+def main():
+    arguments = sys.argv[1:]
+    by_gdb = "--gdb" in arguments
+    plat, pid = [a for a in arguments if a != "--gdb"]
+    document, words = heap(plat, pid)
+    if document is None or document["allocator"]["in_use"] is False:
+        print(f"no heap that can be read: {words}")
+        return 0
+    info = None
+    if by_gdb and document["allocator"]["name"] == "glibc":
+        document, info = with_info(plat, pid)
+        if document is None:
+            return 1
+    wrong = proofs(document) + (agree(document, info) if info is not None else [])
+    for line in wrong:
+        print(line)
+    totals = document["totals"]
+    print(f"{document['allocator']['name']} {document['allocator']['version']}: "
+          f"{totals['live_blocks']} blocks, {totals['live_bytes']} of {totals['held']} bytes live, "
+          f"{len(document['arenas'])} arenas, {len(document['proofs']['list'])} proofs"
+          f"{', malloc_info agrees' if info is not None and not wrong else ''}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
