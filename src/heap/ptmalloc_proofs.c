@@ -9,6 +9,7 @@
  */
 #include "heap/ptmalloc_parts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static uint64_t mix(uint64_t x)
@@ -69,12 +70,15 @@ static int prove_arena(struct ptmalloc *heap, size_t i)
 	const struct ptmalloc_arena *arena = &heap->arenas[i];
 	bool is_torn = arena->is_torn || arena->is_locked;
 	struct heap_proof lists = {.found = arena->nfree, .told = UNKNOWN};
-	char name[ARENA_NAME_SIZE], words[96];
+	struct heap_proof chain = {.found = UNKNOWN, .told = UNKNOWN};
+	char name[ARENA_NAME_SIZE], words[96], where[80];
 	int r;
 
 	arena_name(&heap->reading.arenas[i], name);
-	snprintf(words, sizeof(words), "%s: the chain of chunks ends on top", name);
-	r = prove_equal(heap, words, arena->ended, arena->top, is_torn);
+	snprintf(chain.words, sizeof(chain.words), "%s: the chain of chunks ends on top", name);
+	snprintf(where, sizeof(where), "it ends at 0x%" PRIx64 ", and top is 0x%" PRIx64,
+		 arena->ended, arena->top);
+	r = prove(heap, &chain, arena->ended == arena->top, is_torn, where);
 	snprintf(words, sizeof(words), "%s: its memory is system_mem", name);
 	if (r == 0)
 		r = prove_equal(heap, words, arena->held, arena->system_mem, is_torn);
