@@ -33,7 +33,7 @@ static int run(struct options *options);
 const struct command diff_command = {
 	.name = "diff",
 	.summary = "what grew between two processes, or two moments of one",
-	.synopsis = "PID|CORE PID|CORE",
+	.synopsis = "PID|FILE PID|FILE",
 	.options = rows,
 	.takes_pid = true,
 	.takes_core = true,

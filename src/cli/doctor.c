@@ -33,7 +33,7 @@ static int run(struct options *options);
 const struct command doctor_command = {
 	.name = "doctor",
 	.summary = "which malloc a process really uses, and why",
-	.synopsis = "PID|CORE",
+	.synopsis = "PID|FILE",
 	.options = rows,
 	.takes_pid = true,
 	.takes_core = true,
@@ -307,8 +307,10 @@ static int load_environment(struct doctor_report *report, const struct procdir *
 
 	if (r == -ENOMEM)
 		return r;
-	if (dir->core) {
-		report->environment_why = "environ: it is not read from cores";
+	if (dir->core || (dir->snapshot && r == -ENODATA)) {
+		report->environment_why = dir->core ? "environ: it is not read from cores"
+						    : "environ: the snapshot was taken without "
+						      "--environment";
 		return 0;
 	}
 	if (r < 0) {
@@ -328,12 +330,17 @@ static int load_environment(struct doctor_report *report, const struct procdir *
  * All of it.
  */
 
+int doctor_ask(struct doctor_report *report, const struct procdir *dir, bool environment)
+{
+	int r = environment ? load_environment(report, dir) : 0;
+
+	return r == 0 ? doctor_take_system_preloads(report, dir) : r;
+}
+
 static int gather(struct doctor_report *report, const struct procdir *dir)
 {
-	int r = load_environment(report, dir);
+	int r = doctor_ask(report, dir, true);
 
-	if (r == 0)
-		r = doctor_take_system_preloads(report, dir);
 	if (r == 0)
 		r = take_options(report);
 	return r == 0 ? find_all(report) : r;
@@ -358,7 +365,7 @@ static int show(const struct options *options, const struct doctor_report *repor
 					     whys, 2, false));
 }
 
-static void report_fini(struct doctor_report *report)
+void doctor_report_fini(struct doctor_report *report)
 {
 	size_t i;
 
@@ -387,7 +394,7 @@ static int look_at(const struct options *options, const struct target *target)
 	r = gather(&report, &target->dir);
 	code = r < 0 ? look_error(&doctor_command, "%s: %s", target->name, strerror(-r))
 		     : show(options, &report);
-	report_fini(&report);
+	doctor_report_fini(&report);
 	heap_look_close(&look);
 	return code;
 }

@@ -8,12 +8,9 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define PATH_SIZE 4400
 #define SYSTEM_FILE "/etc/ld.so.preload"
@@ -40,19 +37,19 @@ static uint32_t find_module(const struct doctor_report *report, const struct pro
 	const struct space *space = report->space;
 	bool has_slash = strchr(name, '/') != NULL, has_token = strchr(name, '$') != NULL;
 	char path[PATH_SIZE];
-	struct stat st = {0};
+	struct procdir_stat st = {0};
 	uint32_t i;
 
-	if (has_slash && !has_token &&
-	    (!dir->live || fstatat(dir->fd, inner_path(name, path), &st, 0) < 0))
-		st.st_ino = 0;
+	if (has_slash && !has_token && (dir->live || dir->snapshot) &&
+	    procdir_stat(dir, inner_path(name, path), &st) < 0)
+		st.inode = 0;
 	for (i = 0; i < space->nmodules; i++) {
 		uint32_t number = space->modules[i].file;
 		const struct file *file = number == NO_FILE ? NULL : &space->files[number];
 
 		if (!file)
 			continue;
-		if (strcmp(file->name, name) == 0 || (st.st_ino && file->inode == st.st_ino))
+		if (strcmp(file->name, name) == 0 || (st.inode && file->inode == st.inode))
 			return i;
 		if ((!has_slash || has_token) &&
 		    strcmp(base_name(file->name), base_name(name)) == 0)
@@ -68,26 +65,24 @@ static bool is_wrong_file(const struct doctor_report *report, const struct procd
 	unsigned bits = report->space->process.bits;
 	unsigned char ident[EI_NIDENT] = {0};
 	char path[PATH_SIZE];
-	int fd;
+	int r;
 
-	if (!dir->live || name[0] != '/' || strchr(name, '$'))
+	if ((!dir->live && !dir->snapshot) || name[0] != '/' || strchr(name, '$'))
 		return false;
-	fd = openat(dir->fd, inner_path(name, path), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0) {
-		if (errno != ENOENT && errno != ENOTDIR)
+	r = procdir_read_begin(dir, inner_path(name, path), ident, sizeof(ident));
+	if (r < 0) {
+		if (r != -ENOENT && r != -ENOTDIR)
 			return false;
 		snprintf(why, size, "there is no such file");
 		return true;
 	}
-	if (pread(fd, ident, sizeof(ident), 0) != sizeof(ident) ||
-	    memcmp(ident, ELFMAG, SELFMAG) != 0)
+	if (memcmp(ident, ELFMAG, SELFMAG) != 0)
 		snprintf(why, size, "it is not an ELF file");
 	else if (bits && (ident[EI_CLASS] == ELFCLASS64) != (bits == 64))
 		snprintf(why, size, "it is for %u-bit programs, and this is a %u-bit one",
 			 ident[EI_CLASS] == ELFCLASS64 ? 64 : 32, bits);
 	else
 		*why = '\0';
-	close(fd);
 	return *why != '\0';
 }
 
@@ -153,7 +148,7 @@ int doctor_take_system_preloads(struct doctor_report *report, const struct procd
 	char *list;
 	int r;
 
-	if (!dir->live)
+	if (!dir->live && !dir->snapshot)
 		return 0;
 	r = procdir_read(dir, "root" SYSTEM_FILE, SYSTEM_MOST, &list, NULL);
 	if (r < 0)

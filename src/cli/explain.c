@@ -31,7 +31,7 @@ static int run(struct options *options);
 const struct command explain_command = {
 	.name = "explain",
 	.summary = "tell what an address is, or why two mappings are two",
-	.synopsis = "PID|CORE ADDRESS [ADDRESS]",
+	.synopsis = "PID|FILE ADDRESS [ADDRESS]",
 	.options = rows,
 	.takes_pid = true,
 	.takes_core = true,

@@ -32,9 +32,10 @@ static int run(struct options *options);
 const struct command headroom_command = {
 	.name = "headroom",
 	.summary = "how far heap, stacks, mappings and threads can still go, and what stops them",
-	.synopsis = "PID",
+	.synopsis = "PID|FILE",
 	.options = rows,
 	.takes_pid = true,
+	.takes_core = true,
 	.more = "The process is only looked at. With --verify another one is made that has\n"
 		"the same mappings without their content; exit status 1 says that it went\n"
 		"less far, or farther.\n",
@@ -186,7 +187,12 @@ static int run(struct options *options)
 			   request.details || request.verify ? PROC_DETAILS : 0, &target);
 	if (code)
 		return code;
-	code = look(&request, &target);
+	if (request.verify && procdir_is_file(&target.dir))
+		code = usage_error(options->command,
+				   "--verify makes a process like one of this machine: not of a "
+				   "file");
+	else
+		code = look(&request, &target);
 	target_close(&target);
 	return code;
 }

@@ -58,7 +58,7 @@ static int run(struct options *options);
 const struct command heap_command = {
 	.name = "heap",
 	.summary = "what allocators made of a process's memory, block by block",
-	.synopsis = "PID|CORE",
+	.synopsis = "PID|FILE",
 	.options = rows,
 	.takes_pid = true,
 	.takes_core = true,

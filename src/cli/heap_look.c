@@ -1,8 +1,22 @@
 #include "cli/heap_look.h"
 
 #include "base/text.h"
+#include "source/snapshot.h"
 
 #include <errno.h>
+#include <string.h>
+
+/* That its reader is missing would not be true. */
+static void say_what_it_holds(struct snapshot *snapshot, struct error *why)
+{
+	char content[16];
+	int r = 0;
+
+	if (strcmp(snapshot_text(snapshot, "content", content, sizeof(content)), "none") == 0)
+		r = fail(why, -ENODATA,
+			 "the snapshot was taken with --content none: it holds no heap");
+	(void)r;
+}
 
 static void say_what_it_is(struct heap_look *look, const struct space *space)
 {
@@ -35,6 +49,8 @@ int heap_look_open(const struct procdir *dir, const struct space *space, struct 
 		content_close(&ret->content);
 		return fail(err, -r, "%d", dir->pid);
 	}
+	if (!ret->heaps.has_used && dir->snapshot)
+		say_what_it_holds(dir->snapshot, &ret->heaps.why);
 	ret->own = own_of(heaps_of(&ret->heaps, &own_type));
 	if (!ret->own)
 		say_what_it_is(ret, space);

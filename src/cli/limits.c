@@ -33,7 +33,7 @@ static int run(struct options *options);
 const struct command limits_command = {
 	.name = "limits",
 	.summary = "every limit that can stop a process's memory, and what is met first",
-	.synopsis = "PID|CORE",
+	.synopsis = "PID|FILE",
 	.options = rows,
 	.takes_pid = true,
 	.takes_core = true,

@@ -9,6 +9,7 @@
  *          list          lists that grow
  *          reader.h      bytes of the process we look at
  *          reader_cache  the same, remembered
+ *          ranges        sets of addresses; a reader that notes what is read
  *          text          text on its way out; names made harmless
  * space/   space         an address space as plain data: regions, files, threads, gaps
  *          layout        which way the mmap zone grows
@@ -54,6 +55,9 @@
  *          content       the same, with what pages that are not there would hold
  *          files         the files behind mappings
  *          pages         the state of pages
+ *          snapshot      a snapshot, opened; snapshot_format.h what it is made of
+ *          snapshot_take taking one: snapshot_write its file, _pack memory, _filter what of that is
+ *                        kept, _scrub what of /proc; snapshot_files mapped files
  *          threads       threads and their stack pointers
  *          clock.h       what time has passed
  *          registers     those of a thread that stands still; a file for each processor
@@ -113,6 +117,7 @@
  *          heap          plat heap; heap_sizes, _pages, _proofs, _blocks, _json its parts
  *          diff          plat diff
  *          profile       plat profile
+ *          snapshot      plat snapshot
  *          trim          plat trim
  *          doctor        plat doctor
  *          explain       plat explain; explain_json, explain_words its parts
@@ -136,6 +141,7 @@
  *          heap          plat heap
  *          diff          plat diff
  *          profile       plat profile
+ *          snapshot      plat snapshot
  *          trim          plat trim
  *          library       where libplat-malloc is
  *          run           plat run
@@ -155,9 +161,10 @@
 #endif
 
 const struct command *const commands[] = {
-	&map_command,	 &explain_command, &usage_command,  &resident_command,	 &headroom_command,
-	&limits_command, &model_command,   &heap_command,   &diff_command,	 &profile_command,
-	&trim_command,	 &run_command,	   &doctor_command, &completion_command, NULL,
+	&map_command,	   &explain_command, &usage_command,	  &resident_command,
+	&headroom_command, &limits_command,  &model_command,	  &heap_command,
+	&diff_command,	   &profile_command, &snapshot_command,	  &trim_command,
+	&run_command,	   &doctor_command,  &completion_command, NULL,
 };
 
 static void help(void)

@@ -69,7 +69,7 @@ static int run(struct options *options);
 const struct command map_command = {
 	.name = "map",
 	.summary = "draw or list the address space of processes",
-	.synopsis = "PID|CORE... | -- COMMAND...",
+	.synopsis = "PID|FILE... | -- COMMAND...",
 	.options = rows,
 	.takes_pid = true,
 	.takes_core = true,

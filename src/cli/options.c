@@ -155,12 +155,14 @@ static int take_common(struct options *options, enum common_option option, const
 }
 
 /* The table as getopt wants it: for long and for short forms. */
-static void translate(const struct option_row *rows, struct option *longs, char *shorts)
+static void translate(const struct command *command, struct option *longs, char *shorts)
 {
+	const struct option_row *rows = command->options;
 	int i;
 
-	*shorts++ = '+'; /* operands end the options */
-	*shorts++ = ':'; /* a missing argument is told from a wrong option */
+	if (!command->mixes_options)
+		*shorts++ = '+'; /* operands end the options */
+	*shorts++ = ':';	 /* a missing argument is told from a wrong option */
 	*shorts++ = 'h';
 	for (i = 0; i < OPTIONS_MOST && rows[i].name; i++) {
 		longs[i] = (struct option){rows[i].name, takes_argument(&rows[i]), NULL,
@@ -192,7 +194,7 @@ int options_read(struct options *options, int (*take)(void *request, int option,
 	const struct option_row *row;
 	int found, code;
 
-	translate(options->command->options, longs, shorts);
+	translate(options->command, longs, shorts);
 	optind = 0; /* glibc and musl: begin anew */
 	opterr = 0;
 	while ((found = getopt_long(options->argc, options->argv, shorts, longs, NULL)) != -1) {

@@ -85,8 +85,9 @@ struct command {
 	const char *synopsis;		  /* what stands behind "plat NAME [options]" */
 	const struct option_row *options; /* ends with ROWS_END */
 	bool takes_pid;			  /* for completion */
-	bool takes_core;		  /* as well: a core stands in for a PID */
+	bool takes_core;		  /* as well: a core or a snapshot stands in for a PID */
 	bool takes_command;		  /* as well: a command line stands behind the options */
+	bool mixes_options;		  /* options may stand behind operands, too */
 	/* Commands behind this one's name, each with both in its own; ends with NULL. Or NULL. */
 	const struct command *const *parts;
 	const char *more;		     /* said at the end of --help, or NULL */

@@ -47,7 +47,7 @@ static int run(struct options *options);
 const struct command profile_command = {
 	.name = "profile",
 	.summary = "where a program allocates, by samples",
-	.synopsis = "PID|CORE",
+	.synopsis = "PID|FILE",
 	.options = rows,
 	.takes_pid = true,
 	.takes_core = true,

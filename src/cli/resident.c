@@ -36,9 +36,10 @@ static int run(struct options *options);
 const struct command resident_command = {
 	.name = "resident",
 	.summary = "which pages are in memory, in swap, or nowhere",
-	.synopsis = "PID [RANGE]",
+	.synopsis = "PID|FILE [RANGE]",
 	.options = rows,
 	.takes_pid = true,
+	.takes_core = true,
 	.more = "RANGE is 0xSTART-0xEND, 0xSTART+SIZE, or an address: its page. A RANGE in one\n"
 		"region is drawn page by page.\n"
 		"Figures for --sort: size rss anon file exclusive swap huge zero guard cached.\n",
@@ -175,6 +176,8 @@ static int check_same(const struct target *target, struct error *err)
 	struct space now;
 	int r;
 
+	if (procdir_is_file(&target->dir))
+		return 0;
 	space_init(&now);
 	r = proc_load_figures(&target->dir, &now, err);
 	if (r == -ENODATA)

@@ -2,10 +2,13 @@
 
 #include "cli/report.h"
 #include "source/core.h"
+#include "source/core_unpack.h"
+#include "source/snapshot.h"
 #include "space/kinds.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +51,7 @@ int target_pid(const struct command *command, const char *operand, int *ret)
 	if (strncmp(operand, "0x", 2) == 0)
 		return usage_error(command, "%s: an address, where a process is wanted", operand);
 	if (names_file(operand))
-		return usage_error(command, "%s: a core, where a running process is wanted",
+		return usage_error(command, "%s: a file, where a running process is wanted",
 				   operand);
 	return usage_error(command, "%s: neither a process nor a file", operand);
 }
@@ -60,19 +63,36 @@ int target_check(const struct options *options, const char *operand)
 	if (!options->command->takes_core || !names_file(operand))
 		return target_pid(options->command, operand, &pid);
 	if (options->root)
-		return usage_error(options->command, "%s: a core: not with --root", operand);
+		return usage_error(options->command, "%s: a file: not with --root", operand);
 	return 0;
 }
 
-static int open_core(const struct options *options, const char *operand, struct procdir *ret)
+/* A core or a snapshot; either may have been packed by zstd. */
+static int open_file(const char *path, struct procdir *ret, struct error *err)
 {
+	struct snapshot *snapshot;
 	struct core *core;
-	struct error err;
+	/* A pipe without a writer must not hold us up, nor a terminal become ours. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r;
+	uint64_t size;
 
-	if (core_open(operand, &core, &err) < 0)
-		return look_error(options->command, "%s", err.text);
-	*ret = procdir_of_core(core);
-	return 0;
+	if (fd < 0)
+		return fail(err, errno, "%s: cannot open it", path);
+	r = core_unpack(path, &fd, &size, err);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	if (snapshot_is(fd)) {
+		r = snapshot_open_fd(fd, path, &snapshot, err);
+		if (r == 0)
+			*ret = procdir_of_snapshot(snapshot);
+	} else {
+		r = core_open_fd(fd, path, &core, err);
+		if (r == 0)
+			*ret = procdir_of_core(core);
+	}
+	return r;
 }
 
 int target_open_dir(const struct options *options, const char *operand, struct procdir *ret)
@@ -80,8 +100,11 @@ int target_open_dir(const struct options *options, const char *operand, struct p
 	struct error err;
 	int pid, code = target_check(options, operand);
 
-	if (code == 0 && names_file(operand))
-		return open_core(options, operand, ret);
+	if (code == 0 && names_file(operand)) {
+		if (open_file(operand, ret, &err) < 0)
+			code = look_error(options->command, "%s", err.text);
+		return code;
+	}
 	if (code == 0)
 		code = target_pid(options->command, operand, &pid);
 	if (code == 0 && procdir_open(options->root, pid, ret, &err) < 0)

@@ -1,6 +1,6 @@
 /*
  * What an operand means, everywhere in plat: digits are a PID, "self" is plat, 0x... is an address,
- * something with a slash or the name of a file is a core.
+ * something with a slash or the name of a file is a core or a snapshot.
  */
 #ifndef CLI_TARGET_H
 #define CLI_TARGET_H
@@ -14,12 +14,12 @@
 int target_pid(const struct command *command, const char *operand, int *ret);
 
 /*
- * Whether an operand names a process, or a core where the command takes one; that they can be
- * opened is not tried. As above.
+ * Whether an operand names a process, or a core or a snapshot where the command takes one; that
+ * they can be opened is not tried. As above.
  */
 int target_check(const struct options *options, const char *operand);
 
-/* The folder of that process, or the core. 0, or an exit code after a complaint. */
+/* The folder of that process, or the file in its place. 0, or an exit code after a complaint. */
 int target_open_dir(const struct options *options, const char *operand, struct procdir *ret);
 
 /* What an operand names, and its space. */

@@ -45,7 +45,7 @@ static int run(struct options *options);
 const struct command usage_command = {
 	.name = "usage",
 	.summary = "how much memory processes use, beside their limits",
-	.synopsis = "PID|CORE...",
+	.synopsis = "PID|FILE...",
 	.options = rows,
 	.takes_pid = true,
 	.takes_core = true,
@@ -437,6 +437,20 @@ static const char *time_text(bool json, char *to, size_t size)
 	return to;
 }
 
+/* What wants a running process is not asked of a file. */
+static int check_file(const struct request *request, const char *operand, const struct procdir *dir)
+{
+	if (dir->core && (request->tree || request->watch || request->style.shared))
+		return usage_error(&usage_command,
+				   "%s: a core: --pss, --tree and --watch want a running process",
+				   operand);
+	if (dir->snapshot && (request->tree || request->watch))
+		return usage_error(&usage_command,
+				   "%s: a snapshot: --tree and --watch want a running process",
+				   operand);
+	return EXIT_FINE;
+}
+
 static int open_watched(const struct request *request, const char *operand, struct watched *ret)
 {
 	int code;
@@ -445,14 +459,13 @@ static int open_watched(const struct request *request, const char *operand, stru
 	code = target_open_dir(request->options, operand, &ret->dir);
 	if (code)
 		return code;
-	if (ret->dir.core && (request->tree || request->watch || request->style.shared)) {
+	code = check_file(request, operand, &ret->dir);
+	if (code) {
 		procdir_close(&ret->dir);
-		return usage_error(&usage_command,
-				   "%s: a core: --pss, --tree and --watch want a running process",
-				   operand);
+		return code;
 	}
 	ret->ended = false;
-	if (ret->dir.core)
+	if (procdir_is_file(&ret->dir))
 		snprintf(ret->name, sizeof(ret->name), "%s", operand);
 	else
 		snprintf(ret->name, sizeof(ret->name), "%d", ret->dir.pid);

@@ -185,7 +185,7 @@ static int load(const struct procdir *dir, struct cgroups *cgroups)
 		return r;
 	if (!find_group(text, &version, path))
 		snprintf(cgroups->why, sizeof(cgroups->why), "cgroup: it is in no group");
-	else if (dir->live)
+	else if (dir->live || dir->snapshot)
 		r = load_live(dir, path, version, cgroups);
 	else
 		r = add_levels(dir, "cgroup", below_root(path, "/") ? path : "", version, cgroups);
@@ -207,9 +207,9 @@ int cgroups_load(const struct procdir *dir, struct cgroups *ret)
 	}
 	if (r < 0)
 		snprintf(cgroups.why, sizeof(cgroups.why), "cgroup: %s",
-			 dir->core		       ? "a core does not hold it"
-			 : r == -EACCES || r == -EPERM ? "not permitted"
-						       : strerror(-r));
+			 procdir_is_file(dir) && r == -ENODATA ? procdir_missing(dir)
+			 : r == -EACCES || r == -EPERM	       ? "not permitted"
+							       : strerror(-r));
 	*ret = cgroups;
 	return 0;
 }

@@ -5,6 +5,8 @@
 
 #include "source/core.h"
 #include "source/files.h"
+#include "source/snapshot.h"
+#include "space/figures.h"
 
 #include <errno.h>
 #include <string.h>
@@ -166,6 +168,53 @@ static int read_core(struct content *content, plat_addr from, char *to, size_t s
 	return r;
 }
 
+/* What a snapshot leaves out of a file, though it was in memory, is as the file has it. */
+static int read_not_kept(struct content *content, plat_addr from, void *to, size_t size)
+{
+	const struct region *region = space_find(content->space, from);
+	const struct file *file = region ? region_file(content->space, region) : NULL;
+
+	if (!file || file->type == FILE_SPECIAL || (region->rights & RIGHT_WRITE))
+		return -ENODATA;
+	return read_file(content, region, from, to, size);
+}
+
+/* Part of one page. */
+static int read_kept(struct content *content, unsigned state, plat_addr from, void *to, size_t size)
+{
+	int r;
+
+	if (state & (PAGE_SWAPPED | PAGE_GUARD))
+		return -ENODATA;
+	if (!(state & PAGE_PRESENT))
+		return read_absent(content, from, to, size);
+	r = snapshot_read(content->dir->snapshot, from, to, size);
+	return r == -ENODATA && (state & PAGE_FILE) ? read_not_kept(content, from, to, size) : r;
+}
+
+static int read_snapshot(struct content *content, plat_addr from, char *to, size_t size)
+{
+	int r = 0;
+
+	while (r == 0 && size > 0) {
+		plat_addr page = align_down(from, content->page_size), end;
+		unsigned state;
+		uint64_t part;
+
+		r = snapshot_state(content->dir->snapshot, page, &state, &end);
+		part = min_u64(size, end - from);
+		/* What is not kept in one piece is decided page by page. */
+		if (!(state & PAGE_PRESENT) || (state & PAGE_FILE))
+			part = min_u64(part, page + content->page_size - from);
+		if (r == 0)
+			r = read_kept(content, state, from, to, (size_t)part);
+		from += part;
+		to += part;
+		size -= (size_t)part;
+	}
+	return r;
+}
+
 static int read_content(struct reader *reader, plat_addr from, void *to, size_t size)
 {
 	struct content *content = (struct content *)reader; /* its first member */
@@ -174,6 +223,8 @@ static int read_content(struct reader *reader, plat_addr from, void *to, size_t 
 		return -EFAULT;
 	if (content->dir->core)
 		return read_core(content, from, to, size);
+	if (content->dir->snapshot)
+		return read_snapshot(content, from, to, size);
 	if (content->dir->live)
 		return read_live(content, from, to, size);
 	return reader_read(&content->captured.reader, from, to, size);

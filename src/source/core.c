@@ -12,7 +12,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -417,16 +416,6 @@ int core_open_fd(int fd, const char *path, struct core **ret, struct error *err)
 	}
 	*ret = core;
 	return 0;
-}
-
-int core_open(const char *path, struct core **ret, struct error *err)
-{
-	/* A pipe without a writer must not hold us up, nor a terminal become ours. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	if (fd < 0)
-		return fail(err, errno, "%s: cannot open it", path);
-	return core_open_fd(fd, path, ret, err);
 }
 
 void core_free(struct core *core)

@@ -76,13 +76,10 @@ struct core {
 };
 
 /*
- * Opens a core; one that zstd has packed is unpacked into a nameless temporary file. 0, and *ret is
- * the caller's to core_free(); -ENOEXEC where it is no core that can be read; or -errno. A sentence
- * is in err.
+ * Opens a core; one that zstd has packed is unpacked into a nameless temporary file. The open file
+ * becomes the core's, also on failure; `path` is for sentences. 0, and *ret is the caller's to
+ * core_free(); -ENOEXEC where it is no core that can be read; or -errno. A sentence is in err.
  */
-int core_open(const char *path, struct core **ret, struct error *err) MUST_CHECK;
-
-/* The same of an open file, which becomes the core's also on failure. `path` is for sentences. */
 int core_open_fd(int fd, const char *path, struct core **ret, struct error *err) MUST_CHECK;
 void core_free(struct core *core);
 

@@ -7,6 +7,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -138,29 +139,56 @@ static int open_regular(const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-int core_file_open(const struct core *core, const struct space *space, const struct region *region)
+/* The file of that name, if it has this build-id. */
+static int open_proven(const struct file *file, const struct build_id *theirs)
 {
-	const struct file *file = region_file(space, region);
-	const struct region *first = first_page(space, region->file);
-	struct reader *reader = (struct reader *)&core->reader;
-	struct build_id theirs, ours;
-	struct bytes there, here;
-	int fd;
+	struct build_id ours;
+	struct bytes here;
+	int fd = open_regular(file->name);
 
-	if (!file || file->name[0] != '/' || file->deleted)
-		return -ENOENT;
-	if (!first)
-		return -ESTALE;
-	there = (struct bytes){.reader = reader, .base = first->start, .end = first->end};
-	if (!find_build_id(&there, &theirs))
-		return -ESTALE;
-	fd = open_regular(file->name);
 	if (fd < 0)
 		return fd;
 	here = (struct bytes){.fd = fd};
-	if (find_build_id(&here, &ours) && ours.size == theirs.size &&
-	    memcmp(ours.bytes, theirs.bytes, ours.size) == 0)
+	if (find_build_id(&here, &ours) && ours.size == theirs->size &&
+	    memcmp(ours.bytes, theirs->bytes, ours.size) == 0)
 		return fd;
 	close(fd);
 	return -ESTALE;
+}
+
+static bool has_name(const struct file *file)
+{
+	return file && file->name[0] == '/' && !file->deleted;
+}
+
+int core_file_open(struct reader *memory, const struct space *space, const struct region *region)
+{
+	const struct file *file = region_file(space, region);
+	const struct region *first = first_page(space, region->file);
+	struct build_id theirs;
+	struct bytes there;
+
+	if (!has_name(file))
+		return -ENOENT;
+	if (!first)
+		return -ESTALE;
+	there = (struct bytes){.reader = memory, .base = first->start, .end = first->end};
+	return find_build_id(&there, &theirs) ? open_proven(file, &theirs) : -ESTALE;
+}
+
+int core_file_open_by_id(const struct space *space, const struct region *region,
+			 const char *build_id)
+{
+	const struct file *file = region_file(space, region);
+	struct build_id theirs = {.size = strlen(build_id) / 2};
+	size_t i;
+
+	if (!has_name(file))
+		return -ENOENT;
+	if (theirs.size == 0 || theirs.size > ID_MOST)
+		return -ESTALE;
+	for (i = 0; i < theirs.size; i++)
+		if (sscanf(build_id + 2 * i, "%2hhx", &theirs.bytes[i]) != 1)
+			return -ESTALE;
+	return open_proven(file, &theirs);
 }

@@ -1,6 +1,8 @@
 #include "source/files.h"
 
+#include "source/core.h"
 #include "source/core_files.h"
+#include "source/snapshot_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 /* Opens a regular file if it is the one with this inode. Looks before it opens: devices react. */
@@ -64,7 +65,9 @@ int files_open(const struct procdir *dir, const struct space *space, const struc
 	int fd;
 
 	if (dir->core)
-		return core_file_open(dir->core, space, region);
+		return core_file_open(&dir->core->reader, space, region);
+	if (dir->snapshot)
+		return snapshot_file_open(dir, space, region);
 	if (!file || !dir->live || file->name[0] != '/')
 		return -ENOENT;
 	if (!file->deleted) {
@@ -86,18 +89,11 @@ bool files_on_hugetlbfs(const struct procdir *dir, const struct space *space, si
 {
 	plat_addr start, end;
 	char path[64];
-	struct statfs fs;
-	int fd;
+	struct procdir_stat st;
 
 	space_mapping_range(space, i, &start, &end);
 	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, start, end);
-	fd = openat(dir->fd, path, O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	if (fstatfs(fd, &fs) < 0)
-		fs.f_type = 0;
-	close(fd);
-	return fs.f_type == HUGETLBFS_MAGIC;
+	return procdir_stat(dir, path, &st) == 0 && st.file_system == HUGETLBFS_MAGIC;
 }
 
 static int read_file(struct file_reader *reader, const struct space *space,
@@ -121,14 +117,14 @@ void files_init(struct files *files, const struct procdir *dir)
 
 /* Whether the file is there under this name, and what it is. */
 static bool look(const struct procdir *dir, const struct file *file, const char *suffix,
-		 struct stat *ret)
+		 struct procdir_stat *ret)
 {
 	char path[4200];
 
 	if (file->name[0] != '/')
 		return false;
 	snprintf(path, sizeof(path), "root%s%s", file->name, suffix);
-	return fstatat(dir->fd, path, ret, 0) == 0 && ret->st_ino == file->inode;
+	return procdir_stat(dir, path, ret) == 0 && ret->inode == file->inode;
 }
 
 /* A name may really end in " (deleted)": then the file is there under it. */
@@ -170,12 +166,12 @@ void files_identify(const struct procdir *dir, struct space *space)
 
 	for (i = 0; i < space->nfiles; i++) {
 		struct file *file = &space->files[i];
-		struct stat st;
+		struct procdir_stat st;
 
 		if (file->type == FILE_ORDINARY && file->deleted &&
 		    look(dir, file, " (deleted)", &st))
 			undelete(file);
-		if (file->type == FILE_DEVICE && look(dir, file, "", &st) && S_ISREG(st.st_mode))
+		if (file->type == FILE_DEVICE && look(dir, file, "", &st) && S_ISREG(st.mode))
 			file->type = FILE_ORDINARY;
 		/*
 		 * File systems without a device have major 0, and few programs map files of them.

@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "source/clock.h"
 #include "source/copy.h"
+#include "source/snapshot.h"
 #include "space/space.h"
 
 #include <errno.h>
@@ -117,6 +118,28 @@ static int await_stop(struct freeze *freeze)
 	return freeze->result;
 }
 
+static const char *const rung_names[] = {"never", "registers", "copy", "whole"};
+
+const char *freeze_rung_name(enum freeze_rung rung)
+{
+	return rung_names[rung];
+}
+
+/* How a snapshot was taken is how it was looked at. */
+static void recall(struct snapshot *snapshot, struct freeze_told *told)
+{
+	char name[16];
+	unsigned rung;
+
+	snapshot_text(snapshot, "rung", name, sizeof(name));
+	for (rung = 0; rung < ARRAY_SIZE(rung_names); rung++)
+		if (strcmp(name, rung_names[rung]) == 0)
+			told->rung = rung;
+	told->pause = snapshot_number(snapshot, "pause", 0);
+	told->was_cut = snapshot_number(snapshot, "was-cut", 0);
+	snapshot_text(snapshot, "pause-why", told->why, sizeof(told->why));
+}
+
 static struct freeze *new_freeze(const struct procdir *dir, const struct freeze_wish *wish)
 {
 	struct freeze *freeze = calloc(1, sizeof(*freeze));
@@ -127,6 +150,8 @@ static struct freeze *new_freeze(const struct procdir *dir, const struct freeze_
 	freeze->dir = dir;
 	freeze->wish = *wish;
 	freeze->told.rung = dir->live ? wish->rung : FREEZE_NEVER;
+	if (dir->snapshot)
+		recall(dir->snapshot, &freeze->told);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&freeze->changed, &monotonic);
@@ -214,7 +239,7 @@ int freeze_begin(const struct procdir *dir, const struct freeze_wish *wish, stru
 		return fail(err, ENOMEM, "%d: it cannot be stopped", dir->pid);
 	if (dir->live && wish->may_be_less)
 		choose_rung(freeze);
-	r = climb(freeze, err);
+	r = dir->live ? climb(freeze, err) : 0;
 	if (r < 0)
 		freeze_free(freeze);
 	else

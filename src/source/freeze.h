@@ -67,7 +67,8 @@ struct freeze;
 /*
  * 0, and *ret is the caller's to freeze_free(); a negative errno with a sentence where it cannot be
  * stopped, or is none that runs: nothing has happened to it then. What is no live process, a core
- * or a capture, stands still anyway: it takes any wish. `dir` must outlive it.
+ * or a capture, stands still anyway: it takes any wish. A snapshot tells how it was taken. `dir`
+ * must outlive it.
  */
 int freeze_begin(const struct procdir *dir, const struct freeze_wish *wish, struct freeze **ret,
 		 struct error *err) MUST_CHECK;
@@ -86,6 +87,9 @@ const struct freeze_told *freeze_told(const struct freeze *freeze);
 
 /* freeze_end(), and frees it; it may be NULL. */
 void freeze_free(struct freeze *freeze);
+
+/* "never", "registers", "copy", "whole" */
+const char *freeze_rung_name(enum freeze_rung rung);
 
 #define FREEZE_WORDS_SIZE 640
 

@@ -4,7 +4,9 @@
  */
 #include "source/memory.h"
 
+#include "base/ranges.h"
 #include "source/core.h"
+#include "source/snapshot.h"
 #include "space/space.h"
 
 #include <errno.h>
@@ -55,6 +57,8 @@ static int hold(struct memory *memory, plat_addr page)
 
 	if (memory->held == page)
 		return 0;
+	if (memory->dir->touched)
+		ranges_add(memory->dir->touched, page, page + memory->page_size);
 	memory->held = UNKNOWN;
 	r = memory->dir->live ? read_live(memory, page) : read_captured(memory, page);
 	if (r == 0)
@@ -71,6 +75,8 @@ static int read_memory(struct reader *reader, plat_addr from, void *to, size_t s
 		return -EFAULT;
 	if (memory->dir->core)
 		return reader_read(&memory->dir->core->reader, from, to, size);
+	if (memory->dir->snapshot)
+		return snapshot_read(memory->dir->snapshot, from, to, size);
 	while (size) {
 		plat_addr page = align_down(from, memory->page_size);
 		size_t part = (size_t)min_u64(size, page + memory->page_size - from);
@@ -99,6 +105,8 @@ int memory_open(struct memory *memory, const struct procdir *dir, uint64_t page_
 	memory->page = malloc(page_size);
 	if (!memory->page)
 		return -ENOMEM;
+	if (dir->snapshot)
+		return -(int)snapshot_number(dir->snapshot, "memory-error", 0);
 	if (!dir->live)
 		return 0;
 	memory->mem = procdir_open_file(dir, "mem");

@@ -4,6 +4,7 @@
 #include "base/compiler.h"
 #include "source/core_space.h"
 #include "source/scan.h"
+#include "source/snapshot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -375,6 +376,70 @@ static int walk_captured(const struct walk *walk, struct error *err)
 	return r;
 }
 
+/* A snapshot: what the walk told when it was taken. */
+struct told {
+	const struct walk *walk;
+	unsigned hidden;     /* states that this walk does not tell */
+	struct page_run run; /* not yet shown: neighbours of one state are one */
+};
+
+static void mark_not_told(struct space *space, plat_addr start, plat_addr end)
+{
+	size_t i = space_at_or_above(space, start);
+
+	for (; i < space->nregions && space->regions[i].start < end; i++)
+		space->regions[i].no_pages = true;
+}
+
+static int show_told(struct told *told)
+{
+	struct page_run run = told->run;
+
+	told->run.end = told->run.start;
+	return run.start < run.end ? told->walk->run(told->walk->context, &run) : 0;
+}
+
+static int take_told(void *context, const struct page_run *run)
+{
+	struct told *told = context;
+	struct page_run part = {
+		.start = max_u64(run->start, told->walk->start),
+		.end = min_u64(run->end, told->walk->end),
+		.state = run->state & ~told->hidden,
+	};
+	int r;
+
+	if (run->state & STATE_NOT_TOLD) {
+		mark_not_told(told->walk->space, part.start, part.end);
+		return 0;
+	}
+	if (part.start >= part.end)
+		return 0;
+	if (told->run.end == part.start && told->run.state == part.state &&
+	    told->run.start < told->run.end) {
+		told->run.end = part.end;
+		return 0;
+	}
+	r = show_told(told);
+	told->run = part;
+	return r;
+}
+
+static int walk_snapshot(const struct walk *walk, enum pages_how how, struct error *err)
+{
+	struct told told = {.walk = walk, .hidden = how == PAGES_EXCLUSIVE ? 0 : PAGE_EXCLUSIVE};
+	struct snapshot *snapshot = walk->dir->snapshot;
+	char why[256];
+	int r;
+
+	if (snapshot_text(snapshot, "pages-why", why, sizeof(why))[0])
+		return fail(err, -ENODATA, "%s", why);
+	r = snapshot_runs(snapshot, walk->start, walk->end, take_told, &told);
+	if (r == 0)
+		r = show_told(&told);
+	return r < 0 ? fail(err, -r, "%s: pages", snapshot_path(snapshot)) : r;
+}
+
 int pages_walk(const struct procdir *dir, struct space *space, plat_addr start, plat_addr end,
 	       enum pages_how how, page_run_fn run, void *context, struct error *err)
 {
@@ -392,6 +457,8 @@ int pages_walk(const struct procdir *dir, struct space *space, plat_addr start, 
 		return 0;
 	if (dir->core)
 		return fail(err, -ENODATA, CORE_NO_PAGES);
+	if (dir->snapshot)
+		return walk_snapshot(&walk, how, err);
 	if (!dir->live)
 		return walk_captured(&walk, err);
 	walk.fd = procdir_open_file(dir, "pagemap");
@@ -419,6 +486,9 @@ unsigned pages_told(const struct procdir *dir, enum pages_how how)
 
 	if (dir->core)
 		return 0;
+	if (dir->snapshot)
+		return (unsigned)snapshot_number(
+			dir->snapshot, how == PAGES_EXCLUSIVE ? "told-exclusive" : "told", 0);
 	if (!dir->live)
 		return told | PAGE_ZERO | PAGE_HUGE | PAGE_GUARD | PAGE_EXCLUSIVE;
 	fd = procdir_open_file(dir, "pagemap");

@@ -23,6 +23,7 @@
 #include "source/memory.h"
 #include "source/pages.h"
 #include "source/query.h"
+#include "source/snapshot.h"
 #include "source/threads.h"
 #include "space/figures.h"
 #include "space/kinds.h"
@@ -38,6 +39,7 @@
 #include <unistd.h>
 
 #define SMALL_FILE (64 * 1024)
+#define MAPS_PIECE (64 * 1024)
 #define TRIES 5
 #define LOWEST_HINT_MOST (16 * 1024 * 1024)
 #define HUGE_LEAST (64 * 1024) /* the smallest page of a pool: arm64 with pages of 4 KiB */
@@ -105,9 +107,11 @@ static void load_namespace(const struct procdir *dir, struct space *space)
 {
 	static const char first[] = "user:[4026531837]"; /* Linux include/linux/proc_ns.h */
 	char name[32] = "";
-	ssize_t n = dir->live ? readlinkat(dir->fd, "ns/user", name, sizeof(name) - 1) : -1;
+	bool has_name = (dir->live || dir->snapshot) &&
+			procdir_link(dir, "ns/user", name, sizeof(name)) == 0;
 
-	if (n > 0 && strcmp(name, first) != 0 && space->process.capabilities != UNKNOWN)
+	if (has_name && name[0] && strcmp(name, first) != 0 &&
+	    space->process.capabilities != UNKNOWN)
 		space->process.capabilities = 0;
 }
 
@@ -169,6 +173,9 @@ static void load_machine(const struct procdir *dir, struct space *space)
 
 	if (dir->live)
 		machine->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	if (dir->snapshot)
+		machine->page_size =
+			snapshot_number(dir->snapshot, "page-size", machine->page_size);
 	machine->mmap_min_addr = setting(dir, "sys/vm/mmap_min_addr");
 	machine->max_map_count = setting(dir, "sys/vm/max_map_count");
 	machine->legacy_va_layout = setting(dir, "sys/vm/legacy_va_layout");
@@ -178,6 +185,8 @@ static void load_machine(const struct procdir *dir, struct space *space)
 	machine->user_reserve = setting_kib(dir, "sys/vm/user_reserve_kbytes");
 	if (dir->live)
 		machine->lowest_hint = lowest_hint();
+	if (dir->snapshot)
+		machine->lowest_hint = snapshot_number(dir->snapshot, "lowest-hint", UNKNOWN);
 	if (procdir_read_root(dir, "meminfo", SMALL_FILE, &text, NULL) == 0) {
 		facts_meminfo(space, text);
 		free(text);
@@ -199,21 +208,16 @@ static void load_machine(const struct procdir *dir, struct space *space)
 	}
 }
 
+static int take_piece(void *context, const char *bytes, size_t size)
+{
+	return maps_feed(context, bytes, size);
+}
+
 /* Sends a file to the parser in pieces. */
 static int feed(const struct procdir *dir, const char *name, struct maps_reader *reader)
 {
-	char piece[64 * 1024];
-	int fd = procdir_open_file(dir, name), r = 0;
-	ssize_t n;
+	int r = procdir_feed(dir, name, MAPS_PIECE, take_piece, reader);
 
-	if (fd < 0)
-		return fd;
-	while (r == 0 && (n = read(fd, piece, sizeof(piece))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		r = n < 0 ? -errno : maps_feed(reader, piece, (size_t)n);
-	}
-	close(fd);
 	return r < 0 ? r : maps_finish(reader);
 }
 
@@ -258,7 +262,7 @@ static void identify_hugetlb(const struct procdir *dir, struct space *space)
 	struct query_mapping mapping;
 	size_t i;
 
-	for (i = 0; dir->live && i < space->nregions; i++) {
+	for (i = 0; (dir->live || dir->snapshot) && i < space->nregions; i++) {
 		const struct region *region = &space->regions[i];
 		struct file *file = region->file == NO_FILE ? NULL : &space->files[region->file];
 		bool huge;

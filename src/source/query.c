@@ -2,6 +2,7 @@
 
 #include "source/maps.h"
 #include "source/pages.h"
+#include "source/snapshot.h"
 #include "space/figures.h"
 
 #include <errno.h>
@@ -44,6 +45,26 @@ static int ask(int fd, struct procmap_query *query)
 	return ioctl(fd, PROCMAP_REQUEST, query) < 0 ? -errno : 0;
 }
 
+static int query_snapshot(struct snapshot *snapshot, plat_addr addr, struct query_mapping *ret)
+{
+	struct snapshot_mapping mapping;
+	char build_id[SNAPSHOT_BUILD_ID];
+	int r = snapshot_mapping(snapshot, addr, &mapping, build_id);
+
+	if (r < 0)
+		return r;
+	*ret = (struct query_mapping){
+		.start = mapping.start,
+		.end = mapping.end,
+		.rights = mapping.rights,
+		.page_size = mapping.page_size,
+		.offset = mapping.offset,
+		.inode = mapping.inode,
+	};
+	snprintf(ret->build_id, sizeof(ret->build_id), "%.*s", BUILD_ID_SIZE - 1, build_id);
+	return 0;
+}
+
 int query_mapping(const struct procdir *dir, plat_addr addr, struct query_mapping *ret)
 {
 	unsigned char build_id[BUILD_ID_BYTES];
@@ -58,6 +79,8 @@ int query_mapping(const struct procdir *dir, plat_addr addr, struct query_mappin
 	};
 	int fd, r;
 
+	if (dir->snapshot)
+		return query_snapshot(dir->snapshot, addr, ret);
 	if (!dir->live)
 		return -ENOTTY;
 	fd = procdir_open_file(dir, "maps");
@@ -79,28 +102,26 @@ int query_mapping(const struct procdir *dir, plat_addr addr, struct query_mappin
 	return 0;
 }
 
-static const char *reason(int r)
+static const char *reason(const struct procdir *dir, int r)
 {
 	if (r == -ENODATA)
-		return "a core does not hold it";
+		return procdir_missing(dir);
 	return r == -EACCES || r == -EPERM ? "not permitted" : strerror(-r);
+}
+
+static int take_piece(void *context, const char *bytes, size_t size)
+{
+	struct maps_reader *reader = context;
+	int r = maps_feed(reader, bytes, size);
+
+	return r < 0 ? r : reader->at >= reader->to;
 }
 
 /* The kernel makes the text as it is read, so small pieces keep it from walking too far. */
 static int read_smaps(const struct procdir *dir, struct maps_reader *reader)
 {
-	char piece[4096];
-	int fd = procdir_open_file(dir, "smaps"), r = 0;
-	ssize_t n;
+	int r = procdir_feed(dir, "smaps", 4096, take_piece, reader);
 
-	if (fd < 0)
-		return fd;
-	while (r == 0 && reader->at < reader->to && (n = read(fd, piece, sizeof(piece))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		r = n < 0 ? -errno : maps_feed(reader, piece, (size_t)n);
-	}
-	close(fd);
 	return r < 0 ? r : maps_finish(reader);
 }
 
@@ -121,7 +142,7 @@ int query_details(const struct procdir *dir, struct space *space, plat_addr from
 		return -ENOMEM;
 	r = read_smaps(dir, &reader);
 	if (r < 0)
-		space_why(&space->why.details, "smaps: %s", reason(r));
+		space_why(&space->why.details, "smaps: %s", reason(dir, r));
 	return r == -ENOMEM ? r : 0;
 }
 

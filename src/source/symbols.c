@@ -258,7 +258,7 @@ static Dwfl_Module *report(const struct look *look, Dwfl *dwfl)
 				 strerror(-fd));
 			return NULL;
 		}
-	} else if (file && look->dir->core) {
+	} else if (file && procdir_is_file(look->dir)) {
 		snprintf(path, sizeof(path), "%s", file->name);
 	} else if (file) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d/root%s", look->dir->fd, file->name);

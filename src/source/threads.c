@@ -3,14 +3,10 @@
 #include "base/list.h"
 #include "source/facts.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define THREADS_MOST 100000
 
@@ -73,86 +69,66 @@ static int load_thread(const struct procdir *dir, const struct space *space, int
 	return 0;
 }
 
-static int tid_of(const char *name)
+static bool is_alive(const struct procdir *dir, int tid)
 {
-	char *end;
-	long tid = isdigit((unsigned char)name[0]) ? strtol(name, &end, 10) : 0;
+	struct thread thread;
+	char *text;
+	bool alive;
 
-	return tid > 0 && tid <= INT32_MAX && *end == '\0' ? (int)tid : 0;
-}
-
-static DIR *open_tasks(const struct procdir *dir)
-{
-	int fd = openat(dir->fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!folder && fd >= 0)
-		close(fd);
-	return folder;
+	if (read_file(dir, tid, "stat", &text) < 0)
+		return false;
+	alive = facts_thread_stat(&thread, text) == 0 && thread.state != 'Z' && thread.state != 'X';
+	free(text);
+	return alive;
 }
 
 int threads_survivor(const struct procdir *dir)
 {
-	DIR *folder = open_tasks(dir);
-	struct dirent *entry;
-	int found = 0;
+	size_t n, i;
+	int *tids, found = 0;
 
-	while (folder && !found && (entry = readdir(folder)) != NULL) {
-		struct thread thread;
-		int tid = tid_of(entry->d_name);
-		char *text;
-
-		if (tid == 0 || tid == dir->pid || read_file(dir, tid, "stat", &text) < 0)
-			continue;
-		if (facts_thread_stat(&thread, text) == 0 && thread.state != 'Z' &&
-		    thread.state != 'X')
-			found = tid;
-		free(text);
-	}
-	if (folder)
-		closedir(folder);
+	if (procdir_numbers(dir, "task", &tids, &n) < 0)
+		return 0;
+	for (i = 0; i < n && !found; i++)
+		if (tids[i] != dir->pid && is_alive(dir, tids[i]))
+			found = tids[i];
+	free(tids);
 	return found;
 }
 
 int threads_list(const struct procdir *dir, int (*take)(void *context, int tid), void *context)
 {
-	DIR *folder = open_tasks(dir);
-	struct dirent *entry;
-	int r = 0;
+	size_t n, i;
+	int *tids, r = procdir_numbers(dir, "task", &tids, &n);
 
-	if (!folder)
-		return -errno;
-	while (r == 0 && (entry = readdir(folder)) != NULL) {
-		int tid = tid_of(entry->d_name);
-
-		if (tid)
-			r = take(context, tid);
-	}
-	closedir(folder);
+	if (r < 0)
+		return r;
+	for (i = 0; r == 0 && i < n; i++)
+		r = take(context, tids[i]);
+	free(tids);
 	return r;
 }
 
 int threads_load(const struct procdir *dir, struct space *space)
 {
-	DIR *folder = open_tasks(dir);
-	struct dirent *entry;
-	int r = 0;
+	size_t n, i;
+	int *tids, r = procdir_numbers(dir, "task", &tids, &n);
 
-	if (!folder) {
-		space_why(&space->why.threads, "task: %s", strerror(errno));
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		space_why(&space->why.threads, "task: %s", strerror(-r));
 		return 0;
 	}
-	while ((entry = readdir(folder)) != NULL && space->nthreads < THREADS_MOST) {
-		int tid = tid_of(entry->d_name);
+	for (i = 0; r == 0 && i < n && space->nthreads < THREADS_MOST; i++) {
 		struct thread thread;
 
-		if (tid == 0 || load_thread(dir, space, tid, &thread) < 0)
+		if (load_thread(dir, space, tids[i], &thread) < 0)
 			continue;
 		r = list_reserve(&space->threads, &space->threads_room, space->nthreads, 1);
-		if (r < 0)
-			break;
-		space->threads[space->nthreads++] = thread;
+		if (r == 0)
+			space->threads[space->nthreads++] = thread;
 	}
-	closedir(folder);
+	free(tids);
 	return r;
 }

@@ -217,15 +217,27 @@ kinds_of() {
 	[[ $output == *"secret: cannot open it: Permission denied"* ]]
 }
 
-@test "commands that want a running process refuse a core" {
+@test "commands that act on a process refuse a core" {
 	echo text >core
-	for command in "headroom" "resident" "limits --set data=1M" "headroom --verify" "profile --rate off"; do
+	for command in "limits --set data=1M" "profile --rate off" "trim" "snapshot -o other"; do
 		# shellcheck disable=SC2086 # a list of words
 		run -64 plat $command core
-		[[ $output == *"core: a core, where a running process is wanted"* ]]
+		[[ $output == *"core: a file, where a running process is wanted"* ]]
 	done
 	run -64 plat map --root /proc core
-	[[ $output == *"core: a core: not with --root"* ]]
+	[[ $output == *"core: a file: not with --root"* ]]
+}
+
+@test "headroom and residence of a core are as far as it tells" {
+	start_blocks
+	kernel_core
+	run -0 --separate-stderr plat headroom core
+	[[ $output == *"heap (brk)"* ]]
+	run -64 plat headroom --verify core
+	[[ $output == *"not of a file"* ]]
+	run -2 --separate-stderr plat resident --json core
+	json '[r["rss"] for r in d["regions"]]' <<<"$output" | grep -q None
+	[[ $stderr == *"core: a core does not say which pages were in memory"* ]]
 }
 
 @test "usage over time wants a running process" {

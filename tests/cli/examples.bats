@@ -176,6 +176,10 @@ check_page() {
 	check_page plat-run.1
 }
 
+@test "the examples of plat-snapshot(1) work" {
+	check_page plat-snapshot.1
+}
+
 @test "the examples of plat-trim(1) work" {
 	PID=$HEAP check_page plat-trim.1
 }
