@@ -186,7 +186,7 @@ tell() {
 	: >core
 	run trim ./core
 	[ "$status" -eq 64 ]
-	[[ "$output" == *"a core, where a running process is wanted"* ]]
+	[[ "$output" == *"a file, where a running process is wanted"* ]]
 }
 
 @test "wrong usage is exit 64" {
