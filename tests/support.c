@@ -21,7 +21,7 @@ static int read_array(struct reader *reader, plat_addr from, void *to, size_t si
 
 struct array array_at(plat_addr base, const void *data, size_t size)
 {
-	return (struct array){{read_array}, base, data, size};
+	return (struct array){{.read = read_array}, base, data, size};
 }
 
 static void check_name(const char *name)

@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned flags = (unsigned)input_number(&input, 1);
 	plat_addr base = flags & FLAG_HIGH ? UINT64_C(0xfffffffffffe0000) : BASE;
 	struct array array;
-	struct backing backing = {{read_file}, &array};
+	struct backing backing = {{.read = read_file}, &array};
 	struct module module;
 	struct space space;
 	size_t i;

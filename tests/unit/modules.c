@@ -447,7 +447,7 @@ static int read_file(struct file_reader *files, const struct space *of, const st
 /* Its header was never touched, or is in swap. */
 static void a_header_that_is_not_in_memory_is_read_from_the_file(void **state)
 {
-	struct backing backing = {{read_file}, 0};
+	struct backing backing = {{.read = read_file}, 0};
 
 	(void)state;
 	write_library();
@@ -461,7 +461,7 @@ static void a_header_that_is_not_in_memory_is_read_from_the_file(void **state)
 
 static void without_memory_only_files_tell(void **state)
 {
-	struct backing backing = {{read_file}, 0};
+	struct backing backing = {{.read = read_file}, 0};
 
 	(void)state;
 	write_library();
@@ -483,7 +483,7 @@ static void a_header_that_is_nowhere_leaves_its_reason(void **state)
 /* Tens of thousands of files may be mapped as data. */
 static void files_without_code_are_not_looked_at(void **state)
 {
-	struct backing backing = {{read_file}, 0};
+	struct backing backing = {{.read = read_file}, 0};
 
 	(void)state;
 	add(BASE, PAGE, READ, 0, "/data/a");

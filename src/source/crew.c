@@ -1,0 +1,58 @@
+/*
+ * Threads are made for each job and end with it: a job takes milliseconds, a thread takes
+ * microseconds, and nothing has to be ended that nobody uses.
+ */
+#include "source/crew.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+
+struct job {
+	void (*work)(void *context, unsigned worker);
+	void *context;
+	unsigned worker;
+};
+
+static void *do_job(void *argument)
+{
+	const struct job *job = argument;
+
+	job->work(job->context, job->worker);
+	return NULL;
+}
+
+/* The caller is worker 0. Who cannot have a thread works when the caller has done its own part. */
+static void run(struct crew *crew, void (*work)(void *context, unsigned worker), void *context)
+{
+	struct job jobs[CREW_MOST];
+	pthread_t threads[CREW_MOST];
+	bool has_thread[CREW_MOST] = {false};
+	unsigned i;
+
+	for (i = 1; i < crew->nworkers; i++) {
+		jobs[i] = (struct job){.work = work, .context = context, .worker = i};
+		has_thread[i] = pthread_create(&threads[i], NULL, do_job, &jobs[i]) == 0;
+	}
+	work(context, 0);
+	for (i = 1; i < crew->nworkers; i++) {
+		if (has_thread[i])
+			pthread_join(threads[i], NULL);
+		else
+			work(context, i);
+	}
+}
+
+struct crew crew_of_threads(void)
+{
+	struct crew crew = {.nworkers = 1, .run = run};
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		crew.nworkers = (unsigned)CPU_COUNT(&set);
+	if (crew.nworkers > CREW_MOST)
+		crew.nworkers = CREW_MOST;
+	if (crew.nworkers == 0)
+		crew.nworkers = 1;
+	return crew;
+}
