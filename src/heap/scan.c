@@ -1,0 +1,179 @@
+#include "heap/scan.h"
+
+#include "heap/scan_resolve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PIECE ((size_t)256 * 1024) /* read at once; stays in the cache until it is scanned */
+#define PART ((size_t)4096)	   /* what is left out where reading fails; no page is smaller */
+
+/*
+ * For any processor.
+ */
+
+static inline uint64_t word_at(const unsigned char *bytes, size_t i, unsigned width,
+			       bool is_swapped)
+{
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (width == 8) {
+		memcpy(&wide, bytes + i * 8, 8);
+		return is_swapped ? __builtin_bswap64(wide) : wide;
+	}
+	memcpy(&narrow, bytes + i * 4, 4);
+	return is_swapped ? __builtin_bswap32(narrow) : narrow;
+}
+
+/* Four at once have one branch; `width` and `is_swapped` are constants where it is called. */
+static inline size_t gather_words(const unsigned char *bytes, size_t from, size_t n, uint64_t low,
+				  uint64_t span, struct scan_hits *hits, unsigned width,
+				  bool is_swapped)
+{
+	size_t i, j, end;
+
+	for (i = from; i < n && hits->n <= HITS_MOST - 4; i = end) {
+		bool any = false;
+
+		end = i + 4 < n ? i + 4 : n;
+		if (end == i + 4) {
+			for (j = i; j < i + 4; j++)
+				any |= word_at(bytes, j, width, is_swapped) - low < span;
+			if (!any)
+				continue;
+		}
+		for (j = i; j < end; j++) {
+			uint64_t word = word_at(bytes, j, width, is_swapped);
+
+			hits->values[hits->n] = word;
+			hits->words[hits->n] = (uint32_t)j;
+			hits->n += word - low < span;
+		}
+	}
+	return i;
+}
+
+static size_t gather_any(const struct scan_form *form, const unsigned char *bytes, size_t from,
+			 size_t n, uint64_t low, uint64_t span, struct scan_hits *hits)
+{
+	if (form->width == 8)
+		return form->is_swapped ? gather_words(bytes, from, n, low, span, hits, 8, true)
+					: gather_words(bytes, from, n, low, span, hits, 8, false);
+	return form->is_swapped ? gather_words(bytes, from, n, low, span, hits, 4, true)
+				: gather_words(bytes, from, n, low, span, hits, 4, false);
+}
+
+static void resolve_any(const struct block_index *index, struct scan_hits *hits)
+{
+	scan_resolve_all(index, hits);
+}
+
+const struct scan_code scan_code_any = {
+	.gather = gather_any,
+	.resolve = resolve_any,
+	.find = block_index_find,
+};
+
+uint32_t scan_word(const struct block_index *index, uint64_t word)
+{
+	struct scan_hits hits = {.n = 1, .values = {word}};
+
+	if (!index->n)
+		return NO_EDGE;
+	scan_resolve_all(index, &hits);
+	return hits.edges[0];
+}
+
+/*
+ * Pieces of memory.
+ */
+
+void scan_fini(struct scan *scan)
+{
+	free(scan->buffer);
+	scan->buffer = NULL;
+}
+
+static int scan_bytes(struct scan *scan, plat_addr base, const unsigned char *bytes, size_t size,
+		      const struct scan_taker *taker)
+{
+	const struct block_index *index = scan->index;
+	size_t n = size / scan->form.width, at = 0;
+	int r = 0;
+
+	scan->bytes += size;
+	while (r == 0 && at < n) {
+		scan->hits.n = 0;
+		at = scan->code->gather(&scan->form, bytes, at, n, index->start,
+					index->end - index->start, &scan->hits);
+		if (scan->hits.n == 0)
+			continue;
+		scan->code->resolve(index, &scan->hits);
+		r = taker->take(taker->context, base, &scan->hits);
+	}
+	return r;
+}
+
+/* What lies in our memory is scanned there. *done says how much that was; it may be nothing. */
+static int scan_view(struct scan *scan, plat_addr start, uint64_t size,
+		     const struct scan_taker *taker, uint64_t *done)
+{
+	size_t there = 0, part = (size_t)min_u64(size, UINT64_C(1) << 30);
+	const unsigned char *bytes = reader_view(scan->reader, start, &there);
+
+	*done = 0;
+	if (!bytes || there < scan->form.width)
+		return 0;
+	if (there < part)
+		part = there - there % scan->form.width;
+	*done = part;
+	return scan_bytes(scan, start, bytes, part, taker);
+}
+
+/*
+ * Reads *part bytes, or as many as are left. Where that fails it tries with half of it; a part that
+ * is small enough is left out. After good parts come larger ones again.
+ */
+static int scan_copy(struct scan *scan, plat_addr start, uint64_t size,
+		     const struct scan_taker *taker, size_t *part, uint64_t *done)
+{
+	size_t want = (size_t)min_u64(size, *part - start % PART);
+
+	*done = 0;
+	if (!scan->buffer)
+		scan->buffer = malloc(PIECE);
+	if (!scan->buffer)
+		return -ENOMEM;
+	if (reader_read(scan->reader, start, scan->buffer, want) == 0) {
+		*done = want;
+		*part = *part < PIECE ? *part * 2 : PIECE;
+		return scan_bytes(scan, start, scan->buffer, want, taker);
+	}
+	if (*part > PART) {
+		*part /= 2;
+		return 0;
+	}
+	scan->unread += want;
+	*done = want;
+	return 0;
+}
+
+int scan_range(struct scan *scan, plat_addr start, plat_addr end, const struct scan_taker *taker)
+{
+	size_t part = PIECE;
+	uint64_t done = 0;
+	int r = 0;
+
+	start = align_up(start, scan->form.width);
+	end = align_down(end, scan->form.width);
+	for (; r == 0 && start < end; start += done) {
+		if (!scan->index->n)
+			return 0;
+		r = scan_view(scan, start, end - start, taker, &done);
+		if (r == 0 && done == 0)
+			r = scan_copy(scan, start, end - start, taker, &part, &done);
+	}
+	return r;
+}

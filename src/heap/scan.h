@@ -1,0 +1,97 @@
+/*
+ * Memory is scanned for words that point to live blocks.
+ *
+ *     words -> those between the lowest and the highest block -> those in a live block -> targets
+ *
+ * The first step goes at the speed of memory; where there are many pointers, the second decides. So
+ * both exist once for any processor and once for a better one (scan_x86_64.c), and the second takes
+ * many words a step, so that the memory for all of them is on its way at once.
+ *
+ * Only aligned words are looked at. What cannot be read is left out, and counted.
+ */
+#ifndef HEAP_SCAN_H
+#define HEAP_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/reader.h"
+#include "heap/block_index.h"
+
+/* A block's number, and in the lowest bit whether it is pointed into, not to its first byte. */
+#define NO_EDGE UINT32_MAX
+
+static inline uint32_t edge_block(uint32_t edge)
+{
+	return edge >> 1;
+}
+
+static inline bool edge_is_interior(uint32_t edge)
+{
+	return edge & 1;
+}
+
+#define HITS_MOST 128
+#define HITS_SLACK 16 /* as many words as are looked at at once */
+
+/* Words that may be pointers. */
+struct scan_hits {
+	size_t n;
+	uint64_t values[HITS_MOST + HITS_SLACK];
+	uint32_t words[HITS_MOST + HITS_SLACK]; /* which word of the piece it is */
+	uint32_t edges[HITS_MOST + HITS_SLACK]; /* what it points to, or NO_EDGE */
+};
+
+/* How words are laid out in the process. */
+struct scan_form {
+	unsigned width;	 /* 8 or 4 bytes */
+	bool is_swapped; /* the other byte order than ours */
+};
+
+/* What there is for several processors. */
+struct scan_code {
+	/*
+	 * Gathers from `n` words, the first of them number `from`, those that lie in [low, low +
+	 * span), until there are none or hits are full; returns which word comes next.
+	 */
+	size_t (*gather)(const struct scan_form *form, const unsigned char *bytes, size_t from,
+			 size_t n, uint64_t low, uint64_t span, struct scan_hits *hits);
+	/* Fills `edges`. The index has blocks. */
+	void (*resolve)(const struct block_index *index, struct scan_hits *hits);
+	/* block_index_find() */
+	uint32_t (*find)(const struct block_index *index, plat_addr at, uint64_t *offset);
+};
+
+extern const struct scan_code scan_code_any;
+/* The best for the processor that this runs on. */
+const struct scan_code *scan_code_here(void);
+
+/* Takes hits, in order; word 0 is at `base`. Something else than 0 ends the scan. */
+struct scan_taker {
+	int (*take)(void *context, plat_addr base, const struct scan_hits *hits);
+	void *context;
+};
+
+/* What stands from `bytes` on is 0 at first. */
+struct scan {
+	const struct block_index *index;
+	struct reader *reader;
+	struct scan_form form;
+	const struct scan_code *code;
+
+	uint64_t bytes, unread; /* of what was scanned */
+	unsigned char *buffer;	/* for what must be copied; or NULL */
+	struct scan_hits hits;
+};
+
+void scan_fini(struct scan *scan);
+/* 0, -ENOMEM, or what take() returned. */
+int scan_range(struct scan *scan, plat_addr start, plat_addr end,
+	       const struct scan_taker *taker) MUST_CHECK;
+
+/* What a single word points to, or NO_EDGE. */
+uint32_t scan_word(const struct block_index *index, uint64_t word);
+
+#endif

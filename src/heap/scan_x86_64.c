@@ -1,0 +1,111 @@
+/*
+ * With AVX2, and one instruction that counts bits. This file is compiled for processors that have
+ * both, all but scan_code_here(), which asks whether this is one.
+ */
+#include "heap/scan.h"
+
+#include "heap/scan_resolve.h"
+
+#include <immintrin.h>
+
+#define HERE FOR_PROCESSORS_WITH("avx2,popcnt,bmi")
+
+/* For four words with a bit each: where the chosen ones come from, as 32-bit halves and as bytes.
+ */
+#define PAIR(i) 2 * (i), 2 * (i) + 1
+#define FOUR(i) 4 * (i), 4 * (i) + 1, 4 * (i) + 2, 4 * (i) + 3
+#define CHOICES(X)                                                                                 \
+	{X(0), X(0), X(0), X(0)}, {X(0), X(0), X(0), X(0)}, {X(1), X(0), X(0), X(0)},              \
+		{X(0), X(1), X(0), X(0)}, {X(2), X(0), X(0), X(0)}, {X(0), X(2), X(0), X(0)},      \
+		{X(1), X(2), X(0), X(0)}, {X(0), X(1), X(2), X(0)}, {X(3), X(0), X(0), X(0)},      \
+		{X(0), X(3), X(0), X(0)}, {X(1), X(3), X(0), X(0)}, {X(0), X(1), X(3), X(0)},      \
+		{X(2), X(3), X(0), X(0)}, {X(0), X(2), X(3), X(0)}, {X(1), X(2), X(3), X(0)},      \
+	{                                                                                          \
+		X(0), X(1), X(2), X(3)                                                             \
+	}
+
+static const uint32_t value_choices[16][8] __attribute__((aligned(32))) = {CHOICES(PAIR)};
+static const uint8_t word_choices[16][16] __attribute__((aligned(16))) = {CHOICES(FOUR)};
+
+HERE static inline __m256i four_words(const unsigned char *bytes, size_t i)
+{
+	return _mm256_loadu_si256((const __m256i *)(bytes + i * 8));
+}
+
+/* All bits of those words that lie in the span: one unsigned comparison, made of a signed one. */
+HERE static inline __m256i in_span(__m256i words, __m256i low, __m256i span)
+{
+	return _mm256_cmpgt_epi64(span, _mm256_sub_epi64(words, low));
+}
+
+/* Writes four, counts those that were chosen. */
+HERE static inline void take_four(struct scan_hits *hits, __m256i words, __m256i chosen,
+				  uint32_t first)
+{
+	unsigned mask = (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(chosen));
+	__m256i choice = _mm256_load_si256((const __m256i *)value_choices[mask]);
+	__m128i numbers = _mm_add_epi32(_mm_set1_epi32((int)first), _mm_set_epi32(3, 2, 1, 0));
+
+	_mm256_storeu_si256((__m256i *)&hits->values[hits->n],
+			    _mm256_permutevar8x32_epi32(words, choice));
+	numbers = _mm_shuffle_epi8(numbers, _mm_load_si128((const __m128i *)word_choices[mask]));
+	_mm_storeu_si128((__m128i *)&hits->words[hits->n], numbers);
+	hits->n += (size_t)__builtin_popcount(mask);
+}
+
+HERE static size_t gather_sixteens(const unsigned char *bytes, size_t from, size_t n,
+				   __m256i lowest, __m256i highest, struct scan_hits *hits)
+{
+	size_t i;
+	int j;
+
+	for (i = from; i + 16 <= n && hits->n <= HITS_MOST - 16; i += 16) {
+		__m256i words[4], chosen[4], any;
+
+		for (j = 0; j < 4; j++) {
+			words[j] = four_words(bytes, i + 4 * (size_t)j);
+			chosen[j] = in_span(words[j], lowest, highest);
+		}
+		any = _mm256_or_si256(_mm256_or_si256(chosen[0], chosen[1]),
+				      _mm256_or_si256(chosen[2], chosen[3]));
+		if (_mm256_testz_si256(any, any))
+			continue;
+		for (j = 0; j < 4; j++)
+			take_four(hits, words[j], chosen[j], (uint32_t)i + 4 * (uint32_t)j);
+	}
+	return i;
+}
+
+/* word - low < span, unsigned, is (word - low) + 2^63 < span + 2^63, signed. */
+HERE static size_t gather(const struct scan_form *form, const unsigned char *bytes, size_t from,
+			  size_t n, uint64_t low, uint64_t span, struct scan_hits *hits)
+{
+	const uint64_t half = UINT64_C(1) << 63;
+	size_t i;
+
+	if (form->width != 8 || form->is_swapped)
+		return scan_code_any.gather(form, bytes, from, n, low, span, hits);
+	i = gather_sixteens(bytes, from, n, _mm256_set1_epi64x((long long)(low + half)),
+			    _mm256_set1_epi64x((long long)(span + half)), hits);
+	return n - i < 16 ? scan_code_any.gather(form, bytes, i, n, low, span, hits) : i;
+}
+
+HERE static void resolve(const struct block_index *index, struct scan_hits *hits)
+{
+	scan_resolve_all(index, hits);
+}
+
+HERE static uint32_t find(const struct block_index *index, plat_addr at, uint64_t *offset)
+{
+	return block_find(index, at, offset);
+}
+
+static const struct scan_code code_avx2 = {.gather = gather, .resolve = resolve, .find = find};
+
+const struct scan_code *scan_code_here(void)
+{
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") &&
+	    __builtin_cpu_supports("bmi"))
+		return &code_avx2;
+	return &scan_code_any;
+}
