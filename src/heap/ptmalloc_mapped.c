@@ -17,7 +17,7 @@
 #include <errno.h>
 
 #define MAPPED_MOST (1u << 24)
-#define LOOKS_MOST (1u << 20) /* pages; then the count is believed */
+#define LOOKS_MOST (1u << 16) /* pages; then the count is believed */
 #define DEPTH 16
 #define DEPTH_MOST 1024
 #define HUGE_PAGE 1u /* of prev_size, from 2.43 on */
@@ -31,8 +31,10 @@ struct search {
 	size_t known;	 /* the next one */
 	uint64_t depth;	 /* pages behind a chunk in which its true header is looked for */
 	bool is_doubted; /* glibc has counted others: a header may stand for more than is there */
+	bool has_fitted; /* once, what was found was as much as glibc has counted */
 	plat_addr floor; /* what lies below is taken */
-	plat_addr end;	 /* of the mapping that is looked at */
+	plat_addr start; /* of the mapping that is looked at */
+	plat_addr end;
 };
 
 /* glibc 2.43 counts a header too much each time that a mapping grows (mremap_chunk). */
@@ -44,12 +46,18 @@ bool ptmalloc_is_mapped_sum(const struct ptmalloc *heap, uint64_t bytes)
 			     !is_aligned(more, heap->page_size) && is_aligned(more, header));
 }
 
+/* As many as glibc has counted, and as much. */
 static bool is_enough(const struct search *search)
 {
 	const struct ptmalloc *heap = search->heap;
 
-	return search->nlooks > LOOKS_MOST && search->found == heap->n_mmaps &&
-	       ptmalloc_is_mapped_sum(heap, search->bytes) && !heap->arenas[0].is_scattered;
+	return search->found >= heap->n_mmaps && search->has_fitted &&
+	       !heap->arenas[0].is_scattered;
+}
+
+static bool is_over(const struct search *search)
+{
+	return search->nlooks > LOOKS_MOST && is_enough(search);
 }
 
 /* A chunk here would be aligned to something: what that is stands in its padding. */
@@ -193,11 +201,27 @@ static void cut_at_next(struct search *search, struct ptmalloc_segment *segment)
 	search->floor = floor;
 }
 
+/*
+ * Behind as many chunks as glibc has counted more can come, of threads in the middle of a call; or
+ * something else that looks like one. A mapping has a beginning or an end of its own, or lies
+ * beside another one.
+ */
+static bool is_credible(const struct search *search, const struct ptmalloc_segment *segment)
+{
+	const struct ptmalloc *heap = search->heap;
+
+	return segment->kind != SEGMENT_MAPPED || !is_enough(search) ||
+	       segment->start == search->start || segment->end == search->end ||
+	       (heap->nsegments && segment->start == heap->segments[heap->nsegments - 1].end);
+}
+
 static int take(struct search *search, const struct ptmalloc_segment *segment)
 {
 	if (segment->kind == SEGMENT_MAPPED) {
 		search->found++;
 		search->bytes += segment->end - segment->start;
+		search->has_fitted |= search->found == search->heap->n_mmaps &&
+				      ptmalloc_is_mapped_sum(search->heap, search->bytes);
 	}
 	return ptmalloc_add_segment(search->heap, segment);
 }
@@ -210,9 +234,10 @@ static int search_range(struct search *search, plat_addr at, plat_addr end)
 
 	search->floor = at;
 	search->window.limit = search->end;
-	while (r == 0 && at < end && !is_enough(search) && search->found < MAPPED_MOST) {
+	while (r == 0 && at < end && !is_over(search) && search->found < MAPPED_MOST) {
 		search->nlooks++;
-		if (find_in_page(search, at, &segment) || find_piece(search, at, &segment)) {
+		if ((find_in_page(search, at, &segment) && is_credible(search, &segment)) ||
+		    find_piece(search, at, &segment)) {
 			if (search->is_doubted && segment.kind == SEGMENT_MAPPED)
 				cut_at_next(search, &segment);
 			r = take(search, &segment);
@@ -274,11 +299,13 @@ static int search_all(struct search *search)
 	int r = 0;
 
 	search->found = search->bytes = search->nlooks = 0;
+	search->has_fitted = search->heap->n_mmaps == 0 && search->heap->mmapped_mem == 0;
 	search->known = 0;
 	search->floor = 0;
 	search->heap->nsegments = search->nbefore;
-	for (i = 0; r == 0 && i < space->nregions && !is_enough(search); i++)
+	for (i = 0; r == 0 && i < space->nregions && !is_over(search); i++)
 		if (can_hold(&space->regions[i])) {
+			search->start = space->regions[i].start;
 			search->end = end_of(space, i);
 			r = search_region(search, &space->regions[i]);
 		}

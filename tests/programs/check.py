@@ -952,6 +952,9 @@ def compare(process, args):
     check = Check(process, document, args)
     for what, plat, words in (("--json", code, complaint), ("-o all", full_code, full_complaint),
                               ("--list", list_code, list_complaint)):
+        # Exception: the allocator's share of a region is not known of every allocator.
+        if what == "-o all" and plat == 2 and words.endswith("whose blocks cannot be read"):
+            continue
         if plat != 0 or words:
             check.say(f"plat map {what}: exit {plat}: {words}")
     check_contract(check)

@@ -76,16 +76,18 @@ def size(element, kind):
     return int(found[0].get("size")) if found else 0
 
 
-def free_bytes(arena):
-    """glibc 2.36 __malloc_info adds sizes up with their flags. plat counts a chunk from its size to
-    the next one's, so that top, behind which there is none, is a word shorter."""
-    flags = sum(int(e.get("count")) * (int(e.get("from")) & 7) for e in arena.find("sizes"))
-    return size(arena, "fast") + size(arena, "rest") - flags - 8
+def free_bytes(arena, word):
+    """glibc 2.36 __malloc_info adds sizes up with their flags, but for those of fast bins, which are
+    ranges that end at a multiple of two words. plat counts a chunk from its size to the next one's,
+    so that top, behind which there is none, is a word shorter."""
+    flags = sum(int(e.get("count")) * (int(e.get("from")) & 7) for e in arena.find("sizes")
+                if int(e.get("to")) % (2 * word))
+    return size(arena, "fast") + size(arena, "rest") - flags - word
 
 
-def agree(document, info):
+def agree(document, info, word):
     """What lies in tcaches is in use to glibc. It numbers arenas from the newest on, plat does not."""
-    told = [(size(a, "current"), free_bytes(a)) for a in info.findall("heap")]
+    told = [(size(a, "current"), free_bytes(a, word)) for a in info.findall("heap")]
     seen = [(a["held"], a["free"] - a["cached"]) for a in document["arenas"]
             if a["arena"] != "mapped"]
     mapped = sum(a["held"] for a in document["arenas"] if a["arena"] == "mapped")
@@ -102,15 +104,20 @@ def main():
     by_gdb = "--gdb" in arguments
     plat, pid = [a for a in arguments if a != "--gdb"]
     document, words = heap(plat, pid)
-    if document is None or document["allocator"]["in_use"] is False:
+    if document is None or "proofs" not in document:
         print(f"no heap that can be read: {words}")
         return 0
     info = None
-    if by_gdb and document["allocator"]["name"] == "glibc":
+    # gdb finds no functions of a program that is not where it was.
+    if (by_gdb and document["allocator"]["name"] == "glibc"
+            and os.path.exists(os.readlink(f"/proc/{pid}/exe"))):
         document, info = with_info(plat, pid)
         if document is None:
             return 1
-    wrong = proofs(document) + (agree(document, info) if info is not None else [])
+    wrong = proofs(document)
+    if info is not None:
+        with open(f"/proc/{pid}/exe", "rb") as program:
+            wrong += agree(document, info, 4 * program.read(5)[4])
     for line in wrong:
         print(line)
     totals = document["totals"]
