@@ -359,7 +359,24 @@ static void find_heap_bytes(struct ptmalloc *heap)
 	heap->heap_bytes = best;
 }
 
-static int add_heaps(struct ptmalloc *heap, uint32_t number)
+static int add_heap(struct ptmalloc *heap, uint32_t number, plat_addr at, uint64_t size)
+{
+	const struct ptmalloc_arena *arena = &heap->arenas[number];
+	plat_addr first = align_down(arena->address, heap->heap_bytes);
+	struct ptmalloc_segment segment = {.start = at, .end = at + size, .arena = number};
+
+	segment.first = first_chunk(heap, at == first ? arena->address + heap->layout.size
+						      : at + (arena->address - first));
+	segment.kind = arena->top >= segment.start && arena->top < segment.end ? SEGMENT_TOP
+									       : SEGMENT_FENCED;
+	return segment.first < segment.end ? ptmalloc_add_segment(heap, &segment) : 0;
+}
+
+/*
+ * From top's heap to the one before, until the one that the arena lies in. 0; -EILSEQ with a word
+ * where this does not lead there; -ENOMEM.
+ */
+static int follow_heaps(struct ptmalloc *heap, uint32_t number, const char **wrong, plat_addr *ret)
 {
 	const struct ptmalloc_arena *arena = &heap->arenas[number];
 	plat_addr first = align_down(arena->address, heap->heap_bytes);
@@ -368,29 +385,61 @@ static int add_heaps(struct ptmalloc *heap, uint32_t number)
 	int r = 0;
 
 	while (r == 0 && heap->nsegments < HEAPS_MOST) {
-		struct ptmalloc_segment segment = {.start = at, .arena = number};
-
-		if (!is_heap(heap, at, arena->address, &info)) {
-			ptmalloc_say_broken(heap, at, "a heap of an arena has an impossible head");
-			return 0;
-		}
-		segment.end = at + info.size;
-		segment.first = first_chunk(heap, at == first ? arena->address + heap->layout.size
-							      : at + (arena->address - first));
-		segment.kind = arena->top >= segment.start && arena->top < segment.end
-				       ? SEGMENT_TOP
-				       : SEGMENT_FENCED;
-		if (segment.first < segment.end)
-			r = ptmalloc_add_segment(heap, &segment);
+		*ret = at;
+		*wrong = "a heap of an arena has an impossible head";
+		if (!is_heap(heap, at, arena->address, &info))
+			return -EILSEQ;
+		r = add_heap(heap, number, at, info.size);
 		if (at == first || info.before == at)
 			return r;
 		at = info.before;
-		if (!is_aligned(at, heap->heap_bytes)) {
-			ptmalloc_say_broken(heap, at, "a heap of an arena is not aligned");
-			return r;
-		}
+		*wrong = "a heap of an arena is not aligned";
+		if (!is_aligned(at, heap->heap_bytes))
+			return -EILSEQ;
 	}
 	return r;
+}
+
+/* Wherever one could begin: a heap says whose it is. */
+static int search_heaps(struct ptmalloc *heap, uint32_t number)
+{
+	const struct space *space = heap->reading.space;
+	size_t i, nsteps = 0;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < space->nregions; i++) {
+		const struct region *region = &space->regions[i];
+		plat_addr at = align_up(region->start, heap->heap_bytes);
+		struct heap_info info;
+
+		if (!(region->rights & RIGHT_WRITE) || at < region->start)
+			continue;
+		for (; r == 0 && at < region->end && nsteps++ < HEAPS_MOST; at += heap->heap_bytes)
+			if (is_heap(heap, at, heap->arenas[number].address, &info))
+				r = add_heap(heap, number, at, info.size);
+	}
+	return r;
+}
+
+/*
+ * A thread that gives back an arena's last heap, or makes one, leaves top for a moment in memory
+ * that is not there any more, or not yet.
+ */
+static int add_heaps(struct ptmalloc *heap, uint32_t number)
+{
+	size_t before = heap->nsegments;
+	const char *wrong = "";
+	plat_addr at = 0;
+	int r = follow_heaps(heap, number, &wrong, &at);
+
+	if (r != -EILSEQ)
+		return r;
+	if (heap->arenas[number].is_locked)
+		heap->reading.proofs.unsteady++;
+	else
+		ptmalloc_say_broken(heap, at, wrong);
+	heap->nsegments = before;
+	return search_heaps(heap, number);
 }
 
 static uint64_t read_number(struct ptmalloc *heap, plat_addr at, unsigned width)
