@@ -6,6 +6,7 @@
 #   make soak HOURS=4    whether memory creeps up; MINUTES=3 for a short one
 #   make test-forks FORKS=1000000    storms of forks
 #   make test-kills KILLS=1000    plat killed while it looks at a process
+#   make bench   maps, heaps, snapshots, stops and searches, timed; for the malloc see bench/malloc
 #   make install PREFIX=/usr/local DESTDIR=
 
 PREFIX ?= /usr/local
@@ -75,7 +76,10 @@ fuzz: deps-test
 	@tests/fuzz/run.sh $(SECONDS_EACH)
 
 bench: deps-test release
-	@bench/map $(RELEASE)
+	@status=0; \
+	for bench in map heap snapshot leaks; do bench/$$bench $(RELEASE) || status=1; done; \
+	$(RELEASE)/bench/freeze-bench || status=1; \
+	exit $$status
 	@bench/heap $(RELEASE)
 
 install: release
