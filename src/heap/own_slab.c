@@ -367,32 +367,53 @@ static int take_slots(struct own_walk *walk, const struct slab_seen *slab)
  * Either.
  */
 
-/* A slab is given back while its process runs: the map no longer leads there, and all is well. */
-static void doubt(struct own *own, const struct own_granule *granule, const char *wrong)
+static bool is_named(const struct own *own, const struct own_granule *granule)
 {
 	plat_addr now = 0;
 
-	if (own_read_number(own->reading.reader, &own->layout, granule->entry,
-			    own->layout.pointer_bytes, &now) == 0 &&
-	    now == granule->slab)
-		own_say_broken(own, granule->slab, wrong);
+	return own_read_number(own->reading.reader, &own->layout, granule->entry,
+			       own->layout.pointer_bytes, &now) == 0 &&
+	       now == granule->slab;
+}
+
+static bool lies_there(const struct own *own, const struct own_granule *granule,
+		       const struct slab_seen *slab)
+{
+	return granule->start >= first_granule(own, slab) && granule->start < end_of(own, slab);
+}
+
+/*
+ * A slab is given back while its process runs, may serve elsewhere, and even come back: it is wrong
+ * if it is so twice, and the map leads there all the time.
+ */
+static void doubt(struct own_walk *walk, const struct own_granule *granule, const char *wrong)
+{
+	struct slab_seen again;
+	const char *what;
+	enum outcome outcome = SLAB_CHANGES;
+
+	if (is_named(walk->own, granule))
+		outcome = read_once(walk, granule->slab, &again, &what);
+	if ((outcome == SLAB_WRONG ||
+	     (outcome == SLAB_WHOLE && !lies_there(walk->own, granule, &again))) &&
+	    is_named(walk->own, granule))
+		own_say_broken(walk->own, granule->slab, wrong);
 	else
-		own->reading.proofs.unsteady++;
+		walk->own->reading.proofs.unsteady++;
 }
 
 static int take_whole(struct own_walk *walk, const struct own_granule *granule,
 		      const struct slab_seen *slab)
 {
 	struct own *own = walk->own;
-	plat_addr first = first_granule(own, slab), end = end_of(own, slab);
 
-	if (granule->start < first || granule->start >= end) {
-		doubt(own, granule, "the map leads to a slab that lies elsewhere");
+	if (!lies_there(own, granule, slab)) {
+		doubt(walk, granule, "the map leads to a slab that lies elsewhere");
 		return 0;
 	}
-	walk->covered = end;
+	walk->covered = end_of(own, slab);
 	/* One that is being given back is no longer named by its first granule. */
-	if (granule->start != first)
+	if (granule->start != first_granule(own, slab))
 		return 0;
 	own->reading.proofs.proved++;
 	return is_alone(slab->kind) ? take_alone(walk, slab) : take_slots(walk, slab);
@@ -417,7 +438,7 @@ int own_take_slab(struct own_walk *walk, const struct own_granule *granule)
 		walk->own->reading.proofs.unsteady++;
 		return 0;
 	case SLAB_WRONG:
-		doubt(walk->own, granule, wrong);
+		doubt(walk, granule, wrong);
 		return 0;
 	case SLAB_NO_MEMORY:
 		return -ENOMEM;

@@ -140,7 +140,7 @@ goes_on() {
 	# The shell that reads is looked at: it has to go on before anything is written.
 	# shellcheck disable=SC2016 # for the shell inside
 	timeout 60 env LD_PRELOAD="$LIBRARY" bash -c 'while read -r line; do echo "$line"; done \
-		< <("$0" heap --stop --blocks --state all $$)' "$PLAT" >out
+		< <(LD_PRELOAD= "$0" heap --stop --blocks --state all $$)' "$PLAT" >out
 	[ "$(wc -l <out)" -gt 100 ]
 }
 
