@@ -64,7 +64,7 @@ struct judge {
 	uint64_t held;			  /* by ranges */
 	uint64_t seed, first_seed;
 	const char *way;
-	uint64_t nlooks, nbusy, ntorn;
+	uint64_t nlooks, nbusy, ntorn, nmissing;
 };
 
 /* Says what is wrong, and ends the program. */
