@@ -132,7 +132,8 @@ static enum outcome read_once(struct ng_walk *walk, struct seen *seen)
 	enum outcome outcome = GROUP_WHOLE;
 	struct ng_meta again;
 
-	seen->has_call = false;
+	seen->has_call = seen->is_torn = false;
+	seen->wrong = NULL;
 	if (read_meta(walk, seen->group->meta, &seen->meta) < 0)
 		return GROUP_UNREADABLE;
 	if (seen->meta.mem != seen->group->mem)
@@ -242,10 +243,9 @@ static bool is_next_below(const struct ng_walk *walk, plat_addr end)
 /* Groups in a slot that is none. */
 static void pass_over_below(struct ng_walk *walk, plat_addr end)
 {
-	struct seen seen;
-
 	while (is_next_below(walk, end)) {
-		seen.group = &walk->ng->groups[walk->next++];
+		struct seen seen = {.group = &walk->ng->groups[walk->next++]};
+
 		pass_over(walk, &seen, read_group(walk, &seen));
 	}
 }

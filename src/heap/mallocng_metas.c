@@ -133,6 +133,11 @@ static bool read_head(struct mallocng *ng, plat_addr at, plat_addr *next)
 		ng->reading.proofs.unreadable++;
 		return false;
 	}
+	/* musl 1.2.5 malloc/mallocng/malloc.c alloc_meta: it is in the list before it has it. */
+	if (musl_word(head, 8) == 0) {
+		ng->reading.proofs.unsteady++;
+		return false;
+	}
 	if (musl_word(head, 8) != ng->context.secret) {
 		musl_say_broken(&ng->reading.proofs, at,
 				"an area of metas does not have the secret");
