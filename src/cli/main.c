@@ -77,6 +77,7 @@
  *          query         single addresses: PROCMAP_QUERY, smaps of one mapping
  *          image         a module's ELF file made anew from memory
  *          elf_file      an ELF file's headers, as exec reads them
+ *          exact         reads of a file that may become shorter meanwhile
  *          symbols       names of functions and variables, from ELF and DWARF
  *          proc          all of these: a space from a process
  *          here          this machine and our own process, for the model

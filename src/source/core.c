@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "source/core_notes.h"
 #include "source/core_unpack.h"
+#include "source/exact.h"
 #include "space/space.h"
 
 #include <elf.h>
@@ -36,22 +37,9 @@ struct header {
 
 static int read_at(const struct core *core, uint64_t offset, void *to, size_t size)
 {
-	char *out = to;
-
 	if (offset > core->size || size > core->size - offset)
 		return -ENODATA;
-	while (size) {
-		ssize_t n = pread(core->fd, out, size, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO; /* it has become shorter */
-		out += n;
-		offset += (uint64_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
+	return read_exactly(core->fd, offset, to, size);
 }
 
 /*

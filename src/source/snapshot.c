@@ -8,6 +8,7 @@
 #include "base/addr.h"
 #include "base/compiler.h"
 #include "base/list.h"
+#include "source/exact.h"
 #include "source/memory.h"
 #include "space/figures.h"
 
@@ -83,22 +84,9 @@ static const size_t row_bytes[NTABLES] = {
 
 static int read_file(const struct snapshot *snapshot, uint64_t offset, void *to, size_t size)
 {
-	char *out = to;
-
 	if (offset > snapshot->size || size > snapshot->size - offset)
 		return -EIO;
-	while (size) {
-		ssize_t n = pread(snapshot->fd, out, size, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO; /* it has become shorter */
-		out += n;
-		offset += (uint64_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
+	return read_exactly(snapshot->fd, offset, to, size);
 }
 
 /* Unpacks exactly `size` bytes; `packed` of the file at `offset`, which is room for. */
