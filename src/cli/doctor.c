@@ -410,11 +410,8 @@ static int take_none(void *request, int option, const char *value)
 static int run(struct options *options)
 {
 	struct target target;
-	int code = options_read(options, take_none, NULL);
+	int code = options_read_one(options, take_none, NULL);
 
-	if (code == 0 && options->noperands != 1)
-		code = usage_error(&doctor_command,
-				   options->noperands ? "one process at a time" : "which process?");
 	if (code == 0)
 		code = target_open(options, options->operands[0], 0, &target);
 	if (code)

@@ -75,13 +75,10 @@ static int take(void *to, int option, const char *value)
 static int read_request(struct request *request)
 {
 	struct options *options = request->options;
-	int code = options_read(options, take, request);
+	int code = options_read_one(options, take, request);
 
 	if (code)
 		return code;
-	if (options->noperands != 1)
-		return usage_error(options->command,
-				   options->noperands ? "one process at a time" : "which process?");
 	if (request->verify && options->root)
 		return usage_error(options->command,
 				   "--verify makes a process of this machine: not with --root");

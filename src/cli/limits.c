@@ -155,13 +155,10 @@ static int take(void *to, int option, const char *value)
 static int read_request(struct request *request)
 {
 	struct options *options = request->options;
-	int code = options_read(options, take, request);
+	int code = options_read_one(options, take, request);
 
 	if (code)
 		return code;
-	if (options->noperands != 1)
-		return usage_error(&limits_command,
-				   options->noperands ? "one process at a time" : "which process?");
 	if (request->nchanges && options->root)
 		return usage_error(&limits_command,
 				   "--set changes processes of this machine: not with --root");

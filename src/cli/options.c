@@ -216,3 +216,14 @@ int options_read(struct options *options, int (*take)(void *request, int option,
 	options->has_separator = strcmp(options->argv[optind - 1], "--") == 0;
 	return 0;
 }
+
+int options_read_one(struct options *options,
+		     int (*take)(void *request, int option, const char *value), void *request)
+{
+	int code = options_read(options, take, request);
+
+	if (code == 0 && options->noperands != 1)
+		code = usage_error(options->command,
+				   options->noperands ? "one process at a time" : "which process?");
+	return code;
+}

@@ -126,4 +126,8 @@ struct options {
 int options_read(struct options *options, int (*take)(void *request, int option, const char *value),
 		 void *request);
 
+/* The same of a command that looks at one process: there must be one operand. */
+int options_read_one(struct options *options,
+		     int (*take)(void *request, int option, const char *value), void *request);
+
 #endif

@@ -173,13 +173,10 @@ static int take_option(void *context, int option, const char *value)
 static int read_request(struct request *request)
 {
 	struct options *options = request->options;
-	int code = options_read(options, take_option, request);
+	int code = options_read_one(options, take_option, request);
 
 	if (code)
 		return code;
-	if (options->noperands != 1)
-		return usage_error(&profile_command,
-				   options->noperands ? "one process at a time" : "which process?");
 	if (request->has_rate && !request->has_wait && (request->has_filter || options->json))
 		return usage_error(&profile_command,
 				   "--rate shows no sites; --wait shows them after some time");

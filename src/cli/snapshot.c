@@ -91,13 +91,10 @@ static int take_option(void *context, int option, const char *value)
 static int read_request(struct request *request)
 {
 	struct options *options = request->options;
-	int code = options_read(options, take_option, request);
+	int code = options_read_one(options, take_option, request);
 
 	if (code)
 		return code;
-	if (options->noperands != 1)
-		return usage_error(&snapshot_command,
-				   options->noperands ? "one process at a time" : "which process?");
 	if (!request->path || !*request->path)
 		return usage_error(&snapshot_command, "name a file by -o");
 	return 0;

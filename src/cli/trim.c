@@ -287,13 +287,10 @@ static int run(struct options *options)
 	struct request request = {.wait = WAIT_USUAL};
 	struct trim trim = {.options = options, .request = &request};
 	struct error err;
-	int code = options_read(options, take_option, &request);
+	int code = options_read_one(options, take_option, &request);
 
 	if (code)
 		return code;
-	if (options->noperands != 1)
-		return usage_error(&trim_command,
-				   options->noperands ? "one process at a time" : "which process?");
 	code = target_open(options, options->operands[0], 0, &trim.target);
 	if (code)
 		return code;
