@@ -115,6 +115,29 @@ kib() {
 		"/proc/$PID/$1"
 }
 
+# start_leaks [WORD...]: the program of leaks.c, with VARIABLE=VALUE in its environment, below a command;
+# sets PID. Its input is open as 7.
+start_leaks() {
+	rm -f program.in
+	mkfifo program.in
+	exec 7<>program.in
+	start program.out env MALLOC_PERTURB_= "$@" "$LEAKS" <program.in
+	await program.out '^ready'
+}
+
+# start_own [WORD...]: the same on plat's malloc.
+start_own() {
+	start_leaks LD_PRELOAD="$LIBRARY" "$@"
+}
+
+# tell WORD NUMBER: the program does so, and has done it when this returns.
+ntold=0
+tell() {
+	ntold=$((ntold + 1))
+	echo "$1 $2" >&7
+	await program.out "^done $ntold\$"
+}
+
 # As a user without rights: "${as_nobody[@]}" COMMAND...
 as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 

@@ -17,30 +17,13 @@ profile() {
 	plat profile "$@"
 }
 
-# start_leaks [VARIABLE=VALUE...]: with these in its environment; sets PID. Its input is open as 7.
-start_leaks() {
-	rm -f program.in
-	mkfifo program.in
-	exec 7<>program.in
-	start program.out env LD_PRELOAD="$LIBRARY" "$@" "$LEAKS" <program.in
-	await program.out '^ready'
-}
-
-# tell WORD NUMBER: the program does so, and has done it when this returns.
-ntold=0
-tell() {
-	ntold=$((ntold + 1))
-	echo "$1 $2" >&7
-	await program.out "^done $ntold\$"
-}
-
 # sum KEY: of all sites whose innermost frame is in a function, of a JSON document.
 sum() {
 	json "sum(s['$1'] for s in d['sites'] if s['frames'] and s['frames'][0].get('symbol') == '$2')"
 }
 
 @test "three leaks are told by site, each within its interval" {
-	start_leaks PLAT_SAMPLE=16K
+	start_own PLAT_SAMPLE=16K
 	tell churn 200
 	tell leak_small 20
 	tell leak_medium 40
@@ -74,7 +57,7 @@ END
 }
 
 @test "the rate is switched on and off from outside, and numbers stay" {
-	start_leaks
+	start_own
 	tell leak_small 5
 	run profile "$PID"
 	[ "$status" -eq 0 ]
@@ -102,14 +85,14 @@ END
 }
 
 @test "--wait shows the profile after some time" {
-	start_leaks
+	start_own
 	echo "churn 2000" >&7
 	profile --rate 64K --wait 0.2 --json "$PID" >out
 	[ "$(json "d['rate']" <out)" -eq 65536 ]
 }
 
 @test "sites are sorted and chosen" {
-	start_leaks PLAT_SAMPLE=16K
+	start_own PLAT_SAMPLE=16K
 	tell churn 200
 	tell leak_small 10
 	[ "$(profile --json --sort made "$PID" | json "d['sites'][0]['frames'][0]['symbol']")" = churn ]
@@ -121,7 +104,7 @@ END
 }
 
 @test "callers without frame pointers have stacks" {
-	start_leaks PLAT_SAMPLE=off
+	start_own PLAT_SAMPLE=off
 	profile --rate 16K "$PID"
 	tell deep 10
 	profile --json --top all "$PID" >out
@@ -158,7 +141,7 @@ END
 
 @test "who may not trace the process is told so, exit 3" {
 	need_nobody
-	start_leaks
+	start_own
 	run "${as_nobody[@]}" "$OPEN/plat" profile --rate 1K "$PID"
 	[ "$status" -eq 3 ]
 	[[ "$output" == "plat profile: $PID: its memory cannot be read: "* ]]
@@ -166,7 +149,7 @@ END
 }
 
 @test "a process that is gone is exit 3" {
-	start_leaks
+	start_own
 	kill -KILL "$PID"
 	while [ -e "/proc/$PID" ] && ! grep -q '^State:.Z' "/proc/$PID/status"; do sleep 0.05; done
 	run profile --rate 512K "$PID"
@@ -176,7 +159,7 @@ END
 }
 
 @test "a rate that would lie elsewhere is not written" {
-	start_leaks
+	start_own
 	# The program moves the pointer in its own header.
 	tell lie 0
 	run profile --rate 512K "$PID"

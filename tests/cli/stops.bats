@@ -13,23 +13,6 @@ teardown() {
 	clean_up
 }
 
-# start_leaks [COMMAND...]: the program below these; sets PID. Its input is open as 7.
-start_leaks() {
-	rm -f program.in
-	mkfifo program.in
-	exec 7<>program.in
-	start program.out env LD_PRELOAD="$LIBRARY" "$@" "$LEAKS" <program.in
-	await program.out '^ready'
-}
-
-# tell WORD NUMBER: the program does so, and has done it when this returns.
-ntold=0
-tell() {
-	ntold=$((ntold + 1))
-	echo "$1 $2" >&7
-	await program.out "^done $ntold\$"
-}
-
 # goes_on: nobody holds the program.
 goes_on() {
 	await "/proc/$PID/status" '^TracerPid:.0$'
@@ -38,7 +21,7 @@ goes_on() {
 
 @test "every way of looking tells the pause, sees the same, and lets the program go on" {
 	local way
-	start_leaks
+	start_own
 	tell leak_small 20
 	plat heap --json "$PID" >never
 	[ "$(json "d['pause_ns']" <never)" -eq 0 ]
@@ -58,7 +41,7 @@ goes_on() {
 }
 
 @test "what has no time is not stopped" {
-	start_leaks
+	start_own
 	plat heap --max-pause 0 --json "$PID" >out
 	[ "$(json "d['pause_ns']" <out)" -eq 0 ]
 	plat heap --max-pause 0.001 --json "$PID" >out
@@ -67,7 +50,7 @@ goes_on() {
 }
 
 @test "a program that is stopped by its user stays so" {
-	start_leaks
+	start_own
 	tell leak_small 1
 	stop "$PID"
 	for way in --stop --inject; do
@@ -81,7 +64,7 @@ goes_on() {
 
 @test "who is traced is not stopped, and the other named, exit 3" {
 	command -v strace >/dev/null || skip "no strace"
-	start_leaks strace -f -o /dev/null
+	start_own strace -f -o /dev/null
 	local tracee
 	tracee=$(pgrep -P "$PID")
 	echo "$tracee" >>pids
@@ -146,7 +129,7 @@ goes_on() {
 
 @test "a core is still already" {
 	command -v gcore >/dev/null || skip "no gcore"
-	start_leaks
+	start_own
 	tell leak_small 1
 	gcore -o core "$PID" >/dev/null 2>&1 || skip "gcore cannot"
 	run --separate-stderr plat heap --stop --json "core.$PID"

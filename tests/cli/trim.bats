@@ -17,23 +17,6 @@ trim() {
 	plat trim "$@"
 }
 
-# start_leaks [VARIABLE=VALUE...]: with these in its environment; sets PID. Its input is open as 7.
-start_leaks() {
-	rm -f program.in
-	mkfifo program.in
-	exec 7<>program.in
-	start program.out env MALLOC_PERTURB_= "$@" "$LEAKS" <program.in
-	await program.out '^ready'
-}
-
-# tell WORD NUMBER: the program does so, and has done it when this returns.
-ntold=0
-tell() {
-	ntold=$((ntold + 1))
-	echo "$1 $2" >&7
-	await program.out "^done $ntold\$"
-}
-
 @test "plat's malloc gives back what was predicted, when it next comes by" {
 	start_leaks LD_PRELOAD="$LIBRARY" PLAT_TRIM_THRESHOLD=1G
 	tell waste 100

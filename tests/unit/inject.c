@@ -4,6 +4,7 @@
  */
 #include "source/inject.h"
 
+#include "child.h"
 #include "source/clock.h"
 #include "unit.h"
 
@@ -129,28 +130,13 @@ static void be_confined(void)
 
 static int start_child(void (*body)(void))
 {
-	int pid;
-
 	memset(shared, 0, sizeof(*shared));
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		body();
-		_exit(1);
-	}
-	assert_true(pid > 0);
-	assert_int_equal(procdir_open(NULL, pid, &dir, &err), 0);
-	return pid;
+	return child_start(body, &dir);
 }
 
 static void end_child(int pid)
 {
-	int status;
-
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	procdir_close(&dir);
+	child_end(pid, &dir);
 }
 
 static void assert_rounds(unsigned n)
