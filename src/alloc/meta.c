@@ -9,16 +9,12 @@
 
 #define BLOCK_BYTES ((size_t)256 << 10)
 
-/* cursor moves by single additions; who is pushed over the end asks for the next block. */
-struct block {
-	uintptr_t cursor;
-	uintptr_t end;
-};
-
-static struct block *newest;
+/* Its cursor moves by single additions; who is pushed over the end asks for the next block. */
+static struct meta_block *newest;
+struct meta_block *plat__meta_blocks;
 size_t plat__meta_lent;
 
-static uintptr_t take_from(struct block *block, size_t bytes)
+static uintptr_t take_from(struct meta_block *block, size_t bytes)
 {
 	uintptr_t at;
 
@@ -39,15 +35,15 @@ static int take_granules(size_t bytes, uintptr_t *ret)
 	return r;
 }
 
-static struct block *block_new(size_t bytes)
+static struct meta_block *block_new(size_t bytes)
 {
 	uintptr_t start;
-	struct block *block;
+	struct meta_block *block;
 
 	if (plat__system_map(bytes, &start) < 0 && take_granules(bytes, &start) < 0)
 		return NULL;
 	fetch_add(&plat__meta_lent, bytes);
-	block = (struct block *)start;
+	block = (struct meta_block *)start;
 	block->cursor = start + META_LINE;
 	/*
 	 * The kernel puts mappings below each other: what runs out of the next block stops here.
@@ -60,13 +56,26 @@ static struct block *block_new(size_t bytes)
 	return block;
 }
 
+/* Who reads the allocator from outside finds it. */
+static void enlist(struct meta_block *block)
+{
+	struct meta_block *seen = load_relaxed(&plat__meta_blocks);
+
+	do
+		block->older = seen;
+	while (!compare_exchange(&plat__meta_blocks, &seen, block));
+}
+
 /* What does not fit into a block gets one of its own, and leaves the newest as it is. */
 static void *take_alone(size_t bytes)
 {
-	struct block *block =
+	struct meta_block *block =
 		block_new((bytes + META_LINE + plat__page_bytes + 0xffff) & ~(size_t)0xffff);
 
-	return block ? (void *)take_from(block, bytes) : NULL;
+	if (!block)
+		return NULL;
+	enlist(block);
+	return (void *)take_from(block, bytes);
 }
 
 void *plat__meta_take(size_t bytes)
@@ -76,9 +85,9 @@ void *plat__meta_take(size_t bytes)
 		return take_alone(bytes);
 
 	for (;;) {
-		struct block *block = load_acquire(&newest);
+		struct meta_block *block = load_acquire(&newest);
 		uintptr_t at = block ? take_from(block, bytes) : 0;
-		struct block *next;
+		struct meta_block *next;
 
 		if (at)
 			return (void *)at;
@@ -89,13 +98,15 @@ void *plat__meta_take(size_t bytes)
 			/* Another thread was faster; its block is as good. */
 			fetch_sub(&plat__meta_lent, BLOCK_BYTES);
 			plat__system_unmap((uintptr_t)next, BLOCK_BYTES);
+			continue;
 		}
+		enlist(next);
 	}
 }
 
 int plat__meta_init(void)
 {
-	struct block *none = NULL, *block;
+	struct meta_block *none = NULL, *block;
 
 	if (load_acquire(&newest))
 		return 0;
@@ -104,6 +115,8 @@ int plat__meta_init(void)
 		return -ENOMEM;
 	if (!compare_exchange(&newest, &none, block))
 		plat__system_unmap((uintptr_t)block, BLOCK_BYTES);
+	else
+		enlist(block);
 	return 0;
 }
 

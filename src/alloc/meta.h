@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "alloc/state.h"
+
 #define META_LINE 64
 
 /* Lines of zeros, or NULL when the kernel gives no memory. */
@@ -15,6 +17,9 @@ void *plat__meta_take(size_t bytes);
 
 /* Makes sure that some of it is there. */
 int plat__meta_init(void);
+
+/* All blocks of it, the newest first. */
+extern struct meta_block *plat__meta_blocks;
 
 /* Bytes that the kernel lent for it. */
 extern size_t plat__meta_lent;

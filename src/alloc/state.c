@@ -33,8 +33,10 @@ static_assert(offsetof(struct state, page_bytes) == 24, "nor does the head");
 		FIELD(state, root_entries), FIELD(state, window), FIELD(state, slot_grain),        \
 		FIELD(state, canary_bytes), FIELD(state, tag_bias), FIELD(state, wide_class),      \
 		FIELD(state, root), FIELD(state, heaps), FIELD(state, options),                    \
-		FIELD(state, faults), FIELD(state, meta_bytes), FIELD(state, samples),             \
-		FIELD(state, trim),                                                                \
+		FIELD(state, faults), FIELD(state, meta_bytes), FIELD(state, meta),                \
+		FIELD(state, samples), FIELD(state, trim),                                         \
+                                                                                                   \
+		SIZE(meta_block), FIELD(meta_block, end), FIELD(meta_block, older),                \
                                                                                                    \
 		SIZE(leaf), ARRAY(leaf, slabs, LEAF_ENTRIES), ARRAY(leaf, chunks, LEAF_CHUNKS),    \
                                                                                                    \
@@ -109,6 +111,7 @@ __attribute__((used)) struct whole plat__state = {
 			.options = &plat__options,
 			.faults = &plat__nfaults,
 			.meta_bytes = &plat__meta_lent,
+			.meta = &plat__meta_blocks,
 			.samples = &plat__samples,
 			.trim = &plat__trim_wish,
 		},

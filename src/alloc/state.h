@@ -263,6 +263,16 @@ struct samples {
 	struct sample_row *rows[SAMPLE_BUCKETS];
 };
 
+/*
+ * Memory for all this but what stands in the library itself: blocks of it, from their first byte to
+ * `end`. All there ever were are in a list.
+ */
+struct meta_block {
+	uintptr_t cursor; /* what is taken lies before it; it may be beyond the end */
+	uintptr_t end;
+	struct meta_block *older;
+};
+
 struct chunk {
 	uintptr_t base;
 	uint64_t used;	 /* granules that are taken, or not there */
@@ -328,6 +338,7 @@ struct state {
 	const void *faults; /* where their number stands, a size_t */
 	const void
 		*meta_bytes; /* where it stands how much the kernel lent for all this, a size_t */
+	const void *meta;    /* where the newest struct meta_block's address stands */
 	const void *samples; /* a struct samples */
 	const void *trim;    /* a struct trim */
 };

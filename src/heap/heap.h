@@ -130,6 +130,11 @@ struct heap_visitor {
 	 * are in memory or not: what malloc_trim(0) would do now. In order within an arena.
 	 */
 	int (*returnable)(void *context, uint32_t arena, plat_addr start, plat_addr end);
+	/*
+	 * Memory outside of what is held in which the allocator keeps its own state, in any order:
+	 * what stands there says nothing of who uses a block. Pieces may overlap.
+	 */
+	int (*state)(void *context, plat_addr start, plat_addr end);
 	void *context;
 	unsigned states; /* of which blocks: a bit for each enum block_state */
 };
@@ -177,6 +182,15 @@ static inline MUST_CHECK int heap_walk(struct heap_reading *heap,
 				       const struct heap_visitor *visitor)
 {
 	return heap->type->walk(heap, visitor);
+}
+
+/* For readers: tells a visitor of the allocator's own state. 0, or what it returned. */
+static inline int heap_show_state(const struct heap_visitor *visitor, plat_addr start,
+				  plat_addr end)
+{
+	return visitor && visitor->state && start < end
+		       ? visitor->state(visitor->context, start, end)
+		       : 0;
 }
 
 static inline void heap_close(struct heap_reading *heap)

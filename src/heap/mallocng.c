@@ -172,6 +172,16 @@ static int walk_groups(struct ng_walk *walk)
 	return r;
 }
 
+static int show_states(const struct mallocng *ng, const struct heap_visitor *visitor)
+{
+	size_t i;
+	int r = heap_show_state(visitor, ng->at, add_capped(ng->at, ng_context_bytes(ng->word)));
+
+	for (i = 0; r == 0 && i < ng->nareas; i++)
+		r = heap_show_state(visitor, ng->areas[i], add_capped(ng->areas[i], NG_AREA_BYTES));
+	return r;
+}
+
 static int walk_mallocng(struct heap_reading *heap, const struct heap_visitor *visitor)
 {
 	struct mallocng *ng = (struct mallocng *)heap;
@@ -187,6 +197,8 @@ static int walk_mallocng(struct heap_reading *heap, const struct heap_visitor *v
 		r = -ENOMEM;
 	if (r == 0)
 		r = walk_groups(&walk);
+	if (r == 0)
+		r = show_states(ng, visitor);
 	add_up(heap);
 	ng_judge_calls(&walk);
 	if (r == 0)

@@ -176,6 +176,9 @@ static int walk_oldmalloc(struct heap_reading *heap, const struct heap_visitor *
 	old_bins_keep(&walk);
 	walk.window = malloc(OLD_WINDOW_BYTES);
 	r = walk.window ? walk_spans(&walk) : -ENOMEM;
+	if (r == 0)
+		r = heap_show_state(visitor, old->at,
+				    add_capped(old->at, old_bins_bytes(old->word)));
 	judge_calls(&walk);
 	add_up(heap);
 	if (r == 0)

@@ -78,6 +78,7 @@ static int read_numbers(struct own *own, struct error *err)
 	own->heaps_at = own_get(layout, bytes, OWN_STATE_HEAPS);
 	own->meta_at = own_get(layout, bytes, OWN_STATE_META_BYTES);
 	own->options_at = own_get(layout, bytes, OWN_STATE_OPTIONS);
+	own->metas_at = own_get(layout, bytes, OWN_STATE_META);
 	own->samples_at = own_get(layout, bytes, OWN_STATE_SAMPLES);
 	own->trim_at = own_get(layout, bytes, OWN_STATE_TRIM);
 	faults = own_get(layout, bytes, OWN_STATE_FAULTS);
@@ -566,6 +567,8 @@ int own_walk(struct own *own, const struct heap_visitor *visitor)
 	r = own_read_heaps(own);
 	if (r == 0)
 		r = walk_map(&walk);
+	if (r == 0)
+		r = own_show_states(own, visitor);
 	for (i = 0; i < reading->narenas; i++)
 		heap_sums_add(&reading->sums, &reading->arenas[i].sums);
 	free(walk.tags);

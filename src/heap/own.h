@@ -40,7 +40,7 @@ struct own {
 	uint64_t page_bytes; /* 0: it has not been asked for anything yet */
 	uint64_t granule_bytes, leaf_bytes;
 	uint32_t chunk_granules, root_entries, slot_grain, canary_bytes, tag_bias;
-	plat_addr root, heaps_at, meta_at, options_at, samples_at, trim_at;
+	plat_addr root, heaps_at, meta_at, metas_at, options_at, samples_at, trim_at;
 	uint64_t faults; /* or UNKNOWN */
 
 	/* Of the last walk. */

@@ -23,9 +23,13 @@
 	X(STATE_OPTIONS, "state.options", false)                                                   \
 	X(STATE_FAULTS, "state.faults", false)                                                     \
 	X(STATE_META_BYTES, "state.meta_bytes", false)                                             \
+	X(STATE_META, "state.meta", false)                                                         \
 	X(STATE_SAMPLES, "state.samples", false)                                                   \
 	X(STATE_TRIM, "state.trim", false)                                                         \
 	X(TRIM_ASKED, "trim.asked", false)                                                         \
+	X(META_BLOCK, "meta_block", false)                                                         \
+	X(META_BLOCK_END, "meta_block.end", false)                                                 \
+	X(META_BLOCK_OLDER, "meta_block.older", false)                                             \
 	X(LEAF_SLABS, "leaf.slabs", true)                                                          \
 	X(LEAF_CHUNKS, "leaf.chunks", true)                                                        \
 	X(CHUNK, "chunk", true)                                                                    \

@@ -26,6 +26,9 @@ static inline uint32_t own_arena_alone(const struct own *own)
 	return (uint32_t)own->nheaps + 1;
 }
 
+/* Tells the visitor where the allocator's own state lies. 0, or what it returned. */
+int own_show_states(struct own *own, const struct heap_visitor *visitor) MUST_CHECK;
+
 /* The first window from this address on. */
 size_t own_window_from(const struct own *own, plat_addr base);
 

@@ -215,6 +215,24 @@ static void add_up(struct heap_reading *reading)
 	}
 }
 
+/*
+ * Bins lead to chunks, which begin where the block before them ends: taken for pointers, they would
+ * be some into that block. What the arenas of threads have lies in their heaps.
+ */
+static int show_states(const struct ptmalloc *heap, const struct heap_visitor *visitor)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < heap->narenas; i++)
+		r = heap_show_state(visitor, heap->arenas[i].address,
+				    add_capped(heap->arenas[i].address, heap->layout.size));
+	if (r == 0 && heap->par.sbrk_base)
+		r = heap_show_state(visitor, heap->par.sbrk_base,
+				    heap->par.sbrk_base + heap->layout.word);
+	return r;
+}
+
 static int ptmalloc_walk(struct heap_reading *reading, const struct heap_visitor *visitor)
 {
 	struct ptmalloc *heap = (struct ptmalloc *)reading; /* its first member */
@@ -231,6 +249,8 @@ static int ptmalloc_walk(struct heap_reading *reading, const struct heap_visitor
 	for (i = 0; r == 0 && i < heap->nsegments; i++)
 		r = ptmalloc_walk_segment(&walk, &heap->segments[i]);
 	window_fini(&walk.window);
+	if (r == 0)
+		r = show_states(heap, visitor);
 	add_up(reading);
 	return r ? r : ptmalloc_prove(heap);
 }
