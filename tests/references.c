@@ -170,6 +170,25 @@ static void note_word(uint8_t *row, uint64_t word)
 		row[to] |= word == truth.town->blocks[to].address ? 2 : 1;
 }
 
+/* Whether any block begins before it, and any ends behind it. */
+static bool is_among_blocks(const struct town *town, plat_addr at)
+{
+	const struct town_block *last = town->blocks + town->nblocks - 1;
+
+	return town->nblocks && at >= town->blocks[0].address &&
+	       at < last->address + max_u64(last->size, 1);
+}
+
+/* A word of memory may be mangled, where it cannot be a pointer as it is. */
+static void note_word_or_mangled(uint8_t *row, uint64_t word)
+{
+	const struct mangle *mangle = &truth.town->form.mangle;
+
+	if (mangle->width && !is_among_blocks(truth.town, word))
+		word = mangle_undo(mangle, word);
+	note_word(row, word);
+}
+
 static void note_words(uint8_t *row, plat_addr start, plat_addr end)
 {
 	const struct town *town = truth.town;
@@ -188,7 +207,7 @@ static void note_words(uint8_t *row, plat_addr start, plat_addr end)
 			word |= (uint64_t)
 					bytes[town->form.is_swapped ? town->form.width - 1 - i : i]
 				<< (8 * i);
-		note_word(row, word);
+		note_word_or_mangled(row, word);
 	}
 }
 

@@ -27,10 +27,29 @@ static inline uint64_t word_at(const unsigned char *bytes, size_t i, unsigned wi
 	return is_swapped ? __builtin_bswap32(narrow) : narrow;
 }
 
-/* Four at once have one branch; `width` and `is_swapped` are constants where it is called. */
-static inline size_t gather_words(const unsigned char *bytes, size_t from, size_t n, uint64_t low,
-				  uint64_t span, struct scan_hits *hits, unsigned width,
-				  bool is_swapped)
+/* Whether the word is kept; *value is what it is then. */
+static inline bool sift(const struct scan_sieve *sieve, uint64_t word, bool is_mangled,
+			uint64_t *value)
+{
+	*value = word;
+	if (word - sieve->low < sieve->span)
+		return true;
+	if (!is_mangled || (word & sieve->mask) != sieve->bits)
+		return false;
+	*value = mangle_undo(&sieve->form.mangle, word);
+	return *value - sieve->low < sieve->span;
+}
+
+static inline bool may_be_kept(const struct scan_sieve *sieve, uint64_t word, bool is_mangled)
+{
+	return word - sieve->low < sieve->span ||
+	       (is_mangled && (word & sieve->mask) == sieve->bits);
+}
+
+/* Four at once have one branch; `width` and the flags are constants where it is called. */
+static ALWAYS_INLINE size_t gather_words(const struct scan_sieve *sieve, const unsigned char *bytes,
+					 size_t from, size_t n, struct scan_hits *hits,
+					 unsigned width, bool is_swapped, bool is_mangled)
 {
 	size_t i, j, end;
 
@@ -40,29 +59,35 @@ static inline size_t gather_words(const unsigned char *bytes, size_t from, size_
 		end = i + 4 < n ? i + 4 : n;
 		if (end == i + 4) {
 			for (j = i; j < i + 4; j++)
-				any |= word_at(bytes, j, width, is_swapped) - low < span;
+				any |= may_be_kept(sieve, word_at(bytes, j, width, is_swapped),
+						   is_mangled);
 			if (!any)
 				continue;
 		}
 		for (j = i; j < end; j++) {
-			uint64_t word = word_at(bytes, j, width, is_swapped);
-
-			hits->values[hits->n] = word;
 			hits->words[hits->n] = (uint32_t)j;
-			hits->n += word - low < span;
+			hits->n += sift(sieve, word_at(bytes, j, width, is_swapped), is_mangled,
+					&hits->values[hits->n]);
 		}
 	}
 	return i;
 }
 
-static size_t gather_any(const struct scan_form *form, const unsigned char *bytes, size_t from,
-			 size_t n, uint64_t low, uint64_t span, struct scan_hits *hits)
+static size_t gather_any(const struct scan_sieve *sieve, const unsigned char *bytes, size_t from,
+			 size_t n, struct scan_hits *hits)
 {
+	const struct scan_form *form = &sieve->form;
+
+	if (form->width == 8 && form->mangle.width)
+		return form->is_swapped ? gather_words(sieve, bytes, from, n, hits, 8, true, true)
+					: gather_words(sieve, bytes, from, n, hits, 8, false, true);
 	if (form->width == 8)
-		return form->is_swapped ? gather_words(bytes, from, n, low, span, hits, 8, true)
-					: gather_words(bytes, from, n, low, span, hits, 8, false);
-	return form->is_swapped ? gather_words(bytes, from, n, low, span, hits, 4, true)
-				: gather_words(bytes, from, n, low, span, hits, 4, false);
+		return form->is_swapped
+			       ? gather_words(sieve, bytes, from, n, hits, 8, true, false)
+			       : gather_words(sieve, bytes, from, n, hits, 8, false, false);
+	/* There is no haste for those of 32 bits. */
+	return gather_words(sieve, bytes, from, n, hits, 4, form->is_swapped,
+			    form->mangle.width != 0);
 }
 
 static void resolve_any(const struct block_index *index, struct scan_hits *hits)
@@ -96,18 +121,39 @@ void scan_fini(struct scan *scan)
 	scan->buffer = NULL;
 }
 
+/* Pointers into [low, low + span) have all bits above in common; mangled, these are elsewhere. */
+struct scan_sieve scan_sieve_of(const struct block_index *index, const struct scan_form *form)
+{
+	struct scan_sieve sieve = {
+		.form = *form,
+		.low = index->start,
+		.span = index->end - index->start,
+	};
+	const struct mangle turn = {form->mangle.width, 0};
+	uint64_t differ;
+
+	if (!form->mangle.width || !sieve.span)
+		return sieve;
+	differ = sieve.low ^ (index->end - 1);
+	sieve.mask = differ ? ~(~UINT64_C(0) >> __builtin_clzll(differ)) : ~UINT64_C(0);
+	sieve.bits = mangle_do(&form->mangle, sieve.low);
+	sieve.mask = mangle_do(&turn, sieve.mask);
+	sieve.bits &= sieve.mask;
+	return sieve;
+}
+
 static int scan_bytes(struct scan *scan, plat_addr base, const unsigned char *bytes, size_t size,
 		      const struct scan_taker *taker)
 {
 	const struct block_index *index = scan->index;
+	const struct scan_sieve sieve = scan_sieve_of(index, &scan->form);
 	size_t n = size / scan->form.width, at = 0;
 	int r = 0;
 
 	scan->bytes += size;
 	while (r == 0 && at < n) {
 		scan->hits.n = 0;
-		at = scan->code->gather(&scan->form, bytes, at, n, index->start,
-					index->end - index->start, &scan->hits);
+		at = scan->code->gather(&sieve, bytes, at, n, &scan->hits);
 		if (scan->hits.n == 0)
 			continue;
 		scan->code->resolve(index, &scan->hits);

@@ -19,6 +19,7 @@
 #include "base/compiler.h"
 #include "base/reader.h"
 #include "heap/block_index.h"
+#include "heap/mangle.h"
 
 /* A block's number, and in the lowest bit whether it is pointed into, not to its first byte. */
 #define NO_EDGE UINT32_MAX
@@ -46,18 +47,31 @@ struct scan_hits {
 
 /* How words are laid out in the process. */
 struct scan_form {
-	unsigned width;	 /* 8 or 4 bytes */
-	bool is_swapped; /* the other byte order than ours */
+	unsigned width;	      /* 8 or 4 bytes */
+	bool is_swapped;      /* the other byte order than ours */
+	struct mangle mangle; /* words that are pointers when this is undone are some, too */
+};
+
+/*
+ * Which words are looked up: those in [low, low + span); and those that are there when they are no
+ * longer mangled. As what is there begins alike, these have some bits in common, so that nearly all
+ * words are told by one comparison.
+ */
+struct scan_sieve {
+	struct scan_form form;
+	uint64_t low, span;
+	uint64_t mask, bits; /* mangled words that may be there have these of those */
 };
 
 /* What there is for several processors. */
 struct scan_code {
 	/*
-	 * Gathers from `n` words, the first of them number `from`, those that lie in [low, low +
-	 * span), until there are none or hits are full; returns which word comes next.
+	 * Gathers from `n` words, the first of them number `from`, those that the sieve keeps, as
+	 * they are when nothing mangles them, until there are none or hits are full; returns which
+	 * word comes next.
 	 */
-	size_t (*gather)(const struct scan_form *form, const unsigned char *bytes, size_t from,
-			 size_t n, uint64_t low, uint64_t span, struct scan_hits *hits);
+	size_t (*gather)(const struct scan_sieve *sieve, const unsigned char *bytes, size_t from,
+			 size_t n, struct scan_hits *hits);
 	/* Fills `edges`. The index has blocks. */
 	void (*resolve)(const struct block_index *index, struct scan_hits *hits);
 	/* block_index_find() */
@@ -67,6 +81,8 @@ struct scan_code {
 extern const struct scan_code scan_code_any;
 /* The best for the processor that this runs on. */
 const struct scan_code *scan_code_here(void);
+
+struct scan_sieve scan_sieve_of(const struct block_index *index, const struct scan_form *form);
 
 /* Takes hits, in order; word 0 is at `base`. Something else than 0 ends the scan. */
 struct scan_taker {

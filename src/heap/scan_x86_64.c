@@ -53,21 +53,47 @@ HERE static inline void take_four(struct scan_hits *hits, __m256i words, __m256i
 	hits->n += (size_t)__builtin_popcount(mask);
 }
 
-HERE static size_t gather_sixteens(const unsigned char *bytes, size_t from, size_t n,
-				   __m256i lowest, __m256i highest, struct scan_hits *hits)
+/* What all words are compared with. */
+struct sieves {
+	__m256i low, span, mask, bits;
+};
+
+HERE static inline __m256i may_be_mangled(__m256i words, const struct sieves *sieves)
+{
+	return _mm256_cmpeq_epi64(_mm256_and_si256(words, sieves->mask), sieves->bits);
+}
+
+HERE static inline __m256i or_of(const __m256i of[4])
+{
+	return _mm256_or_si256(_mm256_or_si256(of[0], of[1]), _mm256_or_si256(of[2], of[3]));
+}
+
+/* Where a word may be mangled, which is seldom, all sixteen are done one by one. */
+HERE static ALWAYS_INLINE size_t gather_sixteens(const struct scan_sieve *sieve,
+						 const struct sieves *sieves,
+						 const unsigned char *bytes, size_t from, size_t n,
+						 struct scan_hits *hits, bool is_mangled)
 {
 	size_t i;
 	int j;
 
 	for (i = from; i + 16 <= n && hits->n <= HITS_MOST - 16; i += 16) {
-		__m256i words[4], chosen[4], any;
+		__m256i words[4], chosen[4], mangled[4], any;
 
 		for (j = 0; j < 4; j++) {
 			words[j] = four_words(bytes, i + 4 * (size_t)j);
-			chosen[j] = in_span(words[j], lowest, highest);
+			chosen[j] = in_span(words[j], sieves->low, sieves->span);
+			if (is_mangled)
+				mangled[j] = may_be_mangled(words[j], sieves);
 		}
-		any = _mm256_or_si256(_mm256_or_si256(chosen[0], chosen[1]),
-				      _mm256_or_si256(chosen[2], chosen[3]));
+		if (is_mangled) {
+			any = or_of(mangled);
+			if (!_mm256_testz_si256(any, any)) {
+				(void)scan_code_any.gather(sieve, bytes, i, i + 16, hits);
+				continue;
+			}
+		}
+		any = or_of(chosen);
 		if (_mm256_testz_si256(any, any))
 			continue;
 		for (j = 0; j < 4; j++)
@@ -77,17 +103,23 @@ HERE static size_t gather_sixteens(const unsigned char *bytes, size_t from, size
 }
 
 /* word - low < span, unsigned, is (word - low) + 2^63 < span + 2^63, signed. */
-HERE static size_t gather(const struct scan_form *form, const unsigned char *bytes, size_t from,
-			  size_t n, uint64_t low, uint64_t span, struct scan_hits *hits)
+HERE static size_t gather(const struct scan_sieve *sieve, const unsigned char *bytes, size_t from,
+			  size_t n, struct scan_hits *hits)
 {
 	const uint64_t half = UINT64_C(1) << 63;
+	const struct sieves sieves = {
+		_mm256_set1_epi64x((long long)(sieve->low + half)),
+		_mm256_set1_epi64x((long long)(sieve->span + half)),
+		_mm256_set1_epi64x((long long)sieve->mask),
+		_mm256_set1_epi64x((long long)sieve->bits),
+	};
 	size_t i;
 
-	if (form->width != 8 || form->is_swapped)
-		return scan_code_any.gather(form, bytes, from, n, low, span, hits);
-	i = gather_sixteens(bytes, from, n, _mm256_set1_epi64x((long long)(low + half)),
-			    _mm256_set1_epi64x((long long)(span + half)), hits);
-	return n - i < 16 ? scan_code_any.gather(form, bytes, i, n, low, span, hits) : i;
+	if (sieve->form.width != 8 || sieve->form.is_swapped)
+		return scan_code_any.gather(sieve, bytes, from, n, hits);
+	i = sieve->form.mangle.width ? gather_sixteens(sieve, &sieves, bytes, from, n, hits, true)
+				     : gather_sixteens(sieve, &sieves, bytes, from, n, hits, false);
+	return n - i < 16 ? scan_code_any.gather(sieve, bytes, i, n, hits) : i;
 }
 
 HERE static void resolve(const struct block_index *index, struct scan_hits *hits)

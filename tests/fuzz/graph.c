@@ -143,6 +143,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct array array;
 	size_t nroots, i;
 
+	if (form & 8)
+		scan_form.mangle = (struct mangle){scan_form.width, input_number(&input, 4)};
 	make_index(&input, scan_form.width, &index);
 	nroots = make_roots(&input, roots, ARRAY_SIZE(roots));
 	present.end = BASE + fill_memory(&input, scan_form.width);

@@ -222,7 +222,12 @@ static void a_page_that_cannot_be_read_is_left_out_and_counted(void **state)
 
 static void words_of_other_widths_and_byte_orders(void **state)
 {
-	const struct scan_form forms[] = {{8, false}, {8, true}, {4, false}, {4, true}};
+	const struct scan_form forms[] = {
+		{.width = 8},
+		{.width = 8, .is_swapped = true},
+		{.width = 4},
+		{.width = 4, .is_swapped = true},
+	};
 	size_t i;
 
 	(void)state;

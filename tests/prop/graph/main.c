@@ -99,8 +99,12 @@ static void draw_pointers(struct town *town)
 			plat_addr at = align_down(block->address + draw(block->size + 1),
 						  town->form.width);
 
+			uint64_t word = draw_address(town);
+
+			if (town->form.mangle.width && draw(2))
+				word = mangle_do(&town->form.mangle, word);
 			if (at >= town->base && at + town->form.width <= town->base + town->size)
-				town_put(town, at, draw_address(town));
+				town_put(town, at, word);
 		}
 }
 
@@ -124,13 +128,25 @@ static void draw_roots(struct town *town)
 
 static void a_small_town(void)
 {
-	const struct scan_form forms[] = {{8, false}, {8, false}, {8, true}, {4, false}, {4, true}};
+	struct scan_form forms[] =
+		{
+			{.width = 8},
+			{.width = 8},
+			{.width = 8, .is_swapped = true},
+			{.width = 4},
+			{.width = 4, .is_swapped = true},
+		},
+			 *form = &forms[draw(ARRAY_SIZE(forms))];
 	static _Alignas(16) unsigned char memory[SMALL_BYTES];
 	struct crew crew = crew_in_turn(1 + (unsigned)draw(4));
 	struct block_index index;
 	struct town town;
 
-	town_init(&town, forms[draw(5)], memory, 4096 * (1 + draw(16)));
+	if (draw(2))
+		form->mangle = (struct mangle){form->width, draw(1u << 31) << 32 | draw(1u << 31)};
+	if (form->width == 4)
+		form->mangle.guard &= UINT32_MAX;
+	town_init(&town, *form, memory, 4096 * (1 + draw(16)));
 	town.has_view = draw(2);
 	town.unreadable = draw(4) ? 0 : draw(1 << 16);
 	draw_blocks(&town);

@@ -1,0 +1,43 @@
+#include "heap/mangle.h"
+
+#include <string.h>
+
+/*
+ * tcbhead_t, in words: itself, dtv, itself, multiple_threads, sysinfo, stack guard, pointer guard
+ * (glibc sysdeps/x86_64/nptl/tls.h; i386 has the same). In musl's the fourth word is a list's link,
+ * which leads to the thread itself where there is no other.
+ */
+#define SELF 2
+#define SINGLE 3
+#define GUARD 6
+#define WORDS 7
+
+static bool read_words(struct reader *reader, plat_addr at, unsigned width, uint64_t to[WORDS])
+{
+	unsigned char bytes[WORDS * 8];
+	unsigned i;
+
+	if (reader_read(reader, at, bytes, (size_t)WORDS * width) < 0)
+		return false;
+	for (i = 0; i < WORDS; i++) {
+		to[i] = 0;
+		memcpy(&to[i], bytes + (size_t)i * width, width);
+	}
+	return true;
+}
+
+struct mangle mangle_find(const struct space *space, struct reader *reader)
+{
+	unsigned width = space->process.bits == 32 ? 4 : 8;
+	uint64_t words[WORDS];
+	size_t i;
+
+	for (i = 0; i < space->nthreads; i++) {
+		plat_addr at = space->threads[i].descriptor;
+
+		if (at != UNKNOWN && read_words(reader, at, width, words) && words[0] == at &&
+		    words[SELF] == at && words[SINGLE] != at && words[GUARD])
+			return (struct mangle){width, words[GUARD]};
+	}
+	return MANGLE_NONE;
+}
