@@ -37,9 +37,15 @@ struct core_mapped {
 	const char *name;
 };
 
+/* Bytes of the file. */
+struct core_bytes {
+	uint64_t at, size;
+};
+
 struct core_thread {
 	int tid;
-	plat_addr sp; /* or UNKNOWN */
+	plat_addr sp;			   /* or UNKNOWN */
+	struct core_bytes general, vector; /* its registers */
 };
 
 struct core {

@@ -3,8 +3,8 @@
  *
  *     | namesz descsz type | name ... | description ... |
  *
- * A thread begins with its NT_PRSTATUS. Of its other registers, which can be most of a core's
- * notes, nothing is read.
+ * A thread begins with its NT_PRSTATUS. Its other registers, which can be most of a core's notes,
+ * are not read, but where they stand is noted.
  */
 #include "source/core_notes.h"
 
@@ -55,22 +55,29 @@ static uint64_t number_at(const unsigned char *bytes, size_t at, unsigned size)
 static const struct {
 	unsigned machine;
 	bool is_64;
-	unsigned size, sp; /* of the whole, and where the stack pointer stands */
+	unsigned size, registers, nregisters; /* of the whole; where they begin, and how many */
+	unsigned sp;			      /* which of them is the stack pointer */
 } prstatus_forms[] = {
-	{EM_X86_64, true, 336, 112 + 19 * 8},  {EM_386, false, 144, 72 + 15 * 4},
-	{EM_AARCH64, true, 392, 112 + 31 * 8}, {EM_ARM, false, 148, 72 + 13 * 4},
-	{EM_RISCV, true, 376, 112 + 2 * 8},
+	{EM_X86_64, true, 336, 112, 27, 19},  {EM_386, false, 144, 72, 17, 15},
+	{EM_AARCH64, true, 392, 112, 34, 31}, {EM_ARM, false, 148, 72, 18, 13},
+	{EM_RISCV, true, 376, 112, 32, 2},
 };
 
-static plat_addr stack_pointer(const struct core *core, const unsigned char *bytes, size_t size)
+static void take_registers(const struct core *core, const struct note *note,
+			   const unsigned char *bytes, size_t size, struct core_thread *ret)
 {
+	unsigned word = core->is_64 ? 8 : 4;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(prstatus_forms); i++)
-		if (prstatus_forms[i].machine == core->machine &&
-		    prstatus_forms[i].is_64 == core->is_64 && prstatus_forms[i].size <= size)
-			return number_at(bytes, prstatus_forms[i].sp, core->is_64 ? 8 : 4);
-	return UNKNOWN;
+	for (i = 0; i < ARRAY_SIZE(prstatus_forms); i++) {
+		if (prstatus_forms[i].machine != core->machine ||
+		    prstatus_forms[i].is_64 != core->is_64 || prstatus_forms[i].size > size)
+			continue;
+		ret->sp = number_at(
+			bytes, prstatus_forms[i].registers + prstatus_forms[i].sp * word, word);
+		ret->general.at = note->at + prstatus_forms[i].registers;
+		ret->general.size = (uint64_t)prstatus_forms[i].nregisters * word;
+	}
 }
 
 static int take_prstatus(struct core *core, const struct note *note)
@@ -83,12 +90,24 @@ static int take_prstatus(struct core *core, const struct note *note)
 	if (r < 0 || size < pid_at + 4 || tid <= 0 || core->nthreads == THREADS_MOST)
 		return r;
 	r = list_reserve(&core->threads, &core->threads_room, core->nthreads, 1);
-	if (r == 0)
-		core->threads[core->nthreads++] = (struct core_thread){
-			.tid = (int)tid,
-			.sp = stack_pointer(core, bytes, size),
-		};
-	return r;
+	if (r < 0)
+		return r;
+	core->threads[core->nthreads] = (struct core_thread){.tid = (int)tid, .sp = UNKNOWN};
+	take_registers(core, note, bytes, size, &core->threads[core->nthreads]);
+	core->nthreads++;
+	return 0;
+}
+
+/* Those of the thread before. NT_X86_XSTATE begins with what NT_PRFPREG has. */
+static void take_vector(struct core *core, const struct note *note)
+{
+	struct core_bytes *vector;
+
+	if (!core->nthreads)
+		return;
+	vector = &core->threads[core->nthreads - 1].vector;
+	if (note->size > vector->size)
+		*vector = (struct core_bytes){note->at, note->size};
 }
 
 /* struct elf_prpsinfo; the numbers of users have 16 bits on i386 and arm. */
@@ -200,12 +219,17 @@ static int take_note(struct core *core, const struct note *note)
 	char name[8] = "";
 	int r;
 
-	if (note->name_size != 5)
+	if (note->name_size != 5 && note->name_size != 6)
 		return 0;
 	r = read_note(core, note->at - 8, name, 8);
+	if (r == 0 && memcmp(name, "LINUX", 6) == 0 && note->type == NT_X86_XSTATE)
+		take_vector(core, note);
 	if (r < 0 || memcmp(name, "CORE", 5) != 0)
 		return r;
 	switch (note->type) {
+	case NT_PRFPREG:
+		take_vector(core, note);
+		return 0;
 	case NT_PRSTATUS:
 		return take_prstatus(core, note);
 	case NT_PRPSINFO:
