@@ -61,6 +61,7 @@
  *          threads       threads and their stack pointers
  *          clock.h       what time has passed
  *          registers     those of a thread that stands still; a file for each processor
+ *          thread_registers those of all threads, also of a snapshot or a core
  *          stop          stops all threads of a process, and lets them go on
  *          unwind        the frames of a thread that stands still; a file for each processor
  *          inject        calls that a process makes for us, by a helper; a file for each processor
@@ -98,9 +99,12 @@
  *          own           the heap of plat's own malloc, by src/alloc/state.h; own_layout its
  *                        header, own_heaps, own_threads and own_slab its parts, own_parts.h
  *                        what they share
+ *          own_state     where it keeps what it knows
  *          own_profile   its sampling profile; own_trim how far it has given back what was asked
  *          allocator     which malloc a process uses, by its dynamic linker's tables
  *          find          all allocators of a process, opened by who can read them
+ *          mangle        pointers that the C library hides
+ *          roots         what a program can get at by itself; roots_threads its threads' part
  * view/    units         sizes for people
  *          paint         colours, letters, lines that fit
  *          rows          regions merged into rows
@@ -139,6 +143,7 @@
  *          model_run     plat model run; model_steps what it says of each call
  *          heap_look     a process's allocators, found and opened
  *          heap_survey   all of them, walked and seen together with pages
+ *          graph_look    who points to whom in what an operand names
  *          heap          plat heap
  *          diff          plat diff
  *          profile       plat profile

@@ -1,0 +1,361 @@
+/*
+ *     heaps   --walk-->   blocks --> index     what is live, or may be
+ *                         held, state          what is no root
+ *     threads, regions    ---------> roots
+ *     index, roots        ---------> graph     by as many workers as there are processors
+ */
+#include "cli/graph_look.h"
+
+#include "cli/report.h"
+#include "source/core.h"
+#include "source/crew.h"
+#include "source/pages.h"
+#include "source/thread_registers.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct error *add_why(struct graph_look *look)
+{
+	/* The last one is written over: that there are so many is said by the others. */
+	if (look->nwhys < GRAPH_LOOK_WHYS)
+		look->nwhys++;
+	return &look->whys[look->nwhys - 1];
+}
+
+struct reader *graph_look_reader(struct graph_look *look)
+{
+	return freeze_reader(look->target->freeze, &look->look.content.reader);
+}
+
+/*
+ * Which memory there is.
+ */
+
+static int take_run(void *context, const struct page_run *run)
+{
+	struct graph_look *look = context;
+
+	if (!(run->state & (PAGE_PRESENT | PAGE_SWAPPED)) ||
+	    (run->state & (PAGE_ZERO | PAGE_GUARD)))
+		return 0;
+	return heap_runs_add(&look->runs, run->start, run->end);
+}
+
+static int load_core_runs(struct graph_look *look, const struct core *core)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < core->nsegments; i++)
+		if (core->segments[i].there)
+			r = heap_runs_add(&look->runs, core->segments[i].start,
+					  core->segments[i].start + core->segments[i].there);
+	look->has_runs = r == 0;
+	return r;
+}
+
+/* Without them all memory is looked at, and what is not there reads as zeros. */
+static int load_runs(struct graph_look *look)
+{
+	struct space *space = &look->target->space;
+	const struct procdir *dir = &look->target->dir;
+	struct error err;
+	int r;
+
+	if (dir->core)
+		return load_core_runs(look, dir->core);
+	r = pages_walk(dir, space, 0, space->user_end, PAGES_ANY, take_run, look, &err);
+	if (r == 0)
+		look->has_runs = true;
+	else
+		heap_runs_fini(&look->runs);
+	return r == -ENOMEM ? r : 0;
+}
+
+/*
+ * Blocks, and what is no root.
+ */
+
+struct walking {
+	struct blocks blocks;
+	struct ranges *claimed;
+};
+
+static int take_block(void *context, const struct block *block)
+{
+	return blocks_take(&((struct walking *)context)->blocks, block);
+}
+
+static int take_claimed(void *context, plat_addr start, plat_addr end)
+{
+	struct ranges *claimed = ((struct walking *)context)->claimed;
+
+	ranges_add(claimed, start, end);
+	return claimed->is_short ? -ENOMEM : 0;
+}
+
+static int walk_heaps(struct graph_look *look)
+{
+	const struct heaps *heaps = &look->look.heaps;
+	struct walking walking = {.claimed = &look->claimed};
+	const struct heap_visitor visitor = {
+		.block = take_block,
+		.range = take_claimed,
+		.state = take_claimed,
+		.context = &walking,
+		.states = 1u << BLOCK_LIVE | 1u << BLOCK_UNKNOWN,
+	};
+	size_t i;
+	int r = blocks_init(&walking.blocks, look->target->space.process.bits == 32 ? 4 : 8);
+
+	for (i = 0; r == 0 && i < heaps->n; i++)
+		r = heap_walk(heaps->readings[i], &visitor);
+	if (r == 0)
+		r = blocks_finish(&walking.blocks, &look->index);
+	blocks_fini(&walking.blocks);
+	return r == 0 ? ranges_sort(&look->claimed) : r;
+}
+
+/*
+ * Roots.
+ */
+
+static int make_roots(struct graph_look *look)
+{
+	struct target *target = look->target;
+	struct thread_registers all;
+	struct root_registers *registers;
+	struct roots_input input = {
+		.space = &target->space,
+		.reader = graph_look_reader(look),
+		.claimed = &look->claimed,
+		.index = &look->index,
+		.mangle = look->mangle,
+	};
+	size_t i;
+	int r = thread_registers_load(&target->dir, &target->space, target->freeze, &all);
+
+	if (r < 0)
+		return r;
+	registers = calloc(all.n + 1, sizeof(*registers));
+	for (i = 0; registers && i < all.n; i++)
+		registers[i] = (struct root_registers){
+			.tid = all.list[i].tid,
+			.sp = all.list[i].registers.sp,
+			.bytes = all.list[i].registers.bytes,
+			.general = all.list[i].registers.general,
+			.size = all.list[i].registers.size,
+		};
+	input.registers = registers;
+	input.nregisters = all.n;
+	r = registers ? roots_make(&input, &look->roots) : -ENOMEM;
+	free(registers);
+	thread_registers_fini(&all);
+	return r;
+}
+
+/*
+ * The graph.
+ */
+
+/* Each worker reads for itself: content remembers where it was. */
+struct workers {
+	struct content contents[CREW_MOST];
+	struct reader *readers[CREW_MOST];
+	unsigned n;
+};
+
+static void close_workers(struct workers *workers)
+{
+	while (workers->n > 1)
+		content_close(&workers->contents[--workers->n]);
+}
+
+/* Snapshots, and plat's own copy of a process, are read by one at a time. */
+static int open_workers(struct graph_look *look, struct workers *workers)
+{
+	const struct target *target = look->target;
+	bool is_alone = freeze_reader(target->freeze, &look->look.content.reader) !=
+				&look->look.content.reader ||
+			(!target->dir.live && !target->dir.core);
+	int r = 0;
+
+	workers->readers[0] = graph_look_reader(look);
+	workers->n = 1;
+	if (is_alone)
+		look->crew.nworkers = 1;
+	while (r == 0 && workers->n < look->crew.nworkers) {
+		struct content *content = &workers->contents[workers->n];
+
+		r = content_open(content, &target->dir, &target->space);
+		workers->readers[workers->n++] = &content->reader;
+	}
+	return r;
+}
+
+static int make_graph(struct graph_look *look)
+{
+	struct workers workers = {.n = 0};
+	struct graph_input input = {
+		.index = &look->index,
+		.roots = look->roots.list,
+		.nroots = look->roots.n,
+		.crew = &look->crew,
+		.readers = workers.readers,
+		.form = {.width = look->target->space.process.bits == 32 ? 4 : 8,
+			 .mangle = look->mangle},
+		.present = look->has_runs ? look->runs.items : NULL,
+		.npresent = look->runs.n,
+	};
+	int r = open_workers(look, &workers);
+
+	if (r == 0)
+		r = graph_make(&input, &look->graph);
+	close_workers(&workers);
+	return r;
+}
+
+/*
+ * Why the answer is partial.
+ */
+
+/* Bytes of roots that a file does not hold. */
+static uint64_t bytes_left_out(const struct graph_look *look)
+{
+	uint64_t sum = 0;
+	size_t i, at = 0;
+
+	for (i = 0; i < look->roots.n; i++) {
+		const struct root *root = &look->roots.list[i];
+
+		if (root->is_word)
+			continue;
+		at = 0;
+		sum += root->end - root->start -
+		       heap_runs_bytes(&look->runs, &at, root->start, root->end);
+	}
+	return sum;
+}
+
+static void judge_memory(struct graph_look *look)
+{
+	uint64_t unread = look->graph.told_roots.unread + look->graph.told_blocks.unread;
+	const struct core *core = look->target->dir.core;
+	int r = 0;
+
+	if (core)
+		unread = add_capped(unread, bytes_left_out(look));
+	if (core && unread)
+		r = fail(add_why(look), -ENODATA,
+			 "%" PRIu64 " bytes that can hold pointers are not in the core", unread);
+	else if (unread)
+		r = fail(add_why(look), -ENODATA,
+			 "%" PRIu64 " bytes that can hold pointers could not be read: they are in "
+			 "swap, or nobody may read them",
+			 unread);
+	(void)r;
+}
+
+static void judge_heap(struct graph_look *look, const struct heap_reading *heap)
+{
+	const struct heap_proofs *proofs = &heap->proofs;
+	int r = 0;
+
+	if (proofs->broken)
+		r = fail(add_why(look), -EIO, "the state of %s contradicts itself: %s",
+			 heap_words(heap), proofs->first);
+	if (proofs->unreadable)
+		r = fail(add_why(look), -ENODATA,
+			 "%" PRIu64 " pieces of the state of %s could not be read",
+			 proofs->unreadable, heap_words(heap));
+	if (heap->unproven[0])
+		r = fail(add_why(look), -ENOTSUP, "%s", heap->unproven);
+	(void)r;
+}
+
+static void judge_stop(struct graph_look *look)
+{
+	const struct freeze_told *told = freeze_told(look->target->freeze);
+	const struct procdir *dir = &look->target->dir;
+	int r = 0;
+
+	if (told->why[0])
+		r = fail(add_why(look), -EAGAIN, "%s", told->why);
+	else if ((dir->live || dir->snapshot) && told->rung < FREEZE_COPY)
+		r = fail(add_why(look), -EAGAIN,
+			 "it ran while it was looked at: blocks can seem lost that are not");
+	(void)r;
+}
+
+void graph_look_judge(struct graph_look *look)
+{
+	const struct heaps *heaps = &look->look.heaps;
+	const struct space *space = &look->target->space;
+	const char *const of_space[] = {space->why.maps, space->why.memory, space->why.threads};
+	size_t i;
+	int r = 0;
+
+	judge_stop(look);
+	if (heaps->why.text[0])
+		r = fail(add_why(look), -ENOTSUP, "%s", heaps->why.text);
+	for (i = 0; i < ARRAY_SIZE(of_space); i++)
+		if (of_space[i] && of_space[i][0])
+			r = fail(add_why(look), -ENODATA, "%s", of_space[i]);
+	for (i = 0; i < heaps->n; i++)
+		judge_heap(look, heaps->readings[i]);
+	for (i = 0; i < look->roots.nwhys; i++)
+		*add_why(look) = look->roots.whys[i];
+	judge_memory(look);
+	(void)r;
+}
+
+/*
+ * All of it.
+ */
+
+static int make(struct graph_look *look)
+{
+	int r = load_runs(look);
+
+	if (r == 0)
+		r = walk_heaps(look);
+	if (r < 0)
+		return r;
+	look->mangle = mangle_find(&look->target->space, graph_look_reader(look));
+	r = make_roots(look);
+	return r == 0 ? make_graph(look) : r;
+}
+
+int graph_look_open(const struct command *command, struct target *target, struct graph_look *ret)
+{
+	struct error err;
+	int r;
+
+	*ret = (struct graph_look){.target = target, .crew = crew_of_threads()};
+	if (heap_look_open(&target->dir, &target->space, target->freeze, &ret->look, &err) < 0) {
+		freeze_end(target->freeze);
+		return look_error(command, "%s", err.text);
+	}
+	r = ret->look.heaps.n ? make(ret) : -ENOENT;
+	if (r == 0)
+		return 0;
+	freeze_end(target->freeze);
+	r = r == -ENOENT ? look_error(command, "%s: %s", target->name, ret->look.heaps.why.text)
+			 : look_error(command, "%s: %s", target->name, strerror(-r));
+	graph_look_close(ret);
+	return r;
+}
+
+void graph_look_close(struct graph_look *look)
+{
+	graph_fini(&look->graph);
+	roots_fini(&look->roots);
+	block_index_fini(&look->index);
+	ranges_fini(&look->claimed);
+	heap_runs_fini(&look->runs);
+	heap_look_close(&look->look);
+}

@@ -1,0 +1,47 @@
+/*
+ * Who points to whom in a process, a core or a snapshot: what plat leaks and its like look through.
+ */
+#ifndef CLI_GRAPH_LOOK_H
+#define CLI_GRAPH_LOOK_H
+
+#include "base/ranges.h"
+#include "cli/heap_look.h"
+#include "cli/target.h"
+#include "heap/graph.h"
+#include "heap/roots.h"
+#include "heap/survey.h"
+
+#define GRAPH_LOOK_WHYS 16
+
+struct graph_look {
+	struct target *target;
+	struct heap_look look;
+	struct heap_runs runs; /* pages that are in memory, or in swap; of a core: in the file */
+	bool has_runs;
+	struct block_index index; /* blocks that are live, or may be */
+	struct ranges claimed;	  /* what allocators have, for blocks or themselves */
+	struct mangle mangle;
+	struct roots roots;
+	struct graph graph;
+	struct crew crew;
+
+	/* Why the answer is partial: sentences without the process's name. */
+	struct error whys[GRAPH_LOOK_WHYS];
+	size_t nwhys;
+};
+
+/*
+ * Walks all heaps and makes the graph. The process stands still until the caller calls
+ * freeze_end(), so that more of it can be read through graph_look_reader(); graph_look_judge()
+ * comes after that. 0, and *ret is the caller's to graph_look_close(), and stays where it is; or an
+ * exit code after a complaint, as where there is no heap that can be read.
+ */
+int graph_look_open(const struct command *command, struct target *target, struct graph_look *ret);
+void graph_look_close(struct graph_look *look);
+
+struct reader *graph_look_reader(struct graph_look *look);
+
+/* Once it goes on: adds what can only be said then to `whys`. */
+void graph_look_judge(struct graph_look *look);
+
+#endif
