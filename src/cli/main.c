@@ -105,6 +105,7 @@
  *          find          all allocators of a process, opened by who can read them
  *          mangle        pointers that the C library hides
  *          roots         what a program can get at by itself; roots_threads its threads' part
+ *          types         the C++ type of a block, by its first word
  * view/    units         sizes for people
  *          paint         colours, letters, lines that fit
  *          rows          regions merged into rows
