@@ -79,6 +79,8 @@
  *          image         a module's ELF file made anew from memory
  *          elf_file      an ELF file's headers, as exec reads them
  *          exact         reads of a file that may become shorter meanwhile
+ *          errand        work on a stranger's bytes, done by a child process
+ *          demangle      names as the source has them
  *          symbols       names of functions and variables, from ELF and DWARF
  *          proc          all of these: a space from a process
  *          here          this machine and our own process, for the model

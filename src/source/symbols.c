@@ -1,5 +1,5 @@
 /*
- * A child process looks, and writes what it found into a pipe, the surest first:
+ * A child process looks, and tells what it found, the surest first:
  *
  *     child    symbol -> demangled -> line of the source ->
  *     parent   the last whole answer counts; what ended the child too early becomes line_why
@@ -12,6 +12,8 @@
 
 #include "base/compiler.h"
 #include "base/text.h"
+#include "source/demangle.h"
+#include "source/errand.h"
 #include "source/files.h"
 #include "source/image.h"
 
@@ -20,31 +22,11 @@
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <libiberty/demangle.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define CHILD_SECONDS 10		/* of processor time */
-#define PATIENCE_MS 20000		/* until the child must have said something */
-#define PATIENCE_NETWORK_MS 120000	/* where the user asked for debuginfod */
-#define CHILD_BYTES (UINT64_C(8) << 30) /* addresses: debug files of browsers have 2 GiB */
-#define MANGLED_MOST 65536
-
-#if defined(__SANITIZE_ADDRESS__)
-#define LIMIT_MEMORY false /* the sanitizer takes terabytes of addresses */
-#else
-#define LIMIT_MEMORY true
-#endif
 
 /* What the child works with. */
 struct look {
@@ -54,7 +36,7 @@ struct look {
 	const struct module *module;
 	plat_addr addr;
 	struct symbol *answer;
-	int pipe;
+	const struct errand *errand;
 	size_t index; /* of addr among all */
 	char debug_path[128];
 };
@@ -73,8 +55,7 @@ static void say(const struct look *look)
 {
 	struct answer answer = {look->index, *look->answer};
 
-	if (write(look->pipe, &answer, sizeof(answer)) != (ssize_t)sizeof(answer))
-		_exit(1);
+	errand_tell(look->errand, &answer);
 }
 
 static void take_build_id(const struct look *look, Dwfl_Module *module)
@@ -107,24 +88,20 @@ static void take_symbol(const struct look *look, const char *name, const GElf_Sy
 			plat_addr start)
 {
 	struct symbol *answer = look->answer;
-	size_t length = strnlen(name, MANGLED_MOST);
-	char *plain = NULL;
+	size_t length;
 
 	snprintf(answer->name, sizeof(answer->name), "%.*s", (int)sizeof(answer->name) - 1, name);
-	answer->cut = length >= sizeof(answer->name);
+	answer->cut = strnlen(name, sizeof(answer->name)) == sizeof(answer->name);
 	answer->known = true;
 	answer->start = start;
 	answer->size = sym->st_size;
 	answer->type = type_of(sym);
 	say(look); /* now, for the demangler is not known to end in time with every name */
-	if (length < MANGLED_MOST)
-		plain = cplus_demangle(name, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO);
-	if (!plain || !*plain)
+	length = demangle(name, false, answer->name, sizeof(answer->name));
+	if (length == 0)
 		return;
-	snprintf(answer->name, sizeof(answer->name), "%s", plain);
-	answer->cut = strlen(plain) >= sizeof(answer->name);
+	answer->cut = length >= sizeof(answer->name);
 	answer->demangled = true;
-	free(plain);
 	say(look);
 }
 
@@ -301,18 +278,6 @@ static void look_in(const struct look *look, Dwfl_Module *module)
 		find_line_of_variable(look, module);
 }
 
-static void be_modest(void)
-{
-	struct rlimit time = {CHILD_SECONDS, CHILD_SECONDS + 1}, none = {0, 0};
-	struct rlimit bytes = {CHILD_BYTES, CHILD_BYTES};
-
-	setrlimit(RLIMIT_CPU, &time);
-	setrlimit(RLIMIT_CORE, &none);
-	if (LIMIT_MEMORY)
-		setrlimit(RLIMIT_AS, &bytes);
-	signal(SIGXCPU, SIG_DFL);
-}
-
 /* Addresses that one child looks at: those of one module. */
 struct group {
 	const plat_addr *addrs;
@@ -347,158 +312,82 @@ static void look_at_all(struct look *look, Dwfl_Module *module, const struct gro
 	}
 }
 
-static _Noreturn void look_as_child(struct look *look, const struct group *group)
+/* A look, all addresses of one module, and which of them was told of last. */
+struct job {
+	struct look *look;
+	const struct group *group;
+	size_t last;
+};
+
+static void work(const struct errand *errand, void *context)
 {
-	char *debug_path = look->debug_path;
+	struct job *job = context;
+	char *debug_path = job->look->debug_path;
 	const Dwfl_Callbacks callbacks = {
 		.find_elf = dwfl_build_id_find_elf,
 		.find_debuginfo = dwfl_standard_find_debuginfo,
 		.section_address = dwfl_offline_section_address,
 		.debuginfo_path = *debug_path ? &debug_path : NULL,
 	};
-	Dwfl *dwfl;
-	Dwfl_Module *module;
+	Dwfl *dwfl = dwfl_begin(&callbacks);
 
-	be_modest();
-	dwfl = dwfl_begin(&callbacks);
-	module = dwfl ? report(look, dwfl) : NULL;
-	look_at_all(look, module, group);
-	_exit(0); /* the kernel tidies up faster than dwfl_end() */
+	job->look->errand = errand;
+	look_at_all(job->look, dwfl ? report(job->look, dwfl) : NULL, job->group);
 }
 
 /*
  * The parent.
  */
 
-static int64_t milliseconds(void)
+static void take_answer(void *context, const void *piece)
 {
-	struct timespec now;
+	struct job *job = context;
+	const struct answer *answer = piece;
+	struct symbol *symbol;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Waits for bytes, but not for ever. */
-static ssize_t read_in_time(int fd, void *to, size_t size, int64_t until)
-{
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	int64_t left = until - milliseconds();
-	int r = left > 0 ? poll(&wait, 1, (int)left) : 0;
-
-	if (r < 0 && errno == EINTR)
-		return read_in_time(fd, to, size, until);
-	if (r <= 0)
-		return -1;
-	return read(fd, to, size);
-}
-
-static void check(struct symbol *symbol)
-{
+	if (answer->index >= job->group->n)
+		return;
+	symbol = &job->group->symbols[answer->index];
+	*symbol = answer->symbol;
 	symbol->name[sizeof(symbol->name) - 1] = '\0';
 	symbol->source[sizeof(symbol->source) - 1] = '\0';
 	symbol->build_id[sizeof(symbol->build_id) - 1] = '\0';
 	symbol->why[sizeof(symbol->why) - 1] = '\0';
 	symbol->line_why[sizeof(symbol->line_why) - 1] = '\0';
+	job->last = answer->index;
 }
 
-/*
- * Takes whole answers, until the child has ended or time is up. False: time was up. *last: the
- * address that it looked at then.
- */
-static bool listen_to(int fd, const struct group *group, size_t *last)
-{
-	const char *urls = getenv("DEBUGINFOD_URLS");
-	int64_t until = milliseconds() + (urls && *urls ? PATIENCE_NETWORK_MS : PATIENCE_MS);
-	struct answer next;
-	size_t used = 0;
-	ssize_t n;
-
-	while ((n = read_in_time(fd, (char *)&next + used, sizeof(next) - used, until)) > 0) {
-		used += (size_t)n;
-		if (used == sizeof(next)) {
-			used = 0;
-			if (next.index >= group->n)
-				continue;
-			check(&next.symbol);
-			group->symbols[next.index] = next.symbol;
-			*last = next.index;
-		}
-	}
-	return n == 0;
-}
-
-static void judge(struct symbol *symbol, bool in_time, int status)
+/* What ended the child too early: of the address that it looked at then, and of those to come. */
+static void explain(struct symbol *symbol, bool is_last, const char *what)
 {
 	char *why = symbol->known ? symbol->line_why : symbol->why;
 	size_t size = symbol->known ? sizeof(symbol->line_why) : sizeof(symbol->why);
 
-	if (!in_time || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU))
-		snprintf(why, size, "reading symbols took too long and was given up");
-	else if (WIFSIGNALED(status))
-		snprintf(why, size, "reading symbols failed: the ELF or debug file is broken (%s)",
-			 strsignal(WTERMSIG(status)));
-	else if (WEXITSTATUS(status) != 0)
-		snprintf(why, size, "reading symbols failed");
-}
-
-/* Those that are of the look's module, and those that the child did not come to. */
-static void judge_all(const struct look *look, const struct group *group, size_t last, bool in_time,
-		      int status)
-{
-	size_t i;
-
-	for (i = 0; i < group->n; i++) {
-		struct symbol *symbol = &group->symbols[i];
-
-		if (!is_of_module(look, group, i))
-			continue;
-		if (i == last || (!symbol->known && !symbol->why[0]))
-			judge(symbol, in_time, status);
-		group->is_done[i] = true;
-	}
-}
-
-static void fail_all(const struct look *look, const struct group *group, const char *what)
-{
-	int error = errno;
-	size_t i;
-
-	for (i = 0; i < group->n; i++)
-		if (is_of_module(look, group, i)) {
-			snprintf(group->symbols[i].why, sizeof(group->symbols[i].why), "%s: %s",
-				 what, strerror(error));
-			group->is_done[i] = true;
-		}
+	if (is_last || (!symbol->known && !symbol->why[0]))
+		snprintf(why, size, "%.*s", (int)size - 1, what);
 }
 
 static void ask_child(struct look *look, const struct group *group)
 {
-	size_t last = group->n;
-	int ends[2], status = 0;
-	bool in_time;
-	pid_t child;
+	struct job job = {look, group, group->n};
+	struct errand errand = {
+		.what = "reading symbols",
+		.size = sizeof(struct answer),
+		.context = &job,
+		.work = work,
+		.take = take_answer,
+	};
+	struct error err;
+	int r = errand_run(&errand, &err);
+	size_t i;
 
-	if (pipe2(ends, O_CLOEXEC) < 0) {
-		fail_all(look, group, "no pipe");
-		return;
+	for (i = 0; i < group->n; i++) {
+		if (!is_of_module(look, group, i))
+			continue;
+		if (r < 0)
+			explain(&group->symbols[i], i == job.last, err.text);
+		group->is_done[i] = true;
 	}
-	look->pipe = ends[1];
-	child = fork();
-	if (child == 0)
-		look_as_child(look, group);
-	close(ends[1]);
-	if (child < 0) {
-		fail_all(look, group, "no child process");
-		close(ends[0]);
-		return;
-	}
-	in_time = listen_to(ends[0], group, &last);
-	if (!in_time)
-		kill(child, SIGKILL);
-	close(ends[0]);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	judge_all(look, group, last, in_time, status);
 }
 
 /* A container has debug files of its own; both places are searched, its own first. */
