@@ -81,6 +81,7 @@
  *          exact         reads of a file that may become shorter meanwhile
  *          errand        work on a stranger's bytes, done by a child process
  *          demangle      names as the source has them
+ *          frames        the frames of threads that stand still
  *          symbols       names of functions and variables, from ELF and DWARF
  *          proc          all of these: a space from a process
  *          here          this machine and our own process, for the model

@@ -2,7 +2,6 @@
 
 #include "source/unwind_parts.h"
 
-#include <elfutils/libdwfl.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 
@@ -18,9 +17,8 @@ struct unwind {
 	bool is_clear;
 };
 
-/* Tables for exceptions are in what is loaded: nothing else is looked for. */
-static int find_no_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
-			     const char *file, const char *link, GElf_Word crc, char **path)
+int unwind_no_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
+			const char *file, const char *link, GElf_Word crc, char **path)
 {
 	(void)module, (void)data, (void)name, (void)base, (void)file, (void)link, (void)crc;
 	(void)path;
@@ -104,7 +102,7 @@ static bool attach(struct unwind *unwind)
 {
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = dwfl_linux_proc_find_elf,
-		.find_debuginfo = find_no_debuginfo,
+		.find_debuginfo = unwind_no_debuginfo,
 	};
 	static const Dwfl_Thread_Callbacks threads = {
 		.next_thread = next_thread,
