@@ -1,6 +1,7 @@
 #include "references.h"
 
 #include "base/assert.h"
+#include "heap/anchors.h"
 #include "heap/lost.h"
 #include "heap/owners.h"
 #include "heap/reach.h"
@@ -597,6 +598,77 @@ static int try_all(const struct graph *graph, struct crew *crew)
 	return r;
 }
 
+/* What a word leads to is what stands there. */
+static void note_anchor(const struct anchor *anchor, uint8_t *row)
+{
+	uint8_t there[TOWN_BLOCKS_MOST] = {0};
+	uint32_t block = edge_block(anchor->edge);
+	uint8_t bit = edge_is_interior(anchor->edge) ? 1 : 2;
+
+	must(block < truth.n);
+	if (anchor->at != UNKNOWN) {
+		note_words(there, anchor->at, anchor->at + truth.town->form.width);
+		must(there[block] == bit);
+	}
+	row[block] |= bit;
+}
+
+static int check_anchors_of_roots(const struct graph_input *input)
+{
+	const struct anchors_ask ask = {input, ROOTS_ALL, NULL, NO_BLOCK, SIZE_MAX};
+	uint8_t found[TOWN_ROOTS_MOST][TOWN_BLOCKS_MOST] = {{0}};
+	struct anchors anchors;
+	size_t i;
+	int r = anchors_of_roots(&ask, &anchors);
+
+	if (r < 0)
+		return r;
+	for (i = 0; i < anchors.n; i++) {
+		must(i == 0 || anchors.list[i].root >= anchors.list[i - 1].root);
+		note_anchor(&anchors.list[i], found[anchors.list[i].root]);
+	}
+	anchors_fini(&anchors);
+	for (i = 0; i < truth.town->nroots; i++)
+		must(memcmp(found[i], truth.anchor[i], TOWN_BLOCKS_MOST) == 0);
+	return 0;
+}
+
+/* Where a block points to one, or to any: NO_BLOCK. */
+static int check_anchors_within(const struct graph_input *input, size_t from, uint32_t to)
+{
+	const struct anchors_ask ask = {input, 0, NULL, to, SIZE_MAX};
+	const struct town_block *block = &truth.town->blocks[from];
+	uint8_t found[TOWN_BLOCKS_MOST] = {0};
+	struct anchors anchors;
+	size_t i;
+	int r = anchors_within(&ask, block->address, block->address + block->size, &anchors);
+
+	if (r < 0)
+		return r;
+	for (i = 0; i < anchors.n; i++)
+		note_anchor(&anchors.list[i], found);
+	anchors_fini(&anchors);
+	for (i = 0; i < truth.n; i++)
+		must(i == from ||
+		     found[i] == (to == NO_BLOCK || i == to ? truth.edge[from][i] : 0));
+	return 0;
+}
+
+static int check_anchors(const struct graph_input *input)
+{
+	size_t i;
+	int r = check_anchors_of_roots(input);
+
+	for (i = 0; r == 0 && i < truth.n; i++) {
+		if (!is_target(&truth.town->blocks[i]))
+			continue;
+		r = check_anchors_within(input, i, NO_BLOCK);
+		if (r == 0)
+			r = check_anchors_within(input, i, (uint32_t)((7 * i + 1) % truth.n));
+	}
+	return r;
+}
+
 int town_check(struct town *town, const struct block_index *index, struct crew *crew,
 	       const struct scan_code *code)
 {
@@ -622,6 +694,8 @@ int town_check(struct town *town, const struct block_index *index, struct crew *
 	if (r < 0)
 		return r;
 	r = try_all(&graph, crew);
+	if (r == 0)
+		r = check_anchors(&input);
 	graph_fini(&graph);
 	return r;
 }

@@ -108,6 +108,7 @@
  *          find          all allocators of a process, opened by who can read them
  *          mangle        pointers that the C library hides
  *          roots         what a program can get at by itself; roots_threads its threads' part
+ *          anchors       where exactly the words stand that point to blocks
  *          types         the C++ type of a block, by its first word
  * view/    units         sizes for people
  *          paint         colours, letters, lines that fit

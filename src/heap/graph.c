@@ -59,8 +59,8 @@ static size_t run_behind(const struct graph_input *input, plat_addr at)
 	return low;
 }
 
-static int scan_present(const struct graph_input *input, struct scan *scan, plat_addr start,
-			plat_addr end, const struct scan_taker *taker)
+int graph_scan(const struct graph_input *input, struct scan *scan, plat_addr start, plat_addr end,
+	       const struct scan_taker *taker)
 {
 	size_t i;
 	int r = 0;
@@ -204,8 +204,8 @@ static int scan_blocks(struct making *making, struct scan *scan, unsigned part)
 	int r = 0;
 
 	for (i = 0; r == 0 && i < index->nranges && index->ranges[i].start < cut->end; i++)
-		r = scan_present(making->input, scan, max_u64(index->ranges[i].start, cut->start),
-				 min_u64(index->ranges[i].end, cut->end), &taker);
+		r = graph_scan(making->input, scan, max_u64(index->ranges[i].start, cut->start),
+			       min_u64(index->ranges[i].end, cut->end), &taker);
 	return r;
 }
 
@@ -310,7 +310,7 @@ static int scan_span(struct making *making, struct scan *scan, struct root_scan 
 	if (r < 0)
 		return r;
 	if (!root->is_word)
-		return scan_present(making->input, scan, span->start, span->end, &taker);
+		return graph_scan(making->input, scan, span->start, span->end, &taker);
 	word.edges[0] = scan_word(making->input->index, root->word);
 	return take_anchors(in, 0, &word);
 }

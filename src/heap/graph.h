@@ -93,6 +93,10 @@ struct graph {
 int graph_make(const struct graph_input *input, struct graph *ret) MUST_CHECK;
 void graph_fini(struct graph *graph);
 
+/* As scan_range(), of what of a range is present. */
+int graph_scan(const struct graph_input *input, struct scan *scan, plat_addr start, plat_addr end,
+	       const struct scan_taker *taker) MUST_CHECK;
+
 uint64_t graph_edges(const struct graph *graph);
 
 /*
