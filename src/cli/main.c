@@ -81,7 +81,9 @@
  *          exact         reads of a file that may become shorter meanwhile
  *          errand        work on a stranger's bytes, done by a child process
  *          demangle      names as the source has them
+ *          objects       the variables that many addresses lie in
  *          frames        the frames of threads that stand still
+ *          symbol_file   a module's symbols, opened by elfutils
  *          symbols       names of functions and variables, from ELF and DWARF
  *          proc          all of these: a space from a process
  *          here          this machine and our own process, for the model

@@ -3,10 +3,6 @@
  *
  *     child    symbol -> demangled -> line of the source ->
  *     parent   the last whole answer counts; what ended the child too early becomes line_why
- *
- * A module is opened by elfutils (libdwfl), which finds symbol tables, mini debug information and
- * separate debug files. If its file cannot be reached, a file is made from memory: the ELF header
- * and what each PT_LOAD holds, put where the file had it.
  */
 #include "source/symbols.h"
 
@@ -14,19 +10,15 @@
 #include "base/text.h"
 #include "source/demangle.h"
 #include "source/errand.h"
-#include "source/files.h"
-#include "source/image.h"
+#include "source/symbol_file.h"
 
 #include <dwarf.h>
 #include <elf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* What the child works with. */
 struct look {
@@ -38,7 +30,6 @@ struct look {
 	struct symbol *answer;
 	const struct errand *errand;
 	size_t index; /* of addr among all */
-	char debug_path[128];
 };
 
 /*
@@ -218,39 +209,6 @@ static bool find_thread_local(const struct look *look, Dwfl_Module *module)
 	return false;
 }
 
-static Dwfl_Module *report(const struct look *look, Dwfl *dwfl)
-{
-	const struct region *header = space_find(look->space, look->module->header);
-	int fd = header ? files_open(look->dir, look->space, header) : -ENOENT;
-	const struct file *file = header ? region_file(look->space, header) : NULL;
-	char path[4300] = "[image]";
-	Dwfl_Module *module;
-
-	if (fd < 0) {
-		look->answer->from_memory = true;
-		fd = image_open(look->dir, look->space, look->module);
-		if (fd < 0) {
-			snprintf(look->answer->why, sizeof(look->answer->why),
-				 "neither the file nor its image in memory can be read: %s",
-				 strerror(-fd));
-			return NULL;
-		}
-	} else if (file && procdir_is_file(look->dir)) {
-		snprintf(path, sizeof(path), "%s", file->name);
-	} else if (file) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d/root%s", look->dir->fd, file->name);
-	}
-	dwfl_report_begin(dwfl);
-	module = dwfl_report_elf(dwfl, "module", path, fd, look->module->bias, true);
-	dwfl_report_end(dwfl, NULL, NULL);
-	if (!module) {
-		snprintf(look->answer->why, sizeof(look->answer->why),
-			 "the ELF file cannot be understood: %.100s", dwfl_errmsg(-1));
-		close(fd);
-	}
-	return module;
-}
-
 static void look_in(const struct look *look, Dwfl_Module *module)
 {
 	GElf_Off offset = 0;
@@ -322,17 +280,14 @@ struct job {
 static void work(const struct errand *errand, void *context)
 {
 	struct job *job = context;
-	char *debug_path = job->look->debug_path;
-	const Dwfl_Callbacks callbacks = {
-		.find_elf = dwfl_build_id_find_elf,
-		.find_debuginfo = dwfl_standard_find_debuginfo,
-		.section_address = dwfl_offline_section_address,
-		.debuginfo_path = *debug_path ? &debug_path : NULL,
-	};
-	Dwfl *dwfl = dwfl_begin(&callbacks);
+	struct look *look = job->look;
+	struct symbol_file file;
 
-	job->look->errand = errand;
-	look_at_all(job->look, dwfl ? report(job->look, dwfl) : NULL, job->group);
+	look->errand = errand;
+	symbol_file_open(look->dir, look->space, look->module, &file);
+	look->answer->from_memory = file.from_memory;
+	memcpy(look->answer->why, file.why, sizeof(file.why));
+	look_at_all(look, file.module, job->group);
 }
 
 /*
@@ -390,19 +345,6 @@ static void ask_child(struct look *look, const struct group *group)
 	}
 }
 
-/* A container has debug files of its own; both places are searched, its own first. */
-static void set_debug_path(struct look *look)
-{
-	struct stat theirs, ours;
-
-	look->debug_path[0] = '\0';
-	if (!look->dir->live || fstatat(look->dir->fd, "root", &theirs, 0) < 0 ||
-	    stat("/", &ours) < 0 || (theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino))
-		return;
-	snprintf(look->debug_path, sizeof(look->debug_path),
-		 ":.debug:/proc/self/fd/%d/root/usr/lib/debug:/usr/lib/debug", look->dir->fd);
-}
-
 /* Linux arch/x86/entry/vsyscall/vsyscall_emu_64.S */
 static void name_vsyscall(const struct region *region, plat_addr addr, struct symbol *ret)
 {
@@ -453,7 +395,6 @@ static void find_in_group(const struct procdir *dir, const struct space *space, 
 	} else if (!look.module) {
 		snprintf(symbol->why, sizeof(symbol->why), "not part of a program or library");
 	} else {
-		set_debug_path(&look);
 		ask_child(&look, group);
 	}
 }
