@@ -164,6 +164,7 @@ void own_close(struct own *own)
 	free(own->reading.proofs.list);
 	free(own->heaps);
 	free(own->windows);
+	free(own->guarded);
 	*own = (struct own){0};
 }
 
@@ -528,6 +529,7 @@ static void forget_last(struct own *own)
 	reading->state_bytes = UNKNOWN;
 	memset(reading->classes, 0, OWN_NCLASSES * sizeof(*reading->classes));
 	own->kept_bytes = 0;
+	own->nguarded = 0;
 }
 
 static int prove(struct own *own)

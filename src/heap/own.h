@@ -33,6 +33,12 @@ struct own_window {
 	uint64_t mask;
 };
 
+/* A live block between pages that nobody can touch. */
+struct own_guarded {
+	plat_addr address;
+	uint32_t site; /* its number in the allocator's table: where it was made; 0: nobody knows */
+};
+
 struct own {
 	struct heap_reading reading; /* its first member */
 	plat_addr at;		     /* of the header */
@@ -49,6 +55,8 @@ struct own {
 	size_t nheaps, heaps_room;
 	struct own_window *windows; /* as well */
 	size_t nwindows, windows_room;
+	struct own_guarded *guarded; /* in no order */
+	size_t nguarded, guarded_room;
 };
 
 /* Where a module has the header, if it has. 0; -ENOENT; or as the reader. */

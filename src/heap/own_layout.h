@@ -46,6 +46,7 @@
 	X(SLAB_SIZE, "slab.size", true)                                                            \
 	X(SLAB_GENERATION, "slab.generation", true)                                                \
 	X(SLAB_MAPPED, "slab.mapped", true)                                                        \
+	X(SLAB_SITE, "slab.site", false)                                                           \
 	X(SLAB_IS_HARD, "slab.is_hard", false)                                                     \
 	X(SLAB_TAGS, "slab.tags", true)                                                            \
 	X(HEAP, "heap", false)                                                                     \

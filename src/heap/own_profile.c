@@ -7,6 +7,9 @@
  * What was made is summed up by the allocator, what is live here, from the samples that are live.
  * A site may be there twice, when two threads made it at the same moment: they are added.
  *
+ * Guarded blocks have the number of their site, too. They need be no samples, so that a site may be
+ * there for their sake alone.
+ *
  * Numbers from outside are never an index or a length before they are bounded; a chain without end
  * costs as many reads as all chains together may have rows.
  */
@@ -25,6 +28,7 @@
 #define BLOCK_MOST 4096 /* sites */
 #define BUCKETS_MOST (1u << 16)
 #define ROWS_MOST (1u << 20)
+#define SAMPLES_MOST (1u << 22) /* the allocator itself has room for a tenth of them */
 #define ONE 65536.0
 #define VARIANCE_UNIT 256.0
 #define BUSY 1 /* instead of an address */
@@ -101,7 +105,8 @@ struct reading {
 	unsigned char *bytes;	/* of a block of sites, or a row */
 	uint32_t *places;	/* of sites, by their numbers: index in profile->sites + 1; or 0 */
 	uint64_t nplaces;
-	size_t room;
+	bool *is_of_guarded; /* by the numbers of sites */
+	size_t room, blocks_room;
 	uint32_t nrows;
 };
 
@@ -145,13 +150,14 @@ static int take_site(struct reading *reading, const unsigned char *bytes, uint64
 	struct own_site *site;
 	int r;
 
-	if (nsamples == 0)
+	if (nsamples == 0 && !reading->is_of_guarded[number])
 		return 0;
 	r = list_reserve(&profile->sites, &reading->room, profile->nsites, 1);
 	if (r < 0)
 		return r;
 	site = &profile->sites[profile->nsites++];
 	*site = (struct own_site){
+		.number = (uint32_t)number,
 		.made = {.blocks = number_at(reading, bytes, OWN_SITE_MADE) / ONE,
 			 .bytes = number_at(reading, bytes, OWN_SITE_MADE_BYTES),
 			 .variance = number_at(reading, bytes, OWN_SITE_MADE_VARIANCE) *
@@ -182,10 +188,17 @@ static int take_block(struct reading *reading, plat_addr at, uint64_t first)
 	return r;
 }
 
+/* Number 0 is what could not be told apart. */
+static bool has_site(const struct reading *reading, uint64_t number)
+{
+	return number > 0 && number < reading->nplaces;
+}
+
 static int take_sites(struct reading *reading)
 {
 	const struct own_row *blocks = &reading->layout->rows[OWN_SAMPLES_SITES];
 	uint32_t each = reading->layout->rows[OWN_SITE_BLOCK_SITES].count, i;
+	size_t k;
 	uint64_t most = min_u64((uint64_t)blocks->count * each, SITES_MOST);
 	int r = 0;
 
@@ -195,8 +208,12 @@ static int take_sites(struct reading *reading)
 		reading->nplaces = most;
 	}
 	reading->places = calloc(reading->nplaces + 1, sizeof(*reading->places));
-	if (!reading->places)
+	reading->is_of_guarded = calloc(reading->nplaces + 1, sizeof(*reading->is_of_guarded));
+	if (!reading->places || !reading->is_of_guarded)
 		return -ENOMEM;
+	for (k = 0; k < reading->own->nguarded; k++)
+		if (has_site(reading, reading->own->guarded[k].site))
+			reading->is_of_guarded[reading->own->guarded[k].site] = true;
 	for (i = 0; r == 0 && (uint64_t)i * each < reading->nplaces; i++) {
 		plat_addr at = item_at(reading, reading->samples, OWN_SAMPLES_SITES, i);
 
@@ -210,7 +227,19 @@ static int take_sites(struct reading *reading)
  * Live samples.
  */
 
-static void take_sample(struct reading *reading, const unsigned char *bytes)
+static int take_live(struct reading *reading, plat_addr address, uint64_t number, double weight)
+{
+	struct own_profile *profile = reading->profile;
+
+	if (profile->nblocks == SAMPLES_MOST + reading->own->nguarded)
+		return 0;
+	if (list_reserve(&profile->blocks, &reading->blocks_room, profile->nblocks, 1) < 0)
+		return -ENOMEM;
+	profile->blocks[profile->nblocks++] = (struct own_sited){address, (uint32_t)number, weight};
+	return 0;
+}
+
+static int take_sample(struct reading *reading, const unsigned char *bytes)
 {
 	uint64_t address = own_get(reading->layout, bytes, OWN_SAMPLE_ADDRESS);
 	uint64_t number = own_get(reading->layout, bytes, OWN_SAMPLE_SITE);
@@ -219,49 +248,67 @@ static void take_sample(struct reading *reading, const unsigned char *bytes)
 	struct own_estimate *live;
 
 	if (address == 0 || address == BUSY)
-		return;
+		return 0;
 	/* A site that was made since the sites were read is not there yet. */
 	if (number >= reading->nplaces || reading->places[number] == 0) {
 		reading->profile->proofs.unsteady++;
-		return;
+		return 0;
 	}
 	if (weight < 1) {
 		say_broken(reading->profile, address, "a sample that stands for less than itself");
-		return;
+		return 0;
 	}
 	live = &reading->profile->sites[reading->places[number] - 1].live;
 	live->blocks += weight;
 	live->bytes += weight * size;
 	live->variance += weight * (weight - 1) * size * size;
 	live->nsamples++;
+	return take_live(reading, address, number, weight);
 }
 
-static void take_chain(struct reading *reading, plat_addr at)
+static int take_chain(struct reading *reading, plat_addr at)
 {
 	const struct own_row *samples = &reading->layout->rows[OWN_SAMPLE_ROW_SAMPLES];
 	uint32_t i;
+	int r = 0;
 
-	for (; at && reading->nrows < ROWS_MOST; reading->nrows++) {
+	for (; r == 0 && at && reading->nrows < ROWS_MOST; reading->nrows++) {
 		if (reader_read(reading->own->reading.reader, at, reading->bytes,
 				reading->layout->rows[OWN_SAMPLE_ROW].offset) < 0) {
 			reading->profile->proofs.unreadable++;
-			return;
+			return 0;
 		}
-		for (i = 0; i < samples->count; i++)
-			take_sample(reading,
-				    reading->bytes + samples->offset + (size_t)i * samples->width);
+		for (i = 0; r == 0 && i < samples->count; i++)
+			r = take_sample(reading, reading->bytes + samples->offset +
+							 (size_t)i * samples->width);
 		at = own_get(reading->layout, reading->bytes, OWN_SAMPLE_ROW_NEXT);
 	}
-	if (at)
+	if (r == 0 && at)
 		say_broken(reading->profile, at, "the chains of samples have no end");
+	return r;
 }
 
-static void take_samples(struct reading *reading)
+static int take_samples(struct reading *reading)
 {
 	uint32_t i, n = reading->layout->rows[OWN_SAMPLES_ROWS].count;
+	int r = 0;
 
-	for (i = 0; i < n && reading->nrows < ROWS_MOST; i++)
-		take_chain(reading, item_at(reading, reading->samples, OWN_SAMPLES_ROWS, i));
+	for (i = 0; r == 0 && i < n && reading->nrows < ROWS_MOST; i++)
+		r = take_chain(reading, item_at(reading, reading->samples, OWN_SAMPLES_ROWS, i));
+	return r;
+}
+
+static int take_guarded(struct reading *reading)
+{
+	const struct own *own = reading->own;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < own->nguarded; i++)
+		if (has_site(reading, own->guarded[i].site) &&
+		    reading->places[own->guarded[i].site])
+			r = take_live(reading, own->guarded[i].address, own->guarded[i].site, 0);
+	return r;
 }
 
 /*
@@ -293,21 +340,72 @@ static void add_site(struct own_site *to, const struct own_site *from)
 	to->freed_bytes += from->freed_bytes;
 }
 
-static void sum_up(struct own_profile *profile)
+static void sum_up(struct reading *reading)
 {
+	struct own_profile *profile = reading->profile;
 	size_t i, kept = 0;
 
 	if (profile->nsites == 0)
 		return;
 	qsort(profile->sites, profile->nsites, sizeof(*profile->sites), by_frames);
 	for (i = 0; i < profile->nsites; i++) {
-		add_site(&profile->sum, &profile->sites[i]);
-		if (kept && by_frames(&profile->sites[kept - 1], &profile->sites[i]) == 0)
-			add_site(&profile->sites[kept - 1], &profile->sites[i]);
+		const struct own_site site = profile->sites[i];
+
+		add_site(&profile->sum, &site);
+		if (kept && by_frames(&profile->sites[kept - 1], &site) == 0)
+			add_site(&profile->sites[kept - 1], &site);
 		else
-			profile->sites[kept++] = profile->sites[i];
+			profile->sites[kept++] = site;
+		reading->places[site.number] = (uint32_t)kept;
 	}
 	profile->nsites = kept;
+}
+
+/* Of two that are at one address the sample comes first. */
+static int by_address(const void *a, const void *b)
+{
+	const struct own_sited *x = a, *y = b;
+
+	if (x->address != y->address)
+		return x->address < y->address ? -1 : 1;
+	return (x->weight < y->weight) - (x->weight > y->weight);
+}
+
+/* Their sites are numbers until then. */
+static void sort_blocks(struct reading *reading)
+{
+	struct own_profile *profile = reading->profile;
+	size_t i, kept = 0;
+
+	if (profile->nblocks == 0)
+		return;
+	qsort(profile->blocks, profile->nblocks, sizeof(*profile->blocks), by_address);
+	for (i = 0; i < profile->nblocks; i++) {
+		struct own_sited block = profile->blocks[i];
+
+		if (kept && profile->blocks[kept - 1].address == block.address)
+			continue;
+		block.site = reading->places[block.site] - 1;
+		profile->blocks[kept++] = block;
+	}
+	profile->nblocks = kept;
+}
+
+const struct own_sited *own_sited_find(const struct own_profile *profile, plat_addr address)
+{
+	size_t low = 0, high = profile->nblocks;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (profile->blocks[middle].address < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < profile->nblocks && profile->blocks[low].address == address
+		       ? &profile->blocks[low]
+		       : NULL;
 }
 
 static int read_all(struct reading *reading, struct error *err)
@@ -328,10 +426,14 @@ static int read_all(struct reading *reading, struct error *err)
 	reading->profile->lost_bytes =
 		own_get(reading->layout, reading->samples, OWN_SAMPLES_LOST_BYTES);
 	r = take_sites(reading);
+	if (r == 0)
+		r = take_samples(reading);
+	if (r == 0)
+		r = take_guarded(reading);
 	if (r < 0)
 		return fail(err, -r, "the profile cannot be read");
-	take_samples(reading);
-	sum_up(reading->profile);
+	sum_up(reading);
+	sort_blocks(reading);
 	return 0;
 }
 
@@ -346,6 +448,7 @@ int own_profile_read(const struct own *own, struct own_profile *ret, struct erro
 	free(reading.samples);
 	free(reading.bytes);
 	free(reading.places);
+	free(reading.is_of_guarded);
 	if (r < 0) {
 		own_profile_fini(&profile);
 		return r;
@@ -357,5 +460,6 @@ int own_profile_read(const struct own *own, struct own_profile *ret, struct erro
 void own_profile_fini(struct own_profile *profile)
 {
 	free(profile->sites);
+	free(profile->blocks);
 	*profile = (struct own_profile){.nsites = 0};
 }

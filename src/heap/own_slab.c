@@ -20,6 +20,7 @@ struct slab_seen {
 	uint64_t size, mapped, generation;
 	uint64_t stride, nslots, ngranules, kind, class;
 	uint64_t is_hard; /* so many slots, the first ones, are never handed out */
+	uint64_t site;	  /* a guarded block: where it was made */
 	plat_addr owner;
 };
 
@@ -54,6 +55,7 @@ static int read_descriptor(const struct own *own, plat_addr at, struct slab_seen
 		.kind = own_get(layout, bytes, OWN_SLAB_KIND),
 		.class = own_get(layout, bytes, OWN_SLAB_CLASS),
 		.is_hard = own_get(layout, bytes, OWN_SLAB_IS_HARD),
+		.site = own_get(layout, bytes, OWN_SLAB_SITE),
 		.owner = own_get(layout, bytes, OWN_SLAB_OWNER),
 	};
 	return 0;
@@ -204,6 +206,17 @@ static int take_free_alone(struct own_walk *walk, const struct slab_seen *slab,
 	return r ? r : own_show_returnable(walk, block.arena, slab->base, slab->base + held);
 }
 
+static int note_guarded(struct own *own, const struct slab_seen *slab)
+{
+	if (list_reserve(&own->guarded, &own->guarded_room, own->nguarded, 1) < 0)
+		return -ENOMEM;
+	own->guarded[own->nguarded++] = (struct own_guarded){
+		.address = slab->base,
+		.site = slab->site < UINT32_MAX ? (uint32_t)slab->site : 0,
+	};
+	return 0;
+}
+
 static int take_alone(struct own_walk *walk, const struct slab_seen *slab)
 {
 	struct own *own = walk->own;
@@ -217,6 +230,8 @@ static int take_alone(struct own_walk *walk, const struct slab_seen *slab)
 	class = class_of(own, slab, &number);
 	if (slab->size == 0)
 		return take_free_alone(walk, slab, class, number);
+	if (slab->kind == SLAB_GUARDED && note_guarded(own, slab) < 0)
+		return -ENOMEM;
 	if (size > end_of(own, slab) - slab->base) {
 		/* A stopped process can be in the middle of making it smaller. */
 		own->reading.proofs.unsteady++;

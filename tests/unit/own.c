@@ -208,7 +208,8 @@ static void describe(void)
 					    "meta_bytes:p",   "samples:p",	 NULL};
 	static const char *const slab[] = {"owner:p",	  "size:8",   "generation:8", "base:p",
 					   "stride:4",	  "nslots:4", "kind:1",	      "class:2",
-					   "ngranules:8", "mapped:8", "is_hard:1",    NULL};
+					   "ngranules:8", "mapped:8", "is_hard:1",    "site:4",
+					   NULL};
 	static const char *const chunk[] = {"used:8", "base:p", NULL};
 	static const char *const bin[] = {"base:p", "mask:8", NULL};
 	static const char *const heap[] = {"next_heap:p", "is_alive:1", NULL};
@@ -1072,6 +1073,76 @@ static void sites_and_live_samples_are_added(void **state)
 	}
 }
 
+static void assert_made_at(const struct own_profile *profile, plat_addr address, double weight)
+{
+	const struct own_sited *block = own_sited_find(profile, address);
+
+	assert_non_null(block);
+	assert_int_equal(block->weight, weight);
+	assert_true(block->site < profile->nsites);
+	assert_int_equal(profile->sites[block->site].nframes, 2);
+	assert_int_equal(profile->sites[block->site].frames[0], 0x401000);
+}
+
+static void a_live_sample_is_found_by_its_address(void **state)
+{
+	struct own_profile profile;
+
+	(void)state;
+	make_profile();
+	add_sample(0, ROWS_AT, 0, 1);
+	add_sample(0, ROWS_AT, 1, 2);
+	add_sample(5, ROWS_AT + 0x200, 0, 0); /* where another one is */
+	set(ROWS_AT + 0x200, "sample_row.next", ROWS_AT + 0x400);
+	set(item_at(ROWS_AT + 0x400, "sample_row.samples", 0), "sample.address", 1);
+	read_profile(&profile);
+	assert_int_equal(profile.nblocks, 2);
+	assert_made_at(&profile, START + 16, 2);
+	assert_non_null(own_sited_find(&profile, START));
+	assert_null(own_sited_find(&profile, START + 1));
+	assert_null(own_sited_find(&profile, START + 32));
+	own_profile_fini(&profile);
+}
+
+static plat_addr add_guarded(unsigned i, unsigned granule, unsigned site)
+{
+	plat_addr slab = add_alone(i, granule, SLAB_GUARDED, 1, 100);
+
+	set(slab, "slab.site", site);
+	return START + granule * GRANULE;
+}
+
+static void a_guarded_block_is_no_sample_and_tells_its_site(void **state)
+{
+	struct own_profile profile;
+	struct own own;
+	plat_addr known, unknown, sampled;
+	unsigned i;
+
+	(void)state;
+	make_profile();
+	for (i = 0; i < 3; i++)
+		set(item_at(SITES, "site_block.sites", i), "site.nsamples", i == 2 ? 7 : 0);
+	known = add_guarded(0, 0, 1);
+	unknown = add_guarded(1, 1, 0);
+	sampled = add_guarded(2, 2, 2);
+	add_guarded(3, 3, UINT32_MAX);
+	set(add_alone(4, 4, SLAB_GUARDED, 1, 0), "slab.size", 0); /* it is free */
+	add_sample(0, ROWS_AT, 0, 2);
+	set(item_at(ROWS_AT, "sample_row.samples", 0), "sample.address", sampled);
+	walk(&own);
+	assert_int_equal(own.nguarded, 4);
+	assert_int_equal(own_profile_read(&own, &profile, NULL), 0);
+	assert_int_equal(profile.nsites, 1);
+	assert_int_equal(profile.nblocks, 2);
+	assert_made_at(&profile, known, 0);
+	assert_made_at(&profile, sampled, 2);
+	assert_null(own_sited_find(&profile, unknown));
+	assert_int_equal(profile.sum.made.nsamples, 7);
+	own_profile_fini(&profile);
+	own_close(&own);
+}
+
 static void a_chain_of_samples_without_end_ends(void **state)
 {
 	struct own_profile profile;
@@ -1082,6 +1153,7 @@ static void a_chain_of_samples_without_end_ends(void **state)
 	set(ROWS_AT, "sample_row.next", ROWS_AT);
 	read_profile(&profile);
 	assert_int_equal(profile.proofs.broken, 1);
+	assert_int_equal(profile.nblocks, 1);
 	own_profile_fini(&profile);
 }
 
@@ -1181,11 +1253,15 @@ static void every_allocation_of_a_profile_can_fail(void **state)
 
 	(void)state;
 	make_profile();
+	add_sample(0, ROWS_AT, 0, 1);
+	add_guarded(0, 0, 1);
 	FOR_EACH_ALLOCATION(n)
 	{
 		r = own_open(&array.reader, HEADER, &own, &err);
 		if (r == 0) {
-			r = own_profile_read(&own, &profile, &err);
+			r = own_walk(&own, NULL);
+			if (r == 0)
+				r = own_profile_read(&own, &profile, &err);
 			if (r == 0)
 				own_profile_fini(&profile);
 			own_close(&own);
@@ -1229,6 +1305,8 @@ int main(void)
 		cmocka_unit_test_setup(any_bytes_can_be_read, set_up),
 		cmocka_unit_test_setup(every_allocation_can_fail, set_up),
 		cmocka_unit_test_setup(sites_and_live_samples_are_added, set_up),
+		cmocka_unit_test_setup(a_live_sample_is_found_by_its_address, set_up),
+		cmocka_unit_test_setup(a_guarded_block_is_no_sample_and_tells_its_site, set_up),
 		cmocka_unit_test_setup(a_chain_of_samples_without_end_ends, set_up),
 		cmocka_unit_test_setup(a_sample_of_no_site_is_left_out, set_up),
 		cmocka_unit_test_setup(more_sites_and_frames_than_can_be_are_cut, set_up),
