@@ -128,6 +128,7 @@
  *          layout        plat model layout, below the picture
  *          heap          plat heap; heap_sizes, _pages, _proofs, _blocks, _json its parts
  *          diff          plat diff
+ *          calls         the frames of a site, with their names
  *          profile       plat profile
  *          snapshot      plat snapshot
  *          trim          plat trim
@@ -153,6 +154,7 @@
  *          graph_look    who points to whom in what an operand names
  *          heap          plat heap
  *          diff          plat diff
+ *          sites         where blocks are made, with names of calls
  *          profile       plat profile
  *          snapshot      plat snapshot
  *          trim          plat trim

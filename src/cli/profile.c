@@ -2,10 +2,10 @@
 #include "cli/commands.h"
 #include "cli/heap_look.h"
 #include "cli/report.h"
+#include "cli/sites.h"
 #include "cli/target.h"
 #include "heap/own_profile.h"
 #include "source/poke.h"
-#include "source/symbols.h"
 #include "view/profile.h"
 #include "view/units.h"
 
@@ -238,59 +238,6 @@ static void give_time(const struct request *request)
 }
 
 /*
- * Names of frames: each address once.
- */
-
-static int by_address(const void *a, const void *b)
-{
-	plat_addr x = *(const plat_addr *)a, y = *(const plat_addr *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* The addresses of all frames that are shown, in order; NULL: no memory. */
-static plat_addr *list_addresses(const struct profile_report *report, size_t *ret)
-{
-	plat_addr *addrs = calloc(report->nshown * OWN_FRAMES_MOST + 1, sizeof(*addrs));
-	size_t i, k, n = 0, kept = 0;
-
-	for (i = 0; addrs && i < report->nshown; i++)
-		for (k = 0; k < report->profile->sites[i].nframes; k++)
-			addrs[n++] = report->profile->sites[i].frames[k];
-	if (!addrs || n == 0) {
-		*ret = 0;
-		return addrs;
-	}
-	qsort(addrs, n, sizeof(*addrs), by_address);
-	for (i = 0; i < n; i++)
-		if (kept == 0 || addrs[kept - 1] != addrs[i])
-			addrs[kept++] = addrs[i];
-	*ret = kept;
-	return addrs;
-}
-
-/* A return address may be that of the next function: the call itself is before it. */
-static struct profile_frame *name_frames(const struct target *target, plat_addr *addrs, size_t n)
-{
-	struct profile_frame *frames = calloc(n + 1, sizeof(*frames));
-	struct symbol *symbols = calloc(n + 1, sizeof(*symbols));
-	size_t i;
-
-	if (!frames || !symbols) {
-		free(symbols);
-		free(frames);
-		return NULL;
-	}
-	for (i = 0; i < n; i++)
-		addrs[i]--;
-	symbols_find_many(&target->dir, &target->space, addrs, n, symbols);
-	for (i = 0; i < n; i++)
-		frames[i] = (struct profile_frame){addrs[i] + 1, symbols[i]};
-	free(symbols);
-	return frames;
-}
-
-/*
  * The profile.
  */
 
@@ -302,32 +249,6 @@ static size_t drop_all_freed(struct own_profile *profile)
 		if (profile->sites[i].live.nsamples)
 			profile->sites[kept++] = profile->sites[i];
 	return kept;
-}
-
-/* Frames of the allocator itself are not what anybody asks for. */
-static void drop_own_frames(const struct target *target, const struct heap_look *look,
-			    struct own_profile *profile)
-{
-	uint32_t own = look->own->reading.module;
-	size_t i;
-
-	if (target->space.modules[own].role == MODULE_PROGRAM)
-		return;
-	for (i = 0; i < profile->nsites; i++) {
-		struct own_site *site = &profile->sites[i];
-		unsigned n = 0;
-
-		while (n < site->nframes) {
-			const struct region *region =
-				space_find(&target->space, site->frames[n] - 1);
-
-			if (!region || region->module != own)
-				break;
-			n++;
-		}
-		site->nframes -= n;
-		memmove(site->frames, site->frames + n, site->nframes * sizeof(site->frames[0]));
-	}
 }
 
 static int report_proofs(const struct target *target, const struct own_profile *profile)
@@ -355,23 +276,16 @@ static int write_report(const struct request *request, const struct target *targ
 {
 	const struct options *options = request->options;
 	struct text text = text_to_stream(stdout);
-	struct profile_frame *frames = NULL;
-	plat_addr *addrs = NULL;
 	int r = 0;
 
-	if (!request->no_symbols) {
-		addrs = list_addresses(report, &report->nframes);
-		frames = addrs ? name_frames(target, addrs, report->nframes) : NULL;
-		r = frames ? 0 : -ENOMEM;
-	}
-	report->frames = frames;
+	if (!request->no_symbols)
+		r = sites_calls(target, report->profile->sites, report->nshown, &report->calls);
 	if (r == 0 && options->json)
 		profile_json(report, &text);
 	else if (r == 0)
 		profile_draw(report, &options->paint, &text);
 	r = finish_output(&profile_command, &text, r);
-	free(frames);
-	free(addrs);
+	sites_calls_fini(&report->calls);
 	return r;
 }
 
@@ -383,13 +297,12 @@ static int show(const struct request *request, const struct target *target,
 	struct error err;
 	int code;
 
-	if (own_profile_read(look->own, &profile, &err) < 0)
+	if (sites_read(target, look, &profile, &err) < 0)
 		return look_error(&profile_command, "%s: %s", target->name, err.text);
 	if (request->leaks)
 		profile.nsites = drop_all_freed(&profile);
 	if (profile.nsites)
 		qsort(profile.sites, profile.nsites, sizeof(*profile.sites), request->compare);
-	drop_own_frames(target, look, &profile);
 	report.profile = &profile;
 	report.nsites = profile.nsites;
 	report.nshown = profile.nsites < request->top ? profile.nsites : request->top;

@@ -21,7 +21,6 @@
 #include <string.h>
 
 #define SCHEMA 1
-#define NAME_SIZE 4400
 #define SIZE_END 16
 #define ERROR_AT 17
 #define MEANING 26
@@ -32,82 +31,6 @@ static uint64_t whole(double number)
 	if (!(number > 0))
 		return 0;
 	return number < 9.2e18 ? (uint64_t)(number + 0.5) : (uint64_t)INT64_MAX;
-}
-
-/*
- * Frames.
- */
-
-static const struct profile_frame *frame_at(const struct profile_report *report, plat_addr addr)
-{
-	size_t low = 0, high = report->nframes;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (report->frames[middle].addr < addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < report->nframes && report->frames[low].addr == addr ? &report->frames[low]
-									 : NULL;
-}
-
-/* The module of the call before a return address, or NULL. */
-static const struct module *module_at(const struct profile_report *report, plat_addr addr)
-{
-	const struct region *region = space_find(report->space, addr - 1);
-
-	return region && region->module != NO_MODULE ? &report->space->modules[region->module]
-						     : NULL;
-}
-
-static const char *module_name(const struct profile_report *report, plat_addr addr)
-{
-	const struct region *region = space_find(report->space, addr - 1);
-	const struct file *file = region ? region_file(report->space, region) : NULL;
-
-	return file ? file->name : NULL;
-}
-
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
-static void put_frame(const struct profile_report *report, const struct paint *paint,
-		      plat_addr addr, struct text *text)
-{
-	const struct profile_frame *frame = frame_at(report, addr);
-	const struct module *module = module_at(report, addr);
-	const char *path = module_name(report, addr);
-	struct line line = line_begin(text, paint);
-	char name[NAME_SIZE];
-
-	line_to(&line, 4);
-	if (frame && frame->symbol.known) {
-		line_put(&line, STYLE_PLAIN,
-			 text_escape(frame->symbol.name, name, sizeof(name), !paint->unicode));
-		line_format(&line, STYLE_FAINT, "+0x%" PRIx64, addr - frame->symbol.start);
-	} else if (module) {
-		line_format(&line, STYLE_PLAIN, "+0x%" PRIx64, addr - module->bias);
-	} else {
-		line_format(&line, STYLE_PLAIN, "0x%" PRIx64, addr);
-	}
-	if (path)
-		line_format(&line, STYLE_FAINT, "  %s",
-			    text_escape(paint->verbose ? path : last_part(path), name, sizeof(name),
-					!paint->unicode));
-	if (frame && frame->symbol.line)
-		line_format(&line, STYLE_FAINT, "  %s:%u",
-			    text_escape(paint->verbose ? frame->symbol.source
-						       : last_part(frame->symbol.source),
-					name, sizeof(name), !paint->unicode),
-			    frame->symbol.line);
-	line_end(&line);
 }
 
 /*
@@ -232,7 +155,7 @@ static void draw_site(const struct profile_report *report, const struct own_site
 	snprintf(cells[COL_SAMPLES], UNITS_SIZE, "%" PRIu64, site->made.nsamples);
 	put_cells(paint, STYLE_BOLD, cells, text);
 	for (i = 0; i < site->nframes; i++)
-		put_frame(report, paint, site->frames[i], text);
+		call_draw(report->space, &report->calls, site->frames[i], paint, text);
 	if (site->nframes == 0) {
 		struct line line = line_begin(text, paint);
 
@@ -290,35 +213,6 @@ static void set_estimates(json_t *object, const struct own_site *site)
 	document_size(object, "live_samples", site->live.nsamples, NULL);
 }
 
-static json_t *frame_object(const struct profile_report *report, plat_addr addr)
-{
-	const struct profile_frame *frame = frame_at(report, addr);
-	const struct module *module = module_at(report, addr);
-	const char *path = module_name(report, addr);
-	json_t *object = json_object();
-	char name[NAME_SIZE];
-
-	document_address(object, "address", addr, NULL);
-	json_object_set_new(object, "module",
-			    path ? json_string(text_escape(path, name, sizeof(name), 0))
-				 : json_null());
-	if (module)
-		document_address(object, "module_offset", addr - module->bias, NULL);
-	else
-		document_unknown(object, "module_offset", "not part of a program or library");
-	if (!frame || !frame->symbol.known) {
-		document_unknown(object, "symbol", frame ? frame->symbol.why : "not looked for");
-		return object;
-	}
-	document_text(object, "symbol", frame->symbol.name);
-	document_size(object, "symbol_offset", addr - frame->symbol.start, NULL);
-	if (frame->symbol.line) {
-		document_text(object, "source", frame->symbol.source);
-		document_size(object, "line", frame->symbol.line, NULL);
-	}
-	return object;
-}
-
 static json_t *site_object(const struct profile_report *report, const struct own_site *site)
 {
 	json_t *object = json_object(), *frames = json_array();
@@ -326,7 +220,8 @@ static json_t *site_object(const struct profile_report *report, const struct own
 
 	set_estimates(object, site);
 	for (i = 0; i < site->nframes; i++)
-		json_array_append_new(frames, frame_object(report, site->frames[i]));
+		json_array_append_new(frames,
+				      call_object(report->space, &report->calls, site->frames[i]));
 	json_object_set_new(object, "frames", frames);
 	return object;
 }

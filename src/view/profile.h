@@ -3,22 +3,15 @@
 #define VIEW_PROFILE_H
 
 #include "heap/own_profile.h"
-#include "space/symbol.h"
+#include "view/calls.h"
 #include "view/paint.h"
-
-/* What is said of one return address. */
-struct profile_frame {
-	plat_addr addr;
-	struct symbol symbol; /* of the call before it */
-};
 
 struct profile_report {
 	const struct space *space;
-	const struct own_profile *profile;  /* its sites are in the order in which they are shown */
-	size_t nshown;			    /* so many of them */
-	size_t nsites;			    /* of so many */
-	const struct profile_frame *frames; /* by address */
-	size_t nframes;
+	const struct own_profile *profile; /* its sites are in the order in which they are shown */
+	size_t nshown;			   /* so many of them */
+	size_t nsites;			   /* of so many */
+	struct calls calls;		   /* of the sites that are shown */
 };
 
 void profile_draw(const struct profile_report *report, const struct paint *paint,
