@@ -54,6 +54,7 @@
  *          memory        the process's memory, without changing it
  *          content       the same, with what pages that are not there would hold
  *          files         the files behind mappings
+ *          new_file      a file that is there as a whole, or not at all
  *          pages         the state of pages
  *          snapshot      a snapshot, opened; snapshot_format.h what it is made of
  *          snapshot_take taking one: snapshot_write its file, _pack memory, _filter what of that is

@@ -1,24 +1,19 @@
-/*
- * Where the file system can, the file has no name until it is whole: a plat that is killed leaves
- * nothing. Else it has one that begins with a dot, and its head is zeros until the end.
- */
+/* Until the end the head is zeros, should the file have a name meanwhile. */
 #include "source/snapshot_write.h"
 
 #include "base/compiler.h"
 #include "base/list.h"
+#include "source/new_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #define TABLE_LEVEL 3 /* of zstd */
-#define NAME_TRIES 100
 
 struct filling {
 	unsigned char *bytes; /* the part that is being filled */
@@ -33,8 +28,7 @@ struct answer {
 };
 
 struct snapshot_writer {
-	char *path, *temporary; /* the second: a name beside it, or NULL: none yet */
-	int fd, folder;
+	struct new_file file;
 	uint64_t at; /* where the next piece goes */
 	ZSTD_CCtx *context;
 	unsigned char *packed;
@@ -47,111 +41,25 @@ struct snapshot_writer {
 	int error; /* the first one */
 };
 
-/*
- * The file.
- */
-
-static int check_target(const char *path, struct error *err)
-{
-	struct stat st;
-
-	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return fail(err, -EEXIST, "%s: is there and no regular file: it is not replaced",
-			    path);
-	return 0;
-}
-
-/* A name in the same folder, so that it can be renamed. */
-static char *name_beside(const char *path, unsigned number)
-{
-	const char *slash = strrchr(path, '/');
-	int length = slash ? (int)(slash + 1 - path) : 0;
-	char *name;
-
-	return asprintf(&name, "%.*s.%s.%d-%u", length, path, slash ? slash + 1 : path,
-			(int)getpid(), number) < 0
-		       ? NULL
-		       : name;
-}
-
-static int open_beside(struct snapshot_writer *writer)
-{
-	unsigned i;
-
-	for (i = 0; i < NAME_TRIES; i++) {
-		writer->temporary = name_beside(writer->path, i);
-		if (!writer->temporary)
-			return -ENOMEM;
-		writer->fd = open(writer->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (writer->fd >= 0)
-			return 0;
-		free(writer->temporary);
-		writer->temporary = NULL;
-		if (errno != EEXIST)
-			return -errno;
-	}
-	return -EEXIST;
-}
-
-static int open_nameless(struct snapshot_writer *writer)
-{
-	const char *slash = strrchr(writer->path, '/');
-	char *folder =
-		slash ? strndup(writer->path, (size_t)(slash + 1 - writer->path)) : strdup(".");
-
-	if (!folder)
-		return -ENOMEM;
-	writer->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	free(folder);
-	if (writer->fd >= 0)
-		return 0;
-	/* File systems without O_TMPFILE. */
-	return errno == EOPNOTSUPP || errno == EISDIR ? open_beside(writer) : -errno;
-}
-
-static int give_name(struct snapshot_writer *writer)
-{
-	char self[32];
-	unsigned i;
-
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", writer->fd);
-	for (i = 0; !writer->temporary && i < NAME_TRIES; i++) {
-		writer->temporary = name_beside(writer->path, i);
-		if (!writer->temporary)
-			return -ENOMEM;
-		if (linkat(AT_FDCWD, self, AT_FDCWD, writer->temporary, AT_SYMLINK_FOLLOW) == 0)
-			break;
-		free(writer->temporary);
-		writer->temporary = NULL;
-		if (errno != EEXIST)
-			return -errno;
-	}
-	if (!writer->temporary)
-		return -EEXIST;
-	return rename(writer->temporary, writer->path) < 0 ? -errno : 0;
-}
-
 int snapshot_writer_new(const char *path, struct snapshot_writer **ret, struct error *err)
 {
 	struct snapshot_writer *writer = calloc(1, sizeof(*writer));
-	int r = check_target(path, err);
+	int r;
 
-	if (r == 0 && !writer)
-		r = fail(err, ENOMEM, "%s", path);
+	if (!writer)
+		return fail(err, ENOMEM, "%s", path);
+	r = new_file_open(path, &writer->file, err);
 	if (r < 0) {
 		free(writer);
 		return r;
 	}
-	writer->fd = -1;
 	writer->at = sizeof(struct snapshot_head);
-	writer->path = strdup(path);
 	writer->context = ZSTD_createCCtx();
 	writer->packed_room = ZSTD_compressBound(TABLE_PART_BYTES);
 	writer->packed = malloc(writer->packed_room);
-	r = writer->path && writer->context && writer->packed ? open_nameless(writer) : -ENOMEM;
-	if (r < 0) {
+	if (!writer->context || !writer->packed) {
 		snapshot_writer_abandon(writer);
-		return fail(err, -r, "%s: cannot be written", path);
+		return fail(err, ENOMEM, "%s: cannot be written", path);
 	}
 	ZSTD_CCtx_setParameter(writer->context, ZSTD_c_compressionLevel, TABLE_LEVEL);
 	ZSTD_CCtx_setParameter(writer->context, ZSTD_c_checksumFlag, 1);
@@ -165,10 +73,7 @@ void snapshot_writer_abandon(struct snapshot_writer *writer)
 
 	if (!writer)
 		return;
-	if (writer->temporary)
-		unlink(writer->temporary);
-	if (writer->fd >= 0)
-		close(writer->fd);
+	new_file_abandon(&writer->file);
 	for (i = 0; i < NTABLES; i++)
 		free(writer->tables[i].bytes);
 	for (i = 0; i < writer->nanswers; i++)
@@ -177,8 +82,6 @@ void snapshot_writer_abandon(struct snapshot_writer *writer)
 	free(writer->parts);
 	free(writer->packed);
 	ZSTD_freeCCtx(writer->context);
-	free(writer->temporary);
-	free(writer->path);
 	free(writer);
 }
 
@@ -210,7 +113,7 @@ static void append(struct snapshot_writer *writer, const void *bytes, size_t siz
 {
 	if (writer->error)
 		return;
-	keep_error(writer, write_at(writer->fd, bytes, size, writer->at));
+	keep_error(writer, write_at(writer->file.fd, bytes, size, writer->at));
 	writer->at += size;
 }
 
@@ -423,7 +326,7 @@ static int write_directory(struct snapshot_writer *writer)
 	head.directory_packed = (uint32_t)packed;
 	head.directory_bytes = (uint32_t)size;
 	head.file_bytes = writer->at;
-	return write_at(writer->fd, &head, sizeof(head), 0);
+	return write_at(writer->file.fd, &head, sizeof(head), 0);
 }
 
 int snapshot_writer_finish(struct snapshot_writer *writer, uint64_t *size, struct error *err)
@@ -435,15 +338,11 @@ int snapshot_writer_finish(struct snapshot_writer *writer, uint64_t *size, struc
 	for (table = 0; table < NTABLES; table++)
 		flush_part(writer, table);
 	r = writer->error ? writer->error : write_directory(writer);
-	if (r == 0)
-		r = give_name(writer);
 	if (r < 0)
-		r = fail(err, -r, "%s: cannot be written", writer->path);
+		r = fail(err, -r, "%s: cannot be written", writer->file.path);
+	else
+		r = new_file_keep(&writer->file, err);
 	*size = writer->at;
-	if (r == 0) {
-		free(writer->temporary); /* it has become the path */
-		writer->temporary = NULL;
-	}
 	snapshot_writer_abandon(writer);
 	return r;
 }
