@@ -194,7 +194,8 @@ static void take_moved(const struct place *place, uint64_t offset, bool is_alone
 /*
  * Being freed, or handed out: index and offset are written one after the other, in an order that is
  * the compiler's choice, over what was there before: nothing, FREED, or how far the last block of
- * the slot was moved (which take_moved() knows).
+ * the slot was moved (which take_moved() knows). The offset may be the group's already, or how far
+ * the block will be moved.
  */
 static bool is_in_call(const struct place *place, const unsigned char *header)
 {
@@ -202,9 +203,10 @@ static bool is_in_call(const struct place *place, const unsigned char *header)
 
 	if (header[1] == FREED)
 		return true;
-	if (header[1] == 0)
-		return offset == 0 || offset == own;
-	return (header[1] & 31u) == place->index && offset <= OFFSET_CYCLED;
+	if (header[1] != 0 && (header[1] & 31u) != place->index)
+		return false;
+	return offset == own || offset <= OFFSET_CYCLED ||
+	       offset * NG_UNIT < place->end - place->start;
 }
 
 static void take_unmoved(const struct place *place, const unsigned char *header,

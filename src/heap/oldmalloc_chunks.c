@@ -2,10 +2,9 @@
  * A region: from chunk to chunk, up to the end mark. Where the two sizes of a chunk differ, either
  * a call is under way, which writes them one after the other, or something was overwritten.
  *
- *     split, or merged:   | size a ............................. b | next     the last part has
- * size b '            ' | size b .............. b | merged:             | size a ... a | size b
- * .............. c |          c leads back to the first cut off:            | size a ...| no chunk
- * ............... c |          c leads back to the first
+ *     split, or merged:  | size a .......................... b | next   b: the last part
+ *     merged:            | size a ... a | size b ........... c |        c leads back to the first
+ *     cut off:           | size a ...| no chunk ............ c |        c leads back to the first
  *
  * musl 1.1.24 src/malloc/malloc.c: trim, realloc, __bin_chunk; 1.2.2 src/malloc/oldmalloc/malloc.c
  */
@@ -14,7 +13,7 @@
 #include <errno.h>
 
 #define TRIES 3
-#define CHAIN 4		/* chunks in a row that agree are believed */
+#define CHAIN_MOST 512	/* chunks in a row that agree are believed without more */
 #define ANCHOR_EACH 256 /* chunks */
 
 /* A region on its way. */
@@ -28,7 +27,8 @@ struct way {
 	unsigned nsince;     /* chunks since the second */
 	plat_addr at;
 	struct old_chunk chunk;
-	plat_addr next; /* where the next one begins */
+	plat_addr next;	  /* where the next one begins */
+	bool may_be_call; /* its sizes differ as in the middle of a call */
 };
 
 enum link {
@@ -90,7 +90,33 @@ static enum link read_link(struct way *way, bool fresh, struct old_chunk *next)
 	return next->psize == way->chunk.csize ? LINK_WHOLE : LINK_FOOTER;
 }
 
-/* Whether a chunk begins here: so many in a row agree, or they end with an end mark. */
+/* A free chunk's links: `next` and `prev` stand where the pair of sizes of its block would be. */
+static bool read_links(struct old_walk *walk, plat_addr at, plat_addr *next, plat_addr *prev)
+{
+	struct old_chunk pair;
+
+	if (at == 0 || old_read(walk, at + old_overhead(walk->old), true, &pair) < 0)
+		return false;
+	*next = pair.psize;
+	*prev = pair.csize;
+	return true;
+}
+
+/* Whether a free chunk is in a list. In the middle of a call one of its links is not returned. */
+static bool is_held(struct old_walk *walk, plat_addr at, const struct old_chunk *chunk)
+{
+	plat_addr next, prev, other, back;
+
+	if ((chunk->csize & OLD_IN_USE) || !read_links(walk, at, &next, &prev))
+		return false;
+	return (read_links(walk, next, &other, &back) && back == at) ||
+	       (read_links(walk, prev, &back, &other) && back == at);
+}
+
+/*
+ * Whether a chunk begins here: all that follow agree with each other, up to one that a bin holds or
+ * to an end mark. What is left of earlier chunks in a larger one agrees, too, but leads to neither.
+ */
 static bool is_chain(struct old_walk *walk, plat_addr at, plat_addr limit)
 {
 	struct old_chunk chunk, next;
@@ -98,8 +124,9 @@ static bool is_chain(struct old_walk *walk, plat_addr at, plat_addr limit)
 
 	if (old_read(walk, at, false, &chunk) < 0)
 		return false;
-	for (i = 0; i < CHAIN; i++) {
-		if (chunk.csize == OLD_IN_USE)
+	for (i = 0; i < CHAIN_MOST && walk->grains_left; i++) {
+		walk->grains_left--;
+		if (chunk.csize == OLD_IN_USE || is_held(walk, at, &chunk))
 			return true;
 		if (!is_sane(walk, at, chunk.csize, limit))
 			return false;
@@ -108,7 +135,7 @@ static bool is_chain(struct old_walk *walk, plat_addr at, plat_addr limit)
 			return false;
 		chunk = next;
 	}
-	return true;
+	return i == CHAIN_MOST;
 }
 
 bool old_is_region(struct old_walk *walk, plat_addr at, const struct old_span *span)
@@ -182,12 +209,13 @@ static enum link judge_link(struct way *way)
 		link = read_link(way, true, &next);
 		way->walk->has_moved |= !is_wrong(link);
 	}
-	if (link == LINK_FOOTER && is_in_call(way, &next))
-		return LINK_CALL;
-	if (is_wrong(link) && !is_led_here(way))
-		way->walk->has_moved = true;
+	way->may_be_call = link == LINK_FOOTER && is_in_call(way, &next);
 	if (link == LINK_FOOTER && !is_chain(way->walk, way->next, way->limit))
 		link = LINK_BROKEN;
+	else if (way->may_be_call)
+		link = LINK_CALL;
+	if (is_wrong(link) && !is_led_here(way))
+		way->walk->has_moved = true;
 	return link;
 }
 
@@ -207,33 +235,69 @@ static bool is_half_made(const struct way *way)
 	return way->before[0] != 0 && old_size(way->chunk.psize) == way->at - way->before[0];
 }
 
+/* Behind the chunk: what a search has found. */
+struct behind {
+	plat_addr at; /* 0: nothing */
+	bool is_call, is_chain;
+};
+
+static bool is_near(const struct way *way, plat_addr from, plat_addr cut)
+{
+	return from != 0 && (from == way->at || from == cut || from == way->before[0]);
+}
+
+/* Whether the way went over a chunk that begins here, not long ago. */
+static bool was_passed(const struct way *way, plat_addr from)
+{
+	struct old_chunk chunk;
+	plat_addr x = way->anchor[0];
+
+	while (x < from && old_read(way->walk, x, true, &chunk) == 0 &&
+	       is_sane(way->walk, x, chunk.csize, way->limit))
+		x += old_size(chunk.csize);
+	return x == from;
+}
+
+static void judge_behind(struct way *way, plat_addr x, plat_addr from, plat_addr cut,
+			 struct behind *found)
+{
+	bool near = is_near(way, from, cut), is_chain_here;
+
+	if (!near && (from < way->anchor[0] || from >= way->at))
+		return;
+	is_chain_here = is_chain(way->walk, x, way->limit);
+	if (is_chain_here ? !near && !was_passed(way, from) : !near || found->at || x <= cut)
+		return;
+	*found = (struct behind){
+		.at = x,
+		.is_call = from < way->at || cut != way->at || is_half_made(way),
+		.is_chain = is_chain_here,
+	};
+}
+
 /*
- * The chunk from `x` on whose size leads to where a call has cut this one off and not yet made a
- * chunk of the rest, or to this one itself; or 0. What is left of earlier chunks may look so, too:
- * the first one from which a chain goes on is right, else the first one.
+ * Looks for the chunk whose size leads to this one, to where a call has cut this one off and not
+ * yet made a chunk of the rest, or to one before: headers of earlier chunks may have led here from
+ * it. They may look right behind this one, too: the first from which a chain goes on is, else the
+ * first behind the cut.
  */
-static plat_addr find_back(struct way *way, plat_addr x, plat_addr cut, bool *is_call)
+static struct behind find_back(struct way *way, plat_addr cut)
 {
 	struct old_walk *walk = way->walk;
+	uint64_t grain = old_grain(walk->old);
+	struct behind found = {0};
 	struct old_chunk chunk;
-	plat_addr first = 0, from;
+	plat_addr x;
 
-	for (; x < way->end && walk->grains_left; x += old_grain(walk->old)) {
+	for (x = way->at + grain; x < way->end && walk->grains_left && !found.is_chain;
+	     x += grain) {
 		walk->grains_left--;
 		if (old_read(walk, x, false, &chunk) < 0)
 			break;
-		from = x - old_size(chunk.psize);
-		if ((from != way->at && from != cut && from != way->before[0]) || from == 0 ||
-		    !is_chunk(way, x, &chunk))
-			continue;
-		if (first && !is_chain(walk, x, way->limit))
-			continue;
-		first = x;
-		*is_call = cut != way->at || from == way->before[0] || is_half_made(way);
-		if (is_chain(walk, x, way->limit))
-			break;
+		if (is_chunk(way, x, &chunk))
+			judge_behind(way, x, x - old_size(chunk.psize), cut, &found);
 	}
-	return first;
+	return found;
 }
 
 /* The first chunk from `x` on from which a chain goes on; or the limit. */
@@ -284,10 +348,9 @@ static bool is_being_made(const struct way *way, plat_addr end)
 
 static void pass_over(struct way *way)
 {
-	uint64_t grain = old_grain(way->walk->old);
 	bool is_cut = is_sane(way->walk, way->at, way->chunk.csize, way->limit);
 	plat_addr cut = is_cut ? way->at + old_size(way->chunk.csize) : way->at;
-	bool is_call = false;
+	struct behind behind;
 
 	if (is_being_made(way, cut)) {
 		way->next = cut + old_overhead(way->walk->old);
@@ -296,14 +359,16 @@ static void pass_over(struct way *way)
 		take_call(way);
 		return;
 	}
-	/* Behind a cut: what lies before may be of earlier chunks. */
-	way->next = find_back(way, cut + grain, cut, &is_call);
-	if (way->next && is_call) {
+	behind = find_back(way, cut);
+	/* The neighbour is in the middle of a call, too. */
+	if (!behind.is_chain && way->may_be_call)
+		behind = (struct behind){.at = cut, .is_call = true};
+	if (behind.is_call) {
+		way->next = behind.at;
 		take_call(way);
 		return;
 	}
-	if (!way->next)
-		way->next = find_chain(way, way->at + grain);
+	way->next = behind.at ? behind.at : find_chain(way, way->at + old_grain(way->walk->old));
 	take_damage(way, "the sizes of this chunk lead nowhere");
 }
 

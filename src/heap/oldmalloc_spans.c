@@ -151,43 +151,88 @@ static bool is_size(const struct old_walk *walk, uint64_t size, plat_addr base, 
 }
 
 /* The header that was written when the block was aligned leads to the mapping's start. */
+static bool is_aligned_block(struct old_walk *walk, plat_addr at, plat_addr limit,
+			     struct mapped *mapped)
+{
+	uint64_t overhead = old_overhead(walk->old), words[2];
+
+	if (!read_words(walk, at - overhead, words) || words[0] != at - overhead - mapped->base ||
+	    !is_size(walk, add_capped(words[0], words[1]), mapped->base, limit))
+		return false;
+	mapped->before = at - mapped->base;
+	mapped->size = words[0] + words[1];
+	return true;
+}
+
 static bool find_aligned(struct old_walk *walk, plat_addr limit, struct mapped *mapped)
 {
-	uint64_t overhead = old_overhead(walk->old), align, words[2];
-	plat_addr first = mapped->base + 2 * overhead, last = first, at;
+	plat_addr first = mapped->base + 2 * old_overhead(walk->old), last = first, at;
+	uint64_t align;
 
 	for (align = 2 * old_grain(walk->old); align != 0; align *= 2) {
 		at = align_up(first, align);
 		if (at == last)
 			continue;
 		last = at;
-		if (at >= limit || !read_words(walk, at - overhead, words))
+		if (at >= limit)
 			break;
-		if (words[0] == at - overhead - mapped->base &&
-		    is_size(walk, add_capped(words[0], words[1]), mapped->base, limit)) {
-			mapped->before = at - mapped->base;
-			mapped->size = words[0] + words[1];
+		if (is_aligned_block(walk, at, limit, mapped))
 			return true;
-		}
 	}
 	return false;
 }
 
-static bool find_mapped(struct old_walk *walk, plat_addr base, plat_addr limit,
-			struct mapped *mapped)
+/*
+ * A block that was aligned, and then grew: mremap() moves it, and it is aligned to a page at most.
+ * How far it lies behind its mapping's start has not changed.
+ */
+static bool find_moved(struct old_walk *walk, plat_addr limit, struct mapped *mapped)
+{
+	plat_addr at = mapped->base + walk->page_size;
+
+	for (; at < limit && walk->pages_left; at += walk->page_size) {
+		walk->pages_left--;
+		if (is_aligned_block(walk, at, limit, mapped))
+			return true;
+	}
+	return false;
+}
+
+static bool is_header(struct old_walk *walk, plat_addr base, uint64_t *size)
 {
 	uint64_t overhead = old_overhead(walk->old), nothing[2], words[2];
 
-	if (limit - base < 2 * overhead || !read_words(walk, base, nothing) ||
-	    !read_words(walk, base + overhead, words))
+	if (!read_words(walk, base, nothing) || !read_words(walk, base + overhead, words))
 		return false;
-	if (nothing[0] != 0 || nothing[1] != 0 || words[0] != overhead || (words[1] & OLD_IN_USE))
+	*size = add_capped(words[1], overhead);
+	return nothing[0] == 0 && nothing[1] == 0 && words[0] == overhead &&
+	       !(words[1] & OLD_IN_USE);
+}
+
+/* Whether something else begins there, or nothing does. */
+static bool is_border(struct old_walk *walk, plat_addr at, const struct old_span *span)
+{
+	uint64_t size;
+
+	return at == span->end || is_header(walk, at, &size) ||
+	       old_is_region(walk, at + old_overhead(walk->old), span);
+}
+
+/* What stands at the start is as long as the mapping once was, where that was aligned. */
+static bool find_mapped(struct old_walk *walk, plat_addr base, const struct old_span *span,
+			struct mapped *mapped)
+{
+	uint64_t overhead = old_overhead(walk->old), size;
+
+	if (span->end - base < 2 * overhead || !is_header(walk, base, &size))
 		return false;
 	*mapped = (struct mapped){.base = base, .before = 2 * overhead};
-	if (find_aligned(walk, limit, mapped))
+	if (find_aligned(walk, span->end, mapped))
 		return true;
-	mapped->size = add_capped(words[1], overhead);
-	return is_size(walk, mapped->size, base, limit);
+	mapped->size = size;
+	if (is_size(walk, size, base, span->end) && is_border(walk, base + size, span))
+		return true;
+	return find_moved(walk, span->end, mapped) || is_size(walk, size, base, span->end);
 }
 
 static int take_mapped(struct old_walk *walk, const struct mapped *mapped)
@@ -216,7 +261,7 @@ static int take_page(struct old_walk *walk, const struct old_span *span, plat_ad
 	plat_addr first = *at + old_overhead(walk->old);
 	struct mapped mapped;
 
-	if (span->kind == OLD_ANONYMOUS && find_mapped(walk, *at, span->end, &mapped)) {
+	if (span->kind == OLD_ANONYMOUS && find_mapped(walk, *at, span, &mapped)) {
 		*at += mapped.size;
 		return take_mapped(walk, &mapped);
 	}

@@ -426,6 +426,22 @@ static void a_slot_in_the_middle_of_a_call_is_unknown(void **state)
 	heap_close(heap);
 }
 
+/* Of a slot that was never used; what comes next is that the block is moved. */
+static void how_far_a_block_will_be_moved_may_stand_there_alone(void **state)
+{
+	struct heap_reading *heap;
+
+	(void)state;
+	make_mallocng();
+	put(GROUPS + 16 - 4, 0, 4);
+	put(GROUPS + 16 - 2, 11, 2);
+	heap = walk(&mallocng_type);
+	assert_block(GROUPS + 16, BLOCK_UNKNOWN, STRIDE - 4);
+	assert_int_equal(heap->proofs.unsteady, 1);
+	assert_int_equal(heap->proofs.broken, 0);
+	heap_close(heap);
+}
+
 static void more_calls_than_threads_are_damage(void **state)
 {
 	(void)state;
@@ -433,6 +449,53 @@ static void more_calls_than_threads_are_damage(void **state)
 	put(GROUPS + 16 - 3, 255, 1);
 	put(INNER + 16 - 3, 255, 1);
 	assert_broken(&mallocng_type, "more calls", 5);
+}
+
+/* It lay three pages behind its mapping's start; then it grew, and was moved. */
+static void an_aligned_block_that_was_moved_is_found(void **state)
+{
+	struct heap_reading *heap;
+	unsigned bytes;
+
+	(void)state;
+	for (bytes = 4; bytes <= 8; bytes += 4) {
+		begin(bytes);
+		make_oldmalloc();
+		memset(memory + (LARGE - BASE), 0, 4 * PAGE);
+		put_word(LARGE + 2 * word, 2 * word);
+		put_word(LARGE + 3 * word, 2 * PAGE - 2 * word);
+		put_word(LARGE + 3 * PAGE - 2 * word, 3 * PAGE - 2 * word);
+		put_word(LARGE + 3 * PAGE - word, PAGE + 2 * word);
+		heap = walk(&oldmalloc_type);
+		assert_block(LARGE + 3 * PAGE, BLOCK_LIVE, PAGE);
+		assert_int_equal(heap->sums.live_blocks, 3);
+		heap_close(heap);
+	}
+}
+
+/*
+ * memalign() has cut the last chunk in two, and the second one has no size yet: where it stands are
+ * the headers of chunks that were there before, which lead to each other.
+ */
+static void headers_of_earlier_chunks_do_not_lead_away(void **state)
+{
+	struct heap_reading *heap;
+	plat_addr cut = FIRST + 7 * GRAIN, behind = cut + 9 * GRAIN;
+	uint64_t whole = behind - (FIRST + 5 * GRAIN);
+
+	(void)state;
+	make_oldmalloc();
+	put_chunk(behind, BREAK + BREAK_BYTES - 2 * word - behind, true);
+	put_word(behind, whole | 1);
+	put_chunk(FIRST + 5 * GRAIN, 2 * GRAIN, true);
+	put_chunk(cut, 2 * GRAIN, true);
+	put_chunk(cut + 2 * GRAIN, GRAIN, true);
+	put_chunk(cut + 3 * GRAIN, 4 * GRAIN, true);
+	heap = walk(&oldmalloc_type);
+	assert_block(behind + 2 * word, BLOCK_LIVE, BREAK + BREAK_BYTES - 4 * word - behind);
+	assert_int_equal(heap->proofs.unsteady, 1);
+	assert_int_equal(heap->proofs.broken, 0);
+	heap_close(heap);
 }
 
 /* As one header alone may be in the middle of a call, it is said so; two are damage. */
@@ -554,7 +617,10 @@ int main(void)
 		TEST(a_list_of_areas_that_is_a_circle_ends),
 		TEST(slots_that_are_not_counted_fail_the_proof),
 		TEST(a_slot_in_the_middle_of_a_call_is_unknown),
+		TEST(how_far_a_block_will_be_moved_may_stand_there_alone),
 		TEST(more_calls_than_threads_are_damage),
+		TEST(an_aligned_block_that_was_moved_is_found),
+		TEST(headers_of_earlier_chunks_do_not_lead_away),
 		TEST(a_walk_goes_on_behind_overwritten_chunks),
 		TEST(an_overwritten_end_hides_no_chunk),
 		TEST(a_bin_that_leads_elsewhere_fails_the_proof),
