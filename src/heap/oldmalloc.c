@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #define PAGES_MOST ((uint64_t)1 << 22)
+#define INNER_MOST ((uint64_t)1 << 20)
 #define GRAINS_MOST ((uint64_t)1 << 24)
 
 struct finding {
@@ -133,6 +134,13 @@ static void judge_calls(struct old_walk *walk)
 			"more calls of malloc and free are under way than there are threads");
 }
 
+void old_take_call(struct old_walk *walk, plat_addr at)
+{
+	walk->old->reading.proofs.unsteady++;
+	walk->ncalls++;
+	walk->last_call = at;
+}
+
 static void add_up(struct heap_reading *heap)
 {
 	unsigned i;
@@ -164,6 +172,7 @@ static int walk_oldmalloc(struct heap_reading *heap, const struct heap_visitor *
 		.visitor = visitor,
 		.page_size = heap->space->machine.page_size,
 		.pages_left = PAGES_MOST,
+		.inner_left = INNER_MOST,
 		.grains_left = GRAINS_MOST,
 	};
 	int r = make_lists(old);

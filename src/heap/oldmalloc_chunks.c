@@ -320,9 +320,7 @@ static plat_addr find_chain(struct way *way, plat_addr x)
 
 static void take_call(struct way *way)
 {
-	way->walk->old->reading.proofs.unsteady++;
-	way->walk->ncalls++;
-	way->walk->last_call = way->at;
+	old_take_call(way->walk, way->at);
 }
 
 /* In a process that runs nothing is held against what was read at two moments. */

@@ -41,6 +41,7 @@ struct old_walk {
 	plat_addr last_call;
 	bool has_moved;	      /* the process runs */
 	uint64_t pages_left;  /* that may still be looked at for a beginning */
+	uint64_t inner_left;  /* and so for what large blocks hide */
 	uint64_t grains_left; /* that may be looked at behind damage */
 
 	uint64_t nregions, nended; /* regions; and those that have an end mark */
@@ -98,6 +99,9 @@ int old_take_region(struct old_walk *walk, plat_addr at, const struct old_span *
 
 /* Reads a chunk's sizes. `fresh`: not what was read before. 0 or as the reader. */
 int old_read(struct old_walk *walk, plat_addr at, bool fresh, struct old_chunk *ret) MUST_CHECK;
+
+/* Notes that a call is under way here. */
+void old_take_call(struct old_walk *walk, plat_addr at);
 
 /* Counts a block in its arena and class, and shows it. */
 int old_show(struct old_walk *walk, const struct block *block) MUST_CHECK;

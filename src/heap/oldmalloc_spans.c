@@ -138,7 +138,7 @@ static bool read_words(struct old_walk *walk, plat_addr at, uint64_t words[2])
 {
 	struct old_chunk chunk;
 
-	if (old_read(walk, at, false, &chunk) < 0)
+	if (old_read(walk, at, true, &chunk) < 0)
 		return false;
 	words[0] = chunk.psize;
 	words[1] = chunk.csize;
@@ -189,9 +189,10 @@ static bool find_aligned(struct old_walk *walk, plat_addr limit, struct mapped *
 static bool find_moved(struct old_walk *walk, plat_addr limit, struct mapped *mapped)
 {
 	plat_addr at = mapped->base + walk->page_size;
+	plat_addr end = mapped->base + min_u64(mapped->size, limit - mapped->base);
 
-	for (; at < limit && walk->pages_left; at += walk->page_size) {
-		walk->pages_left--;
+	for (; at < end && walk->inner_left; at += walk->page_size) {
+		walk->inner_left--;
 		if (is_aligned_block(walk, at, limit, mapped))
 			return true;
 	}
@@ -200,13 +201,13 @@ static bool find_moved(struct old_walk *walk, plat_addr limit, struct mapped *ma
 
 static bool is_header(struct old_walk *walk, plat_addr base, uint64_t *size)
 {
-	uint64_t overhead = old_overhead(walk->old), nothing[2], words[2];
+	uint64_t overhead = old_overhead(walk->old), words[2], nothing[2];
 
-	if (!read_words(walk, base, nothing) || !read_words(walk, base + overhead, words))
+	if (!read_words(walk, base + overhead, words) || words[0] != overhead ||
+	    (words[1] & OLD_IN_USE) || !read_words(walk, base, nothing))
 		return false;
 	*size = add_capped(words[1], overhead);
-	return nothing[0] == 0 && nothing[1] == 0 && words[0] == overhead &&
-	       !(words[1] & OLD_IN_USE);
+	return nothing[0] == 0 && nothing[1] == 0;
 }
 
 /* Whether something else begins there, or nothing does. */
@@ -226,13 +227,30 @@ static bool find_mapped(struct old_walk *walk, plat_addr base, const struct old_
 
 	if (span->end - base < 2 * overhead || !is_header(walk, base, &size))
 		return false;
-	*mapped = (struct mapped){.base = base, .before = 2 * overhead};
-	if (find_aligned(walk, span->end, mapped))
-		return true;
-	mapped->size = size;
-	if (is_size(walk, size, base, span->end) && is_border(walk, base + size, span))
-		return true;
-	return find_moved(walk, span->end, mapped) || is_size(walk, size, base, span->end);
+	*mapped = (struct mapped){.base = base, .before = 2 * overhead, .size = size};
+	return find_aligned(walk, span->end, mapped) ||
+	       (is_size(walk, size, base, span->end) && is_border(walk, base + size, span)) ||
+	       find_moved(walk, span->end, mapped) || is_size(walk, size, base, span->end);
+}
+
+/*
+ * realloc() makes a mapping smaller, and then writes its size: in between the kernel may give what
+ * is over to somebody else, and another block begins there.
+ */
+static void cut_short(struct old_walk *walk, const struct old_span *span, struct mapped *mapped)
+{
+	plat_addr end = mapped->base + mapped->size;
+	plat_addr at = align_up(mapped->base + mapped->before + 1, walk->page_size);
+	struct mapped inner;
+
+	for (; at < end && walk->inner_left; at += walk->page_size) {
+		walk->inner_left--;
+		if (!find_mapped(walk, at, span, &inner) || !is_border(walk, at + inner.size, span))
+			continue;
+		old_take_call(walk, mapped->base);
+		mapped->size = at - mapped->base;
+		return;
+	}
 }
 
 static int take_mapped(struct old_walk *walk, const struct mapped *mapped)
@@ -262,6 +280,7 @@ static int take_page(struct old_walk *walk, const struct old_span *span, plat_ad
 	struct mapped mapped;
 
 	if (span->kind == OLD_ANONYMOUS && find_mapped(walk, *at, span, &mapped)) {
+		cut_short(walk, span, &mapped);
 		*at += mapped.size;
 		return take_mapped(walk, &mapped);
 	}

@@ -451,7 +451,7 @@ static void more_calls_than_threads_are_damage(void **state)
 	assert_broken(&mallocng_type, "more calls", 5);
 }
 
-/* It lay three pages behind its mapping's start; then it grew, and was moved. */
+/* It lay three pages behind the start of a mapping of five, grew, was moved, and got smaller. */
 static void an_aligned_block_that_was_moved_is_found(void **state)
 {
 	struct heap_reading *heap;
@@ -463,7 +463,7 @@ static void an_aligned_block_that_was_moved_is_found(void **state)
 		make_oldmalloc();
 		memset(memory + (LARGE - BASE), 0, 4 * PAGE);
 		put_word(LARGE + 2 * word, 2 * word);
-		put_word(LARGE + 3 * word, 2 * PAGE - 2 * word);
+		put_word(LARGE + 3 * word, 5 * PAGE - 2 * word);
 		put_word(LARGE + 3 * PAGE - 2 * word, 3 * PAGE - 2 * word);
 		put_word(LARGE + 3 * PAGE - word, PAGE + 2 * word);
 		heap = walk(&oldmalloc_type);
@@ -471,6 +471,22 @@ static void an_aligned_block_that_was_moved_is_found(void **state)
 		assert_int_equal(heap->sums.live_blocks, 3);
 		heap_close(heap);
 	}
+}
+
+/* realloc() has given back what follows, and has not said so yet. */
+static void a_block_in_what_another_one_has_given_back_is_found(void **state)
+{
+	struct heap_reading *heap;
+
+	(void)state;
+	make_oldmalloc();
+	put_word(LARGE + 3 * word, 4 * PAGE - 2 * word);
+	heap = walk(&oldmalloc_type);
+	assert_block(LARGE + GRAIN, BLOCK_LIVE, 2 * PAGE - GRAIN);
+	assert_block(LARGE + 3 * PAGE, BLOCK_LIVE, PAGE);
+	assert_int_equal(heap->proofs.unsteady, 1);
+	assert_int_equal(heap->proofs.broken, 0);
+	heap_close(heap);
 }
 
 /*
@@ -620,6 +636,7 @@ int main(void)
 		TEST(how_far_a_block_will_be_moved_may_stand_there_alone),
 		TEST(more_calls_than_threads_are_damage),
 		TEST(an_aligned_block_that_was_moved_is_found),
+		TEST(a_block_in_what_another_one_has_given_back_is_found),
 		TEST(headers_of_earlier_chunks_do_not_lead_away),
 		TEST(a_walk_goes_on_behind_overwritten_chunks),
 		TEST(an_overwritten_end_hides_no_chunk),
