@@ -66,8 +66,9 @@
  *          stop          stops all threads of a process, and lets them go on
  *          unwind        the frames of a thread that stands still; a file for each processor
  *          inject        calls that a process makes for us, by a helper; a file for each processor
- *          track         which pages of a process are written to from now on; scan.h the
+ *          track         which pages of a process are written to from now on; pagemap.h the
  *                        kernel's words for that
+ *          private_pages the pages that a process has for itself
  *          copy          a process's own memory as it was at one moment
  *          freeze        whether a process stands still while it is looked at, and how long
  *          rollup        smaps_rollup

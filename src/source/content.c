@@ -5,6 +5,7 @@
 
 #include "source/core.h"
 #include "source/files.h"
+#include "source/pagemap.h"
 #include "source/snapshot.h"
 #include "space/figures.h"
 
@@ -13,8 +14,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
-#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
 #define PAGES_AT_ONCE 256
 #define LARGE 16384 /* bytes, from which on a second call costs less than a second copy */
 

@@ -12,8 +12,8 @@
 
 #include "base/list.h"
 #include "source/clock.h"
-#include "source/maps.h"
-#include "source/scan.h"
+#include "source/private_pages.h"
+#include "space/space.h"
 #include "source/track.h"
 
 #include <errno.h>
@@ -21,9 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
-#define REGIONS 4096		     /* of one scan */
 #define VECTORS 512		     /* of one read */
 #define SAMPLE (UINT64_C(8) << 20)   /* bytes by which the speed is measured */
 #define GATHERED ((uint64_t)1 << 30) /* bytes of one read, at most */
@@ -39,12 +37,6 @@ struct pieces {
 	size_t n, room;
 };
 
-/* A private mapping: what is not there is zeros, or the file's. */
-struct area {
-	plat_addr start, end;
-	bool is_file;
-};
-
 struct buffer {
 	unsigned char *bytes;
 	uint64_t size;
@@ -54,39 +46,14 @@ struct copy {
 	struct reader reader; /* its first member */
 	struct reader *live;
 	const struct procdir *dir;
-	int pagemap;
+	struct private_pages pages;
 	struct track track;
-	struct area *areas;
-	size_t nareas, areas_room;
-	bool no_memory; /* for the list of areas */
 	struct pieces before, held;
 	struct buffer first, second;
 	struct copy_told told;
 };
 
 /* --- what is there --- */
-
-static bool take_area(void *context, const struct maps_line *line)
-{
-	struct copy *copy = context;
-
-	if ((line->rights & RIGHT_SHARED) || line->end > INT64_MAX) /* vsyscall is the kernel's */
-		return false;
-	copy->no_memory = list_reserve(&copy->areas, &copy->areas_room, copy->nareas, 1) < 0;
-	if (!copy->no_memory)
-		copy->areas[copy->nareas++] =
-			(struct area){line->start, line->end, line->inode != 0};
-	return copy->no_memory;
-}
-
-static int load_areas(struct copy *copy)
-{
-	int r;
-
-	copy->nareas = 0;
-	r = maps_each(copy->dir, take_area, copy);
-	return copy->no_memory ? -ENOMEM : r;
-}
 
 static int add_piece(struct pieces *pieces, const struct piece *piece)
 {
@@ -97,66 +64,17 @@ static int add_piece(struct pieces *pieces, const struct piece *piece)
 	return r;
 }
 
-static int take_regions(struct pieces *to, const struct scan_region *regions, int n)
+static int take_run(void *context, const struct private_run *run)
 {
-	int r = 0, i;
-
-	for (i = 0; r == 0 && i < n; i++)
-		r = add_piece(to, &(struct piece){
-					  .start = regions[i].start,
-					  .end = regions[i].end,
-					  .is_changed = regions[i].categories & SCAN_WRITTEN,
-				  });
-	return r;
+	return add_piece(context, &(struct piece){.start = run->start,
+						  .end = run->end,
+						  .is_changed = run->is_written});
 }
 
-/*
- * To ask which pages are a file's makes the kernel look at each page, not at its entry alone, which
- * takes most of the time. In anonymous mappings there are none.
- */
-static int scan_area(const struct copy *copy, const struct area *area, struct scan_region *regions,
-		     struct pieces *to)
+static int list_pages(struct copy *copy, struct pieces *ret)
 {
-	const uint64_t no = SCAN_ZERO | (area->is_file ? SCAN_FILE : 0);
-	struct scan_arg arg = {
-		.size = sizeof(arg),
-		.start = area->start,
-		.end = area->end,
-		.vec = (uintptr_t)regions,
-		.vec_len = REGIONS,
-		.category_inverted = no,
-		.category_mask = SCAN_PRESENT | no,
-		.return_mask = SCAN_WRITTEN,
-	};
-	int r = 0;
-
-	while (r == 0 && arg.start < arg.end) {
-		int n = ioctl(copy->pagemap, SCAN_REQUEST, &arg);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		r = take_regions(to, regions, n);
-		if (arg.walk_end <= arg.start)
-			break;
-		arg.start = arg.walk_end;
-	}
-	return r;
-}
-
-/* All pages of private mappings that are there and are in no file. */
-static int scan_pages(const struct copy *copy, struct pieces *ret)
-{
-	struct scan_region *regions = malloc(REGIONS * sizeof(*regions));
-	size_t i;
-	int r = regions ? 0 : -ENOMEM;
-
 	ret->n = 0;
-	for (i = 0; r == 0 && i < copy->nareas; i++)
-		r = scan_area(copy, &copy->areas[i], regions, ret);
-	free(regions);
-	return r;
+	return private_pages_each(&copy->pages, copy->track.how, take_run, ret);
 }
 
 static uint64_t sum_of(const struct pieces *pieces)
@@ -281,7 +199,7 @@ static int copy_all(struct copy *copy, struct gather *gather, struct error *err)
 {
 	uint64_t size, at = 0;
 	size_t i;
-	int r = scan_pages(copy, &copy->before);
+	int r = list_pages(copy, &copy->before);
 
 	if (r < 0)
 		return fail(err, -r, "%d: its pages cannot be listed", copy->dir->pid);
@@ -361,10 +279,10 @@ static int hold_runs(struct copy *copy)
 {
 	struct pieces runs = {.n = 0};
 	size_t i;
-	int r = load_areas(copy);
+	int r = private_pages_load(&copy->pages);
 
 	if (r == 0)
-		r = scan_pages(copy, &runs);
+		r = list_pages(copy, &runs);
 
 	copy->held.n = 0;
 	for (i = 0; r == 0 && i < runs.n; i++)
@@ -388,27 +306,12 @@ int copy_finish(struct copy *copy, struct error *err)
 
 /* --- reading --- */
 
-static const struct area *find_area(const struct copy *copy, plat_addr at)
-{
-	size_t low = 0, high = copy->nareas;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (copy->areas[middle].end <= at)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < copy->nareas && copy->areas[low].start <= at ? &copy->areas[low] : NULL;
-}
-
 /* Up to the next piece that is held. */
 static int read_not_held(const struct copy *copy, plat_addr from, void *to, size_t size)
 {
-	const struct area *area = find_area(copy, from);
+	const struct private_area *area = private_pages_area(&copy->pages, from);
 
-	if (!area || area->is_file || area->end - from < size)
+	if (!area || area->is_file || area->is_left_out || area->end - from < size)
 		return reader_read(copy->live, from, to, size);
 	memset(to, 0, size);
 	return 0;
@@ -453,18 +356,17 @@ struct reader *copy_reader(struct copy *copy, struct reader *live)
 
 /* --- the copy --- */
 
-static int prepare(struct copy *copy, bool track, struct error *err)
+static int prepare(struct copy *copy, bool inject, struct error *err)
 {
 	struct gather *gather;
-	int r = procdir_open_file(copy->dir, "pagemap");
+	int r = private_pages_open(copy->dir, &copy->pages);
 
 	if (r < 0)
 		return fail(err, -r, "%d: its pages cannot be listed", copy->dir->pid);
-	copy->pagemap = r;
-	r = load_areas(copy);
+	r = private_pages_load(&copy->pages);
 	if (r < 0)
 		return fail(err, -r, "%d: its map cannot be read", copy->dir->pid);
-	r = track ? track_begin(copy->dir, &copy->track, err) : 0;
+	r = track_begin(copy->dir, inject, &copy->track, err);
 	if (r < 0)
 		return r;
 	gather = malloc(sizeof(*gather));
@@ -474,7 +376,7 @@ static int prepare(struct copy *copy, bool track, struct error *err)
 	return r;
 }
 
-int copy_new(const struct procdir *dir, bool track, struct copy **ret, struct error *err)
+int copy_new(const struct procdir *dir, bool inject, struct copy **ret, struct error *err)
 {
 	struct copy *copy = calloc(1, sizeof(*copy));
 	int r;
@@ -482,9 +384,8 @@ int copy_new(const struct procdir *dir, bool track, struct copy **ret, struct er
 	if (!copy)
 		return fail(err, ENOMEM, "%d: its memory cannot be copied", dir->pid);
 	copy->dir = dir;
-	copy->pagemap = -1;
 	copy->track = TRACK_NONE;
-	r = prepare(copy, track, err);
+	r = prepare(copy, inject, err);
 	if (r < 0)
 		copy_free(copy);
 	else
@@ -504,11 +405,9 @@ void copy_free(struct copy *copy)
 	if (!copy)
 		return;
 	track_end(&copy->track);
-	if (copy->pagemap >= 0)
-		close(copy->pagemap);
+	private_pages_close(&copy->pages);
 	free_buffer(&copy->first);
 	free_buffer(&copy->second);
-	free(copy->areas);
 	free(copy->before.list);
 	free(copy->held.list);
 	free(copy);
@@ -549,17 +448,15 @@ static uint64_t time_sample(const struct copy *copy, struct pieces *pieces, stru
 
 uint64_t copy_estimate(const struct procdir *dir)
 {
-	struct copy copy = {.dir = dir, .pagemap = procdir_open_file(dir, "pagemap")};
+	struct copy copy = {.dir = dir, .track = TRACK_NONE};
 	struct gather *gather = malloc(sizeof(*gather));
 	struct pieces pieces = {.n = 0};
 	uint64_t time = UNKNOWN;
 
-	if (gather && copy.pagemap >= 0 && load_areas(&copy) == 0 &&
-	    scan_pages(&copy, &pieces) == 0)
+	if (private_pages_open(dir, &copy.pages) == 0 && gather &&
+	    private_pages_load(&copy.pages) == 0 && list_pages(&copy, &pieces) == 0)
 		time = time_sample(&copy, &pieces, gather);
-	if (copy.pagemap >= 0)
-		close(copy.pagemap);
-	free(copy.areas);
+	private_pages_close(&copy.pages);
 	free(pieces.list);
 	free(gather);
 	return time;

@@ -27,11 +27,12 @@ struct copy_told {
 };
 
 /*
- * `track`: only what is written to meanwhile is copied again (see track.h); else all is. 0, and
- * *ret is the caller's to copy_free(); -ENOMEM with a sentence where it would take more than half
- * of the memory that there is; -errno. `dir` must outlive it.
+ * Where it can be tracked, which takes `inject` or a kernel that has a bit for it (see track.h),
+ * only what is written to meanwhile is copied again; else all is. 0, and *ret is the caller's to
+ * copy_free(); -ENOMEM with a sentence where it would take more than half of the memory that there
+ * is; -errno. `dir` must outlive it.
  */
-int copy_new(const struct procdir *dir, bool track, struct copy **ret,
+int copy_new(const struct procdir *dir, bool inject, struct copy **ret,
 	     struct error *err) MUST_CHECK;
 int copy_finish(struct copy *copy, struct error *err) MUST_CHECK;
 void copy_free(struct copy *copy);

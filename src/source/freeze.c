@@ -12,6 +12,7 @@
 #include "source/clock.h"
 #include "source/copy.h"
 #include "source/snapshot.h"
+#include "source/track.h"
 #include "space/space.h"
 
 #include <errno.h>
@@ -208,10 +209,12 @@ static int climb(struct freeze *freeze, struct error *err)
 static enum freeze_rung best_rung(const struct freeze *freeze)
 {
 	uint64_t copying = copy_estimate(freeze->dir), most = freeze->wish.most;
-	uint64_t short_copy = freeze->wish.inject ? copying / 20 + NS_PER_MS : copying;
+	uint64_t short_copy = copying;
 	char threads[32];
 
 	procdir_line(freeze->dir, "status", "\nThreads:", threads, sizeof(threads));
+	if (freeze->wish.inject || track_has_soft_dirty())
+		short_copy = copying / 20 + NS_PER_MS;
 	if (copying <= most / 3)
 		return FREEZE_WHOLE;
 	if (copying != UNKNOWN && short_copy <= most)

@@ -7,8 +7,9 @@
  *                       changed, while it stands still; the copy is looked at
  *     FREEZE_WHOLE      it stands still until the look is over
  *
- * To copy only what has changed takes `inject`: calls that it makes for us, see inject.h; without
- * them all is copied again. Its maps and threads are read while it runs on.
+ * To copy only what has changed takes `inject`, calls that it makes for us, see inject.h; or a
+ * kernel with soft-dirty bits, see track.h. Without both all is copied again. Its maps and threads
+ * are read while it runs on.
  *
  * A look in all of these ways:
  *

@@ -6,6 +6,7 @@
 
 #include "base/ranges.h"
 #include "source/core.h"
+#include "source/pagemap.h"
 #include "source/snapshot.h"
 #include "space/space.h"
 
@@ -15,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 
 static int read_live(struct memory *memory, plat_addr page)
 {

@@ -3,7 +3,7 @@
 #include "base/addr.h"
 #include "base/compiler.h"
 #include "source/core_space.h"
-#include "source/scan.h"
+#include "source/pagemap.h"
 #include "source/snapshot.h"
 
 #include <errno.h>
@@ -15,15 +15,6 @@
 #include <unistd.h>
 
 #define SCAN_REGIONS 4096
-
-/* Linux Documentation/admin-guide/mm/pagemap.rst */
-#define ENTRY_PRESENT (UINT64_C(1) << 63)
-#define ENTRY_SWAPPED (UINT64_C(1) << 62)
-#define ENTRY_FILE (UINT64_C(1) << 61)
-#define ENTRY_GUARD (UINT64_C(1) << 58)
-#define ENTRY_EXCLUSIVE (UINT64_C(1) << 56)
-
-#define ENTRY_FRAME ((UINT64_C(1) << 55) - 1) /* the page frame's number; 0 without privilege */
 
 #define ENTRIES (64 * 1024) /* read at once: 512 KiB for 256 MiB of pages of 4 KiB */
 #define PAGES_MOST                                                                                 \
@@ -183,22 +174,22 @@ static uint64_t find_zero_frame(uint64_t page_size)
 		munmap(page, page_size);
 	}
 	close(fd);
-	return entry & ENTRY_PRESENT ? entry & ENTRY_FRAME : 0;
+	return entry & PAGEMAP_PRESENT ? entry & PAGEMAP_FRAME : 0;
 }
 
 static unsigned state_of_entry(const struct walk *walk, uint64_t entry)
 {
 	unsigned state = 0;
 
-	if (entry & ENTRY_GUARD)
+	if (entry & PAGEMAP_GUARD)
 		return PAGE_GUARD;
-	if ((entry & ENTRY_PRESENT) && walk->zero_frame &&
-	    (entry & ENTRY_FRAME) == walk->zero_frame)
+	if ((entry & PAGEMAP_PRESENT) && walk->zero_frame &&
+	    (entry & PAGEMAP_FRAME) == walk->zero_frame)
 		state |= PAGE_ZERO;
-	state |= entry & ENTRY_PRESENT ? PAGE_PRESENT : 0;
-	state |= entry & ENTRY_SWAPPED ? PAGE_SWAPPED : 0;
-	state |= entry & ENTRY_FILE ? PAGE_FILE : 0;
-	state |= entry & ENTRY_EXCLUSIVE ? PAGE_EXCLUSIVE : 0;
+	state |= entry & PAGEMAP_PRESENT ? PAGE_PRESENT : 0;
+	state |= entry & PAGEMAP_SWAPPED ? PAGE_SWAPPED : 0;
+	state |= entry & PAGEMAP_FILE ? PAGE_FILE : 0;
+	state |= entry & PAGEMAP_EXCLUSIVE ? PAGE_EXCLUSIVE : 0;
 	return state & (PAGE_PRESENT | PAGE_SWAPPED) ? state : 0;
 }
 
@@ -304,9 +295,10 @@ static int put_exclusive(void *context, const struct page_run *run)
 		if (n == 0)
 			break; /* the process is gone */
 		for (i = 0; r == 0 && i < n; part.start = part.end) {
-			uint64_t bit = exclusive->entries[i] & ENTRY_EXCLUSIVE;
+			uint64_t bit = exclusive->entries[i] & PAGEMAP_EXCLUSIVE;
 
-			for (first = i; i < n && (exclusive->entries[i] & ENTRY_EXCLUSIVE) == bit;)
+			for (first = i;
+			     i < n && (exclusive->entries[i] & PAGEMAP_EXCLUSIVE) == bit;)
 				i++;
 			part.end = part.start + (i - first) * page;
 			part.state = run->state | (bit ? PAGE_EXCLUSIVE : 0);

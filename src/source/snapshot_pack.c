@@ -1,6 +1,7 @@
 #include "source/snapshot_pack.h"
 
 #include "base/compiler.h"
+#include "source/pagemap.h"
 #include "source/snapshot_filter.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #define FRAMES_UNDERWAY 8
 #define FRAME_LEVEL (1) /* of zstd: what costs little */
 #define PAGES_MOST 64
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 
 enum frame_state { FRAME_EMPTY, FRAME_WAITING, FRAME_AT_WORK, FRAME_READY };
 

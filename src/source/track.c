@@ -1,7 +1,7 @@
 #include "source/track.h"
 
 #include "source/maps.h"
-#include "source/scan.h"
+#include "source/pagemap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,10 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Linux 6.7 include/uapi/linux/userfaultfd.h */
 #define FEATURE_ASYNC (1 << 15)
+
+/* --- by faults --- */
 
 struct watch {
 	int fd;
@@ -83,21 +86,73 @@ static int begin(const struct procdir *dir, struct track *track, struct error *e
 	return r < 0 ? fail(err, -r, "%d: its pages cannot be watched", dir->pid) : 0;
 }
 
-int track_begin(const struct procdir *dir, struct track *ret, struct error *err)
+static int begin_by_faults(const struct procdir *dir, struct track *ret, struct error *err)
 {
-	struct track track = TRACK_NONE;
+	struct track track = {.how = TRACK_BY_FAULTS};
 	int r;
 
 	track.fd = inject_userfaultfd(dir, &track.told, err);
 	if (track.fd < 0)
 		return track.fd;
 	r = begin(dir, &track, err);
-	if (r < 0) {
+	if (r < 0)
 		track_end(&track);
-		return r;
+	else
+		*ret = track;
+	return r;
+}
+
+/* --- soft-dirty --- */
+
+/* A page that was just written to has the bit, where there is one. */
+bool track_has_soft_dirty(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint64_t entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	char *p;
+
+	if (fd < 0)
+		return false;
+	p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p != MAP_FAILED) {
+		*(volatile char *)p = 1;
+		if (pread(fd, &entry, sizeof(entry),
+			  (off_t)((uintptr_t)p / page * sizeof(entry))) != sizeof(entry))
+			entry = 0;
+		munmap(p, page);
 	}
-	*ret = track;
-	return 0;
+	close(fd);
+	return entry & PAGEMAP_SOFT_DIRTY;
+}
+
+/* Linux Documentation/filesystems/proc.rst: 4 clears the bit of all pages. */
+static int begin_by_soft_dirty(const struct procdir *dir, struct track *ret, struct error *err)
+{
+	int fd = openat(dir->fd, "clear_refs", O_WRONLY | O_CLOEXEC), r = 0;
+
+	if (fd < 0 || write(fd, "4", 1) != 1)
+		r = fail(err, errno, "%d: the soft-dirty bits of its pages cannot be cleared",
+			 dir->pid);
+	if (fd >= 0)
+		close(fd);
+	if (r == 0)
+		*ret = (struct track){.how = TRACK_SOFT_DIRTY, .fd = -1};
+	return r;
+}
+
+/* --- both --- */
+
+int track_begin(const struct procdir *dir, bool inject, struct track *ret, struct error *err)
+{
+	int r = 0;
+
+	*ret = TRACK_NONE;
+	if (inject)
+		r = begin_by_faults(dir, ret, err);
+	if ((r < 0 || !inject) && track_has_soft_dirty())
+		r = begin_by_soft_dirty(dir, ret, err);
+	return r;
 }
 
 void track_end(struct track *track)

@@ -1,9 +1,20 @@
-/* PAGEMAP_SCAN: Linux 6.7 include/uapi/linux/fs.h, newer than the headers we build with. */
-#ifndef SOURCE_SCAN_H
-#define SOURCE_SCAN_H
+/*
+ * /proc/PID/pagemap: its entries, Linux Documentation/admin-guide/mm/pagemap.rst; and PAGEMAP_SCAN,
+ * Linux 6.7 include/uapi/linux/fs.h, newer than the headers we build with.
+ */
+#ifndef SOURCE_PAGEMAP_H
+#define SOURCE_PAGEMAP_H
 
 #include <stdint.h>
 #include <sys/ioctl.h>
+
+#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+#define PAGEMAP_FILE (UINT64_C(1) << 61) /* or shared memory's */
+#define PAGEMAP_GUARD (UINT64_C(1) << 58)
+#define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
+#define PAGEMAP_SOFT_DIRTY (UINT64_C(1) << 55)
+#define PAGEMAP_FRAME ((UINT64_C(1) << 55) - 1) /* the page frame's number; 0 without privilege */
 
 struct scan_region {
 	uint64_t start, end, categories;
@@ -24,6 +35,7 @@ struct scan_arg {
 #define SCAN_SWAPPED (1 << 4)
 #define SCAN_ZERO (1 << 5)
 #define SCAN_HUGE (1 << 6)
+#define SCAN_SOFT_DIRTY (1 << 7)
 #define SCAN_GUARD (1 << 8) /* Linux 6.15 */
 
 #endif
