@@ -16,7 +16,7 @@
  * number, and "mapping".
  *
  * A block in the middle of a call of malloc, realloc or free is unknown, and counts as unsteady;
- * more such ones than there are threads are damage.
+ * groups with more such ones than threads can have in hand are damage.
  */
 #ifndef HEAP_MALLOCNG_H
 #define HEAP_MALLOCNG_H

@@ -193,6 +193,17 @@ static void take_call(struct ng_walk *walk, plat_addr at)
 	walk->last_call = at;
 }
 
+/* Groups come and go in a process that runs: two that were read at different moments may overlap.
+ */
+static void say_misplaced(struct ng_walk *walk, plat_addr at, const char *what)
+{
+	walk->has_moved |= ng_has_moved(walk->ng);
+	if (walk->has_moved)
+		walk->ng->reading.proofs.unsteady++;
+	else
+		musl_say_broken(&walk->ng->reading.proofs, at, what);
+}
+
 static void pass_over(struct ng_walk *walk, const struct seen *seen, enum outcome outcome)
 {
 	struct heap_proofs *proofs = &walk->ng->reading.proofs;
@@ -201,8 +212,8 @@ static void pass_over(struct ng_walk *walk, const struct seen *seen, enum outcom
 		outcome = GROUP_CHANGES;
 	switch (outcome) {
 	case GROUP_WHOLE:
-		musl_say_broken(proofs, seen->group->mem,
-				"a group lies where another one has no room for it");
+		say_misplaced(walk, seen->group->mem,
+			      "a group lies where another one has no room for it");
 		return;
 	case GROUP_GONE:
 	case GROUP_CHANGES:
@@ -231,7 +242,8 @@ struct room {
 	unsigned depth; /* in so many slots */
 };
 
-static int take_nested(struct ng_walk *walk, const struct room *room, plat_addr at, bool *taken);
+static int take_nested(struct ng_walk *walk, const struct room *room, struct seen *outer,
+		       plat_addr at, bool *taken);
 
 static bool is_next_below(const struct ng_walk *walk, plat_addr end)
 {
@@ -307,7 +319,7 @@ static plat_addr group_address(const struct seen *seen, unsigned i)
 	return !seen->is_hidden && slot->kind == NG_SLOT_GROUP ? slot->address : 0;
 }
 
-static int take_slot(struct ng_walk *walk, const struct seen *seen, unsigned i, unsigned depth,
+static int take_slot(struct ng_walk *walk, struct seen *seen, unsigned i, unsigned depth,
 		     struct heap_class *class, struct block *block)
 {
 	plat_addr start = seen->meta.mem + NG_UNIT + i * block->extent - NG_IN_BAND;
@@ -318,7 +330,7 @@ static int take_slot(struct ng_walk *walk, const struct seen *seen, unsigned i, 
 	if (is_used(&seen->meta, i))
 		judge(walk, seen, i);
 	if (may_be_group(seen, i))
-		r = take_nested(walk, &room, group_address(seen, i), &is_group);
+		r = take_nested(walk, &room, seen, group_address(seen, i), &is_group);
 	pass_over_below(walk, room.end);
 	if (r != 0)
 		return r;
@@ -335,7 +347,7 @@ static int take_slot(struct ng_walk *walk, const struct seen *seen, unsigned i, 
  * Groups.
  */
 
-static int take_slots(struct ng_walk *walk, const struct seen *seen, unsigned depth, uint64_t held)
+static int take_slots(struct ng_walk *walk, struct seen *seen, unsigned depth, uint64_t held)
 {
 	struct mallocng *ng = walk->ng;
 	bool is_alone = seen->meta.class == NG_ALONE;
@@ -360,10 +372,6 @@ static void note_group(struct ng_walk *walk, const struct seen *seen)
 {
 	struct heap_proofs *proofs = &walk->ng->reading.proofs;
 
-	if (seen->is_torn)
-		proofs->unsteady++;
-	else if (seen->has_call)
-		take_call(walk, seen->group->mem);
 	if (seen->is_hidden) {
 		proofs->unreadable++;
 	} else {
@@ -374,6 +382,16 @@ static void note_group(struct ng_walk *walk, const struct seen *seen)
 	/* Of its gaps musl does not count the slots. */
 	if (seen->meta.class != NG_ALONE && seen->meta.freeable)
 		walk->usage[seen->meta.class] += seen->meta.nslots;
+}
+
+/* However many of its slots one call has in hand, as when it makes all those ready that were freed.
+ */
+static void note_call(struct ng_walk *walk, const struct seen *seen)
+{
+	if (seen->is_torn)
+		walk->ng->reading.proofs.unsteady++;
+	else if (seen->has_call)
+		take_call(walk, seen->group->mem);
 }
 
 /* In a slot a group lacks what would be the header of the slot behind its last one. */
@@ -391,11 +409,10 @@ static void judge_place(struct ng_walk *walk, const struct seen *seen, const str
 {
 	if (room->depth == 0 && seen->meta.maplen == 0 && seen->meta.freeable &&
 	    seen->meta.mem >= walk->doubtful)
-		musl_say_broken(&walk->ng->reading.proofs, seen->meta.mem,
-				"a group lies in no slot of another one");
+		say_misplaced(walk, seen->meta.mem, "a group lies in no slot of another one");
 }
 
-static int take_whole(struct ng_walk *walk, const struct seen *seen, const struct room *room)
+static int take_whole(struct ng_walk *walk, struct seen *seen, const struct room *room)
 {
 	plat_addr start = seen->meta.mem, end = start + ng_held(&seen->meta);
 	uint64_t held = room->depth ? room->end - room->start : end - start;
@@ -407,6 +424,7 @@ static int take_whole(struct ng_walk *walk, const struct seen *seen, const struc
 		r = musl_show_range(walk->visitor, start, end);
 	if (r == 0)
 		r = take_slots(walk, seen, room->depth, held);
+	note_call(walk, seen);
 	pass_over_below(walk, end);
 	walk->covered = end;
 	return r;
@@ -426,13 +444,14 @@ static int take_group(struct ng_walk *walk, const struct room *room, bool *taken
 	return 0;
 }
 
-static int take_nested(struct ng_walk *walk, const struct room *room, plat_addr at, bool *taken)
+static int take_nested(struct ng_walk *walk, const struct room *room, struct seen *outer,
+		       plat_addr at, bool *taken)
 {
 	if (is_next_below(walk, room->end) && (at == 0 || walk->ng->groups[walk->next].mem == at))
 		return take_group(walk, room, taken);
-	/* A group that is being made: its slot is marked first. */
-	if (at != 0)
-		take_call(walk, at);
+	/* A group that is being made: its slot is marked first. Of one that is gone the mark stays.
+	 */
+	outer->has_call |= at != 0;
 	return 0;
 }
 

@@ -219,15 +219,14 @@ static int take_area(struct mallocng *ng, plat_addr area)
 
 static int read_context(struct mallocng *ng)
 {
-	unsigned char bytes[MUSL_SEARCH_MOST];
 	uint64_t secret = ng->context.secret;
-	int r = reader_read(ng->reading.reader, ng->at, bytes, ng_context_bytes(ng->word));
+	int r = reader_read(ng->reading.reader, ng->at, ng->bytes, ng_context_bytes(ng->word));
 
 	if (r < 0) {
 		ng->reading.proofs.unreadable++;
 		return r;
 	}
-	ng_context_parse(bytes, ng->word, &ng->context);
+	ng_context_parse(ng->bytes, ng->word, &ng->context);
 	if (ng->context.secret == secret)
 		return 0;
 	musl_say_broken(&ng->reading.proofs, ng->at, "the secret has changed");

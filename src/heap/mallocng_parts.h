@@ -47,6 +47,7 @@ struct mallocng {
 	struct ng_context context;
 
 	/* Of the last walk. */
+	unsigned char bytes[MUSL_SEARCH_MOST]; /* of the context when it began */
 	plat_addr *areas;
 	size_t nareas, areas_room;
 	struct ng_group *groups; /* in the order of `mem` */
@@ -128,13 +129,17 @@ int ng_peek(const struct ng_walk *walk, plat_addr at, void *to, size_t size) MUS
 void ng_slot_read(struct ng_walk *walk, const struct ng_meta *meta, unsigned i,
 		  struct ng_slot *ret);
 
+/* Whether the process has made or given back groups since the walk began, as far as it can be told.
+ */
+bool ng_has_moved(const struct mallocng *ng);
+
 /* Takes the next group, which lies in no other, and those that lie in it. 0, a visitor's, -ENOMEM.
  */
 int ng_take_group(struct ng_walk *walk) MUST_CHECK;
 
 /*
- * Of a process that stands still, no more can be in the middle of a call than it has threads: what
- * is above that is damage.
+ * Of a process that stands still, no more can be in the middle of a call than it has threads, and
+ * two groups for the one that has the lock: what is above that is damage.
  */
 void ng_judge_calls(struct ng_walk *walk);
 

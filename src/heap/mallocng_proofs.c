@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Groups that a call can be in the middle of making or giving back: one, and those it lies in. */
+/*
+ * Groups that a call can be in the middle of making or giving back: one, and those it lies in, or
+ * whose slots it makes ready. One call at a time does that, for it has the lock.
+ */
 #define GROUPS_IN_CALL 3
 
 static int prove(struct mallocng *ng, const char *words, uint64_t found, uint64_t told,
@@ -50,25 +53,13 @@ static int prove_secret(struct mallocng *ng)
  * What is in the middle of a call.
  */
 
-static bool is_same_context(const struct ng_context *a, const struct ng_context *b)
-{
-	return a->free_meta_head == b->free_meta_head &&
-	       a->avail_meta_count == b->avail_meta_count && a->area_head == b->area_head &&
-	       a->area_tail == b->area_tail && memcmp(a->usage, b->usage, sizeof(a->usage)) == 0;
-}
-
-/* Why sums cannot be compared, or NULL. */
-static const char *why_no_sums(struct mallocng *ng)
+bool ng_has_moved(const struct mallocng *ng)
 {
 	unsigned char bytes[MUSL_SEARCH_MOST];
-	struct ng_context now;
+	size_t size = ng_context_bytes(ng->word);
 
-	if (reader_read(ng->reading.reader, ng->at, bytes, ng_context_bytes(ng->word)) < 0)
-		return "the allocator's state cannot be read";
-	ng_context_parse(bytes, ng->word, &now);
-	if (!is_same_context(&now, &ng->context))
-		return "the process went on meanwhile";
-	return NULL;
+	return reader_read(ng->reading.reader, ng->at, bytes, size) == 0 &&
+	       memcmp(bytes, ng->bytes, size) != 0;
 }
 
 static uint64_t distance(uint64_t a, uint64_t b)
@@ -94,9 +85,9 @@ static bool is_group_or_two(const struct ng_walk *walk)
 void ng_judge_calls(struct ng_walk *walk)
 {
 	struct heap_proofs *proofs = &walk->ng->reading.proofs;
-	uint64_t most = musl_calls_most(walk->ng->reading.space);
+	uint64_t most = musl_calls_most(walk->ng->reading.space) + GROUPS_IN_CALL - 1;
 
-	if (walk->has_moved || walk->ncalls <= most || why_no_sums(walk->ng))
+	if (walk->has_moved || walk->ncalls <= most || ng_has_moved(walk->ng))
 		return;
 	proofs->unsteady -= walk->ncalls - most;
 	proofs->broken += walk->ncalls - most - 1;
@@ -165,8 +156,11 @@ static int prove_metas(struct ng_walk *walk, const char *why_not)
 int ng_prove(struct ng_walk *walk)
 {
 	struct mallocng *ng = walk->ng;
-	const char *why_not = walk->has_moved ? "the process went on meanwhile" : why_no_sums(ng);
+	const char *why_not = NULL;
 	int r = prove_secret(ng);
+
+	if (walk->has_moved || ng_has_moved(ng))
+		why_not = "the process went on meanwhile";
 
 	if (r == 0)
 		r = prove(ng, "all groups lead back to their metas", walk->nback, walk->ngroups,

@@ -97,6 +97,15 @@ bool old_is_region(struct old_walk *walk, plat_addr at, const struct old_span *s
 int old_take_region(struct old_walk *walk, plat_addr at, const struct old_span *span,
 		    plat_addr *end) MUST_CHECK;
 
+/* Whether a chunk of this size can begin there. */
+bool old_is_sane(const struct old_walk *walk, plat_addr at, uint64_t csize, plat_addr limit);
+
+/*
+ * Whether a chunk begins here: all that follow agree with each other, up to one that a bin holds or
+ * to an end mark.
+ */
+bool old_is_chain(struct old_walk *walk, plat_addr at, plat_addr limit);
+
 /* Reads a chunk's sizes. `fresh`: not what was read before. 0 or as the reader. */
 int old_read(struct old_walk *walk, plat_addr at, bool fresh, struct old_chunk *ret) MUST_CHECK;
 

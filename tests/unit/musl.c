@@ -442,13 +442,26 @@ static void how_far_a_block_will_be_moved_may_stand_there_alone(void **state)
 	heap_close(heap);
 }
 
+/* The one thread there is may have three groups in hand, and all slots of a group. */
 static void more_calls_than_threads_are_damage(void **state)
 {
+	struct heap_reading *heap;
+
 	(void)state;
 	make_mallocng();
 	put(GROUPS + 16 - 3, 255, 1);
+	put(GROUPS + 16 + STRIDE - 3, 255, 1);
 	put(INNER + 16 - 3, 255, 1);
-	assert_broken(&mallocng_type, "more calls", 5);
+	put(ALONE + 16 - 3, 255, 1);
+	heap = walk(&mallocng_type);
+	assert_int_equal(heap->proofs.broken, 0);
+	assert_int_equal(heap->proofs.unsteady, 3);
+	heap_close(heap);
+	put_meta(3, GROUPS + PAGE, 0x7e, 0, bits_of(7, 13, 1));
+	put_usage(13, 14);
+	put_word(LISTS + 2 * word, (4096 - 24) / (4 * 8 + 8) - 4);
+	put(GROUPS + PAGE + 16 - 3, 255, 1);
+	assert_broken(&mallocng_type, "more calls", 3);
 }
 
 /* It lay three pages behind the start of a mapping of five, grew, was moved, and got smaller. */
@@ -491,27 +504,36 @@ static void a_block_in_what_another_one_has_given_back_is_found(void **state)
 
 /*
  * memalign() has cut the last chunk in two, and the second one has no size yet: where it stands are
- * the headers of chunks that were there before, which lead to each other.
+ * the headers of chunks that were there before, which lead to each other. The last of these ends
+ * before the next true chunk, or behind its beginning.
  */
 static void headers_of_earlier_chunks_do_not_lead_away(void **state)
 {
 	struct heap_reading *heap;
-	plat_addr cut = FIRST + 7 * GRAIN, behind = cut + 9 * GRAIN;
-	uint64_t whole = behind - (FIRST + 5 * GRAIN);
+	unsigned grains;
 
 	(void)state;
-	make_oldmalloc();
-	put_chunk(behind, BREAK + BREAK_BYTES - 2 * word - behind, true);
-	put_word(behind, whole | 1);
-	put_chunk(FIRST + 5 * GRAIN, 2 * GRAIN, true);
-	put_chunk(cut, 2 * GRAIN, true);
-	put_chunk(cut + 2 * GRAIN, GRAIN, true);
-	put_chunk(cut + 3 * GRAIN, 4 * GRAIN, true);
-	heap = walk(&oldmalloc_type);
-	assert_block(behind + 2 * word, BLOCK_LIVE, BREAK + BREAK_BYTES - 4 * word - behind);
-	assert_int_equal(heap->proofs.unsteady, 1);
-	assert_int_equal(heap->proofs.broken, 0);
-	heap_close(heap);
+	for (grains = 4; grains <= 8; grains += 4) {
+		plat_addr first = FIRST + 5 * GRAIN, cut = first + 2 * GRAIN;
+		plat_addr behind = cut + 9 * GRAIN, last = BREAK + BREAK_BYTES - 2 * word;
+
+		begin(8);
+		make_oldmalloc();
+		put_chunk(behind, last - behind, true);
+		put_word(behind, (behind - first) | 1);
+		put_chunk(first, 2 * GRAIN, true);
+		put_chunk(cut, 2 * GRAIN, true);
+		put_chunk(cut + 2 * GRAIN, GRAIN, true);
+		put_chunk(cut + 3 * GRAIN, grains * GRAIN, true);
+		heap = walk(&oldmalloc_type);
+		assert_block(first + 2 * word, BLOCK_LIVE, 2 * GRAIN - 2 * word);
+		assert_block(cut + 2 * word, BLOCK_UNKNOWN, 9 * GRAIN - 2 * word);
+		assert_block(behind + 2 * word, BLOCK_LIVE, last - behind - 2 * word);
+		assert_int_equal(heap->sums.live_blocks, 5);
+		assert_int_equal(heap->proofs.unsteady, 1);
+		assert_int_equal(heap->proofs.broken, 0);
+		heap_close(heap);
+	}
 }
 
 /* As one header alone may be in the middle of a call, it is said so; two are damage. */

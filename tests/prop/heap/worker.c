@@ -14,6 +14,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000 /* C libraries from before 2018 do not have it */
+#endif
+
 static struct log *shared;
 
 static uint64_t draw(uint64_t *seed)
