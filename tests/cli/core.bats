@@ -14,13 +14,16 @@ teardown() {
 	clean_up
 }
 
-# start_blocks: with plat's malloc, stopped when it has all its blocks; sets PID.
+# start_blocks [PROGRAM]: with plat's malloc, or a program with its own, stopped when it has all its
+# blocks; sets PID.
 start_blocks() {
+	local program=${1:-$BLOCKS} library=$LIBRARY
+	[ $# -eq 0 ] || library=
 	mkfifo program.in
 	exec 7<>program.in
 	(
 		ulimit -c unlimited 2>/dev/null
-		LD_PRELOAD=$LIBRARY exec "$BLOCKS" <program.in >program.out 3>&-
+		LD_PRELOAD=$library exec "$program" <program.in >program.out 3>&-
 	) &
 	PID=$!
 	echo "$PID" >>pids
@@ -75,6 +78,26 @@ kinds_of() {
 	[ "$(wc -l <dead)" -gt 1072 ]
 	diff live dead
 	run -0 --separate-stderr plat heap -l core
+}
+
+@test "cores of programs with musl, dynamic and static, have the blocks of the stopped process" {
+	command -v musl-gcc >/dev/null || skip "no musl-gcc"
+	for kind in -no-pie -static; do
+		rm -f program.in program.out core gdb.core
+		musl-gcc -std=gnu17 -O2 -D_GNU_SOURCE -DRTLD_DEEPBIND=0 "$kind" "$BATS_TEST_DIRNAME/blocks.c" -o musl
+		start_blocks ./musl
+		blocks_of live "$PID"
+		[ "$(grep -c ' live ' live)" -ge 1072 ]
+		gdb_core
+		blocks_of dead gdb.core
+		diff live dead
+		kernel_core
+		blocks_of dead ./core
+		diff live dead
+		run -2 --separate-stderr plat heap ./core
+		[[ $output == *"musl's malloc, mallocng"* ]]
+		[[ $output == *"holds     all groups lead back to their metas"* ]]
+	done
 }
 
 @test "a core by the kernel has the kinds of the stopped process" {
