@@ -10,6 +10,7 @@
 #include "heap/oldmalloc.h"
 
 #include "fixture.h"
+#include "seen.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -25,16 +26,11 @@
 #define BREAK (BASE + 0x8000)
 #define LARGE (BASE + 0xa000)
 #define SECRET UINT64_C(0x1122334455667788)
-#define SEEN_MOST 200
 
 static unsigned char memory[IMAGE_PAGES * PAGE];
 static struct array array;
 static struct module modules[1];
 static unsigned word;
-
-static struct block seen[SEEN_MOST];
-static size_t nseen;
-static uint64_t held;
 
 static void put(plat_addr at, uint64_t value, unsigned width)
 {
@@ -214,24 +210,6 @@ static void make_oldmalloc(void)
  * Reading it.
  */
 
-static int take_block(void *context, const struct block *block)
-{
-	(void)context;
-	assert_true(nseen < SEEN_MOST);
-	if (nseen)
-		assert_true(seen[nseen - 1].address < block->address);
-	seen[nseen++] = *block;
-	return 0;
-}
-
-static int take_range(void *context, plat_addr start, plat_addr end)
-{
-	(void)context;
-	assert_true(start < end);
-	held += end - start;
-	return 0;
-}
-
 static const struct heap_visitor visitor = {
 	.block = take_block,
 	.range = take_range,
@@ -244,27 +222,22 @@ static struct heap_reading *walk(const struct heap_type *type)
 	const struct heap_sums *sums;
 	struct error err;
 
-	nseen = 0;
-	held = 0;
+	forget_seen();
 	assert_int_equal(type->open(&space, &array.reader, &heap, &err), 0);
 	assert_int_equal(heap_walk(heap, &visitor), 0);
 	sums = &heap->sums;
 	assert_int_equal(sums->held, held);
-	assert_int_equal(sums->held,
-			 sums->live_bytes + sums->slack + sums->free_bytes + sums->unknown_bytes);
+	assert_int_equal(sums->held, sum_of(sums));
 	return heap;
 }
 
 static void assert_block(plat_addr address, enum block_state state, uint64_t size)
 {
-	size_t i;
+	const struct block *block = block_at(address);
 
-	for (i = 0; i < nseen; i++)
-		if (seen[i].address == address)
-			break;
-	assert_true(i < nseen);
-	assert_int_equal(seen[i].state, state);
-	assert_int_equal(seen[i].size, size);
+	assert_non_null(block);
+	assert_int_equal(block->state, state);
+	assert_int_equal(block->size, size);
 }
 
 static void assert_proofs(const struct heap_reading *heap, enum proof_result worst)
@@ -603,9 +576,7 @@ static void any_bytes_can_be_read(void **state)
 		if (type->open(&space, &array.reader, &heap, &err) < 0)
 			continue;
 		assert_int_equal(heap_walk(heap, NULL), 0);
-		assert_int_equal(heap->sums.held, heap->sums.live_bytes + heap->sums.slack +
-							  heap->sums.free_bytes +
-							  heap->sums.unknown_bytes);
+		assert_int_equal(heap->sums.held, sum_of(&heap->sums));
 		heap_close(heap);
 	}
 }

@@ -9,6 +9,7 @@
 #include "heap/own_profile.h"
 
 #include "alloc/state.h"
+#include "seen.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -40,7 +41,6 @@
 #define START (3 * LEAF_SPAN) /* of the addresses that LEAF is about */
 #define CANARY 8
 #define NBINS 3
-#define SEEN_MOST 5000
 
 static struct array array;
 static unsigned char memory[IMAGE_BYTES];
@@ -51,11 +51,6 @@ static struct {
 	bool is_swapped;
 	unsigned gap; /* bytes before each field */
 } form;
-
-/* What the walk has shown. */
-static struct block seen[SEEN_MOST];
-static size_t nseen;
-static uint64_t held;
 
 /*
  * The image.
@@ -333,42 +328,17 @@ static void add_chunk(unsigned i, uint64_t used)
  * Reading it.
  */
 
-static int take_block(void *context, const struct block *block)
-{
-	(void)context;
-	assert_true(nseen < SEEN_MOST);
-	if (nseen)
-		assert_true(seen[nseen - 1].address < block->address);
-	seen[nseen++] = *block;
-	return 0;
-}
-
-static int take_range(void *context, plat_addr start, plat_addr end)
-{
-	(void)context;
-	assert_true(start < end);
-	held += end - start;
-	return 0;
-}
-
 static const struct heap_visitor visitor = {
 	.block = take_block,
 	.range = take_range,
 	.states = 1u << BLOCK_LIVE | 1u << BLOCK_FREE | 1u << BLOCK_CACHED,
 };
 
-/* What held is made of. */
-static uint64_t sum_of(const struct heap_sums *sums)
-{
-	return sums->live_bytes + sums->slack + sums->free_bytes + sums->unknown_bytes;
-}
-
 static int walk_by(struct reader *reader, struct own *own)
 {
 	struct error err;
 
-	nseen = 0;
-	held = 0;
+	forget_seen();
 	assert_int_equal(own_open(reader, HEADER, own, &err), 0);
 	return own_walk(own, &visitor);
 }
@@ -378,16 +348,6 @@ static void walk(struct own *own)
 	assert_int_equal(walk_by(&array.reader, own), 0);
 	assert_int_equal(own->reading.sums.held, sum_of(&own->reading.sums));
 	assert_int_equal(own->reading.sums.held, held);
-}
-
-static const struct block *block_at(plat_addr address)
-{
-	size_t i;
-
-	for (i = 0; i < nseen; i++)
-		if (seen[i].address == address)
-			return &seen[i];
-	return NULL;
 }
 
 static void assert_live(plat_addr address, uint64_t size)
@@ -951,7 +911,6 @@ static void any_bytes_can_be_read(void **state)
 		make_heap(HEAP_AT, 0, START, 0xff);
 		for (k = 0; k < 1 + n % 20; k++)
 			memory[(size_t)rand() % IMAGE_BYTES] = (unsigned char)rand();
-		nseen = 0;
 		if (own_open(&array.reader, HEADER, &own, NULL) < 0)
 			continue;
 		assert_int_equal(own_walk(&own, NULL), 0);

@@ -8,6 +8,7 @@
 #include "heap/ptmalloc.h"
 
 #include "hand.h"
+#include "seen.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -21,7 +22,6 @@
 #define HEAP (BASE + 0x2000)
 #define MAPPED (BASE + 0xc000)
 #define END (BASE + 0x10000)
-#define SEEN_MOST 64
 
 static const struct form {
 	const char *name;
@@ -56,8 +56,6 @@ static unsigned char memory[END - BASE];
 static struct array array;
 static struct space space;
 static struct heap_reading *heap;
-static struct block seen[SEEN_MOST];
-static size_t nseen;
 static plat_addr returned_start[8], returned_end[8];
 static size_t nreturned;
 
@@ -253,15 +251,6 @@ static void make(unsigned number)
  * Reading it.
  */
 
-static int take_block(void *context, const struct block *block)
-{
-	(void)context;
-	assert_true(nseen < SEEN_MOST);
-	assert_true(nseen == 0 || seen[nseen - 1].address < block->address);
-	seen[nseen++] = *block;
-	return 0;
-}
-
 static int take_returnable(void *context, uint32_t arena, plat_addr start, plat_addr end)
 {
 	(void)context;
@@ -282,7 +271,8 @@ static int try_read(void)
 	struct error err;
 	int r;
 
-	nseen = nreturned = 0;
+	forget_seen();
+	nreturned = 0;
 	heap = NULL;
 	r = ptmalloc_type.open(&space, &array.reader, &heap, &err);
 	return r < 0 ? r : heap_walk(heap, &visitor);
@@ -295,19 +285,14 @@ static void end(void)
 	space_fini(&space);
 }
 
-static const struct block *block_at(plat_addr chunk)
+static const struct block *block_of(plat_addr chunk)
 {
-	size_t i;
-
-	for (i = 0; i < nseen; i++)
-		if (seen[i].address == chunk + 2 * form->word)
-			return &seen[i];
-	return NULL;
+	return block_at(chunk + 2 * form->word);
 }
 
 static void assert_state(plat_addr chunk, enum block_state state)
 {
-	const struct block *block = block_at(chunk);
+	const struct block *block = block_of(chunk);
 
 	if (!block)
 		fail_msg("%s: no block at 0x%llx", form->name, (unsigned long long)chunk);
@@ -357,7 +342,7 @@ static void each_form_is_read(void **state)
 		assert_state(free_at, BLOCK_FREE);
 		assert_state(last_at, BLOCK_LIVE);
 		if (cache_at)
-			assert_null(block_at(cache_at));
+			assert_null(block_of(cache_at));
 		assert_sums();
 		assert_int_equal(heap->proofs.broken, 0);
 		assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
@@ -375,7 +360,7 @@ static void a_block_with_a_mapping_has_its_size(void **state)
 	for (i = 0; i < ARRAY_SIZE(forms); i++) {
 		make(i);
 		assert_int_equal(try_read(), 0);
-		block = block_at(mapped_chunk());
+		block = block_of(mapped_chunk());
 		assert_non_null(block);
 		assert_int_equal(block->state, BLOCK_LIVE);
 		assert_int_equal(block->extent, END - MAPPED);
@@ -396,8 +381,8 @@ static void an_aligned_mapped_block_is_where_its_padding_says(void **state)
 	put(chunk, chunk - MAPPED);
 	put(chunk + 8, (END - chunk) | 2);
 	assert_int_equal(try_read(), 0);
-	assert_null(block_at(MAPPED));
-	assert_int_equal(block_at(chunk)->size, END - chunk - 16);
+	assert_null(block_of(MAPPED));
+	assert_int_equal(block_of(chunk)->size, END - chunk - 16);
 	assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
 	end();
 }
@@ -427,7 +412,7 @@ static void a_header_written_over_hides_one_block(void **state)
 	assert_true(heap->proofs.broken > 0);
 	assert_non_null(strstr(heap->proofs.first, "no chunk begins"));
 	assert_int_equal(heap->sums.unknown_bytes, top_at - last_at);
-	assert_non_null(block_at(top_at));
+	assert_non_null(block_of(top_at));
 	assert_sums();
 	end();
 }
@@ -442,7 +427,7 @@ static void a_size_that_lies_is_found_by_what_lies_in_it(void **state)
 	put(live_at + 8, (size + 0x30) | 1);
 	assert_int_equal(try_read(), 0);
 	assert_true(heap->proofs.broken > 0);
-	assert_null(block_at(live_at));
+	assert_null(block_of(live_at));
 	assert_int_equal(heap->sums.unknown_bytes, size);
 	assert_state(free_at, BLOCK_FREE);
 	assert_state(last_at, BLOCK_LIVE);
@@ -507,7 +492,7 @@ static void what_cannot_be_read_is_unknown_and_the_rest_is_right(void **state)
 	make(FORM_236);
 	gone_start = align_down(last_at, PAGE);
 	gone_end = gone_start + PAGE;
-	nseen = 0;
+	forget_seen();
 	assert_int_equal(ptmalloc_type.open(&space, &holed, &heap, &err), 0);
 	assert_int_equal(heap_walk(heap, &visitor), 0);
 	assert_true(heap->proofs.unreadable > 0);
