@@ -10,8 +10,8 @@
  * In the last picture the way goes astray over chunks that agree. What helps is that c leads back
  * to a chunk that was passed, and that all chunks behind it agree, up to one that a bin holds.
  *
- * musl 1.1.24 src/malloc/malloc.c: trim, realloc, __bin_chunk; src/malloc/memalign.c; 1.2.2
- * src/malloc/oldmalloc/malloc.c
+ * musl 1.1.24 src/malloc/malloc.c: trim, realloc, __bin_chunk; src/malloc/memalign.c; 1.1.9
+ * src/malloc/malloc.c: free; 1.2.2 src/malloc/oldmalloc/malloc.c
  */
 #include "heap/oldmalloc_way.h"
 
@@ -234,10 +234,18 @@ static bool is_half_made(struct old_way *way, const struct pair *pair)
 	       old_size(pair->chunk.psize) == way->at - old_step_at(way, way->nsteps - 1)->at;
 }
 
+/* free up to 1.1.10 gives back the pages of chunks that it merges before it writes the whole's
+ * size. */
+static bool is_given_back(const struct pair *pair)
+{
+	return pair->end && pair->next.psize == 0 && pair->next.csize == 0;
+}
+
 static struct old_step pass_over(struct old_way *way, const struct pair *pair, bool may_be)
 {
 	plat_addr cut = pair->end ? pair->end : way->at;
 	struct behind found;
+	bool is_call = false;
 
 	if (is_being_made(way, cut)) {
 		way->is_over = true;
@@ -251,9 +259,12 @@ static struct old_step pass_over(struct old_way *way, const struct pair *pair, b
 	/* The neighbour is in the middle of a call, too. */
 	if (!found.is_chain && may_be)
 		return step(way, pair, cut, OLD_LINK_CALL);
-	if (found.at && (cut != way->at || is_half_made(way, pair)))
-		return step(way, pair, found.at, OLD_LINK_CALL);
-	return step(way, pair, found.at ? found.at : find_chain(way), OLD_LINK_BROKEN);
+	if (found.at)
+		is_call = cut != way->at || is_half_made(way, pair);
+	else
+		found.at = find_chain(way);
+	is_call |= is_given_back(pair) && !way->is_over;
+	return step(way, pair, found.at, is_call ? OLD_LINK_CALL : OLD_LINK_BROKEN);
 }
 
 struct old_step old_judge(struct old_way *way)

@@ -509,6 +509,27 @@ static void headers_of_earlier_chunks_do_not_lead_away(void **state)
 	}
 }
 
+/* The pages of two chunks that are merged were given back, and the second one's header with them.
+ */
+static void chunks_that_are_merged_may_lack_a_header(void **state)
+{
+	plat_addr third = FIRST + 5 * GRAIN, behind = third + 20 * GRAIN;
+	plat_addr last = BREAK + BREAK_BYTES - 2 * word;
+	struct heap_reading *heap;
+
+	(void)state;
+	make_oldmalloc();
+	put_chunk(behind, last - behind, true);
+	put_word(behind, (16 * GRAIN) | 1);
+	put_word(third + word, (4 * GRAIN) | 1);
+	heap = walk(&oldmalloc_type);
+	assert_block(third + 2 * word, BLOCK_UNKNOWN, 20 * GRAIN - 2 * word);
+	assert_block(behind + 2 * word, BLOCK_LIVE, last - behind - 2 * word);
+	assert_int_equal(heap->proofs.unsteady, 1);
+	assert_int_equal(heap->proofs.broken, 0);
+	heap_close(heap);
+}
+
 /* As one header alone may be in the middle of a call, it is said so; two are damage. */
 static void a_walk_goes_on_behind_overwritten_chunks(void **state)
 {
@@ -631,6 +652,7 @@ int main(void)
 		TEST(an_aligned_block_that_was_moved_is_found),
 		TEST(a_block_in_what_another_one_has_given_back_is_found),
 		TEST(headers_of_earlier_chunks_do_not_lead_away),
+		TEST(chunks_that_are_merged_may_lack_a_header),
 		TEST(a_walk_goes_on_behind_overwritten_chunks),
 		TEST(an_overwritten_end_hides_no_chunk),
 		TEST(a_bin_that_leads_elsewhere_fails_the_proof),
