@@ -45,6 +45,7 @@ test-programs: deps-test release
 	tests/programs/headroom.sh $(RELEASE)/src/cli/plat $(RELEASE)/demo/town || status=1; \
 	tests/programs/malloc.sh --install $(RELEASE)/src/cli/plat || status=1; \
 	tests/programs/ptmalloc.sh $(RELEASE)/tests/prop/heap/heap-reader-glibc || status=1; \
+	tests/programs/musl.sh $(RELEASE)/tests/prop/heap/heap-reader-musl $(RELEASE)/src/cli/plat || status=1; \
 	exit $$status
 
 OPS ?= 10000000
@@ -80,7 +81,6 @@ bench: deps-test release
 	for bench in map heap snapshot leaks; do bench/$$bench $(RELEASE) || status=1; done; \
 	$(RELEASE)/bench/freeze-bench || status=1; \
 	exit $$status
-	@bench/heap $(RELEASE)
 
 install: release
 	@meson configure $(RELEASE) -Dprefix=$(PREFIX)
