@@ -17,13 +17,13 @@ teardown() {
 # start_blocks [PROGRAM]: with plat's malloc, or a program with its own, stopped when it has all its
 # blocks; sets PID.
 start_blocks() {
-	local program=${1:-$BLOCKS} library=$LIBRARY
-	[ $# -eq 0 ] || library=
+	local program=${1:-$BLOCKS} preload=$LIBRARY
+	[ $# -eq 0 ] || preload=
 	mkfifo program.in
 	exec 7<>program.in
 	(
 		ulimit -c unlimited 2>/dev/null
-		LD_PRELOAD=$library exec "$program" <program.in >program.out 3>&-
+		LD_PRELOAD=$preload exec "$program" <program.in >program.out 3>&-
 	) &
 	PID=$!
 	echo "$PID" >>pids

@@ -166,6 +166,12 @@ begin()
 	started+=($!)
 }
 
+# Whether a program of this name reads from its standard input by now, and does nothing else.
+reads()
+{
+	[ "$(cat "/proc/$2/comm")" = "$1" ] && grep -q '^0 0x0 ' "/proc/$2/syscall"
+}
+
 # check NAME PID
 check()
 {
@@ -265,9 +271,8 @@ run_lua()
 	begin "$tmp/bin/lua" -e '
 		local t = {}
 		for i = 1, 200000 do t[i % 30000] = { i, tostring(i):rep(i % 40) } end
-		io.stderr:write("ready\n")
 		io.read()'
-	if await grep -q ready "$tmp/out"; then
+	if await reads lua "${started[-1]}"; then
 		check "$1, lua" "${started[-1]}"
 		check_core "$1, lua" "${started[-1]}"
 	else
@@ -275,16 +280,10 @@ run_lua()
 	fi
 }
 
-# Whether minigzip reads from its standard input.
-reads()
-{
-	[ "$(cat "/proc/$1/comm")" = minigzip ] && grep -q '^0 0x0 ' "/proc/$1/syscall"
-}
-
 run_minigzip()
 {
 	begin "$tmp/bin/minigzip"
-	if await reads "${started[-1]}"; then
+	if await reads minigzip "${started[-1]}"; then
 		check "$1, minigzip" "${started[-1]}"
 	else
 		skip "$1, minigzip" "it does not start: $(tail -n 1 "$tmp/out")"
