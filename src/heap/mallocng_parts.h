@@ -139,7 +139,7 @@ int ng_take_group(struct ng_walk *walk) MUST_CHECK;
 
 /*
  * Of a process that stands still, no more can be in the middle of a call than it has threads, and
- * two groups for the one that has the lock: what is above that is damage.
+ * the groups that the one with the lock has in hand: what is above that is damage.
  */
 void ng_judge_calls(struct ng_walk *walk);
 

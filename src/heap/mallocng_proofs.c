@@ -6,10 +6,19 @@
 #include <string.h>
 
 /*
- * Groups that a call can be in the middle of making or giving back: one, and those it lies in, or
- * whose slots it makes ready. One call at a time does that, for it has the lock.
+ * Groups that a call can be in the middle of making or giving back: one, those that it lies in,
+ * each at least twice as large, up to half a page, and the one beside it whose slots are made
+ * ready. One call at a time does that, for it has the lock.
  */
-#define GROUPS_IN_CALL 3
+static unsigned groups_in_call(const struct mallocng *ng)
+{
+	uint64_t page = ng->reading.space->machine.page_size;
+	unsigned n = 4;
+
+	for (; page > NG_MAP_UNIT && n < 8; page /= 2)
+		n++;
+	return n;
+}
 
 static int prove(struct mallocng *ng, const char *words, uint64_t found, uint64_t told,
 		 const char *why_not)
@@ -79,13 +88,13 @@ static bool is_group_or_two(const struct ng_walk *walk)
 			return false;
 		nclasses += differ != 0;
 	}
-	return nclasses > 0 && nclasses <= GROUPS_IN_CALL;
+	return nclasses > 0 && nclasses <= groups_in_call(walk->ng);
 }
 
 void ng_judge_calls(struct ng_walk *walk)
 {
 	struct heap_proofs *proofs = &walk->ng->reading.proofs;
-	uint64_t most = musl_calls_most(walk->ng->reading.space) + GROUPS_IN_CALL - 1;
+	uint64_t most = musl_calls_most(walk->ng->reading.space) + groups_in_call(walk->ng) - 1;
 
 	if (walk->has_moved || walk->ncalls <= most || ng_has_moved(walk->ng))
 		return;
@@ -147,7 +156,7 @@ static int prove_metas(struct ng_walk *walk, const char *why_not)
 		found += count_free_metas(ng, told);
 		found = add_capped(found, ng->context.avail_meta_count);
 	}
-	if (!why_not && found < told && told - found <= GROUPS_IN_CALL)
+	if (!why_not && found < told && told - found <= groups_in_call(ng))
 		why_not = "a group is being made or given back";
 	return prove(ng, "metas in use, given back and not yet used are all there are", found, told,
 		     why_not);

@@ -415,7 +415,7 @@ static void how_far_a_block_will_be_moved_may_stand_there_alone(void **state)
 	heap_close(heap);
 }
 
-/* The one thread there is may have three groups in hand, and all slots of a group. */
+/* The one thread there is may have four groups in hand, and all slots of a group. */
 static void more_calls_than_threads_are_damage(void **state)
 {
 	struct heap_reading *heap;
@@ -431,9 +431,11 @@ static void more_calls_than_threads_are_damage(void **state)
 	assert_int_equal(heap->proofs.unsteady, 3);
 	heap_close(heap);
 	put_meta(3, GROUPS + PAGE, 0x7e, 0, bits_of(7, 13, 1));
-	put_usage(13, 14);
-	put_word(LISTS + 2 * word, (4096 - 24) / (4 * 8 + 8) - 4);
+	put_meta(4, BREAK, 0x7e, 0, bits_of(7, 13, 1));
+	put_usage(13, 21);
+	put_word(LISTS + 2 * word, (4096 - 24) / (4 * 8 + 8) - 5);
 	put(GROUPS + PAGE + 16 - 3, 255, 1);
+	put(BREAK + 16 - 3, 255, 1);
 	assert_broken(&mallocng_type, "more calls", 3);
 }
 
