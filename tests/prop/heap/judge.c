@@ -1,6 +1,7 @@
 #include "judge.h"
 
 #include "source/proc.h"
+#include "stepper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,14 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BLOCKS_MOST 100000
 #define STEPS_MOST 60
+#define STRIDE_MOST 40	       /* instructions between two looks */
+#define INSTRUCTIONS_MOST 4000 /* as well, where nobody is in a call */
 
 static uint64_t draw(struct judge *judge)
 {
@@ -138,6 +139,15 @@ static void read_heap(struct judge *judge, bool is_stopped, struct look *look)
 	check_sums(judge, look);
 }
 
+static size_t count_busy(const struct judge *judge)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < LOG_BLOCKS; i++)
+		n += judge->log->blocks[i].busy != 0;
+	return n;
+}
+
 /* Some calls leave a heap for a moment as it should not be; who is stopped then stays there. */
 static void check_proofs(struct judge *judge, const struct look *look, bool is_busy)
 {
@@ -185,15 +195,6 @@ static void must_be_there(const struct judge *judge, const struct seen *wanted, 
 static struct seen wanted_of(const struct judge *judge, const struct log_block *block)
 {
 	return (struct seen){block->address, judge->is_usable ? block->usable : block->size};
-}
-
-static size_t count_busy(const struct judge *judge)
-{
-	size_t i, n = 0;
-
-	for (i = 0; i < LOG_BLOCKS; i++)
-		n += judge->log->blocks[i].busy != 0;
-	return n;
 }
 
 /*
@@ -323,24 +324,39 @@ static void stop_by_itself(struct judge *judge, const char *way, enum log_order 
 	kill(judge->child, SIGCONT);
 }
 
-/* A worker of one thread, instruction by instruction. */
+/*
+ * Leads threads on by a few instructions, mostly the same one for a while. Between calls there is
+ * not much to see: on to the next call.
+ */
+static void advance(struct judge *judge, struct stepper *stepper)
+{
+	unsigned left = draw(judge) % 4 ? 1 : 1 + (unsigned)(draw(judge) % STRIDE_MOST), i;
+
+	if (draw(judge) % 8 == 0)
+		judge->stepped = (unsigned)(draw(judge) % stepper->n);
+	for (i = 0; left && i < INSTRUCTIONS_MOST; i++) {
+		if (!stepper_step(stepper, judge->stepped % stepper->n))
+			judge->stepped = (unsigned)(draw(judge) % stepper->n);
+		else if (count_busy(judge))
+			left--;
+	}
+}
+
+/* Instruction by instruction. */
 static void stop_by_trace(struct judge *judge)
 {
-	uint64_t steps = draw(judge) % STEPS_MOST;
+	uint64_t steps = judge->nsteps ? judge->nsteps : draw(judge) % STEPS_MOST;
+	struct stepper stepper;
 
 	judge->way = "ptrace";
 	let_run(judge);
-	if (ptrace(PTRACE_SEIZE, judge->child, NULL, NULL) < 0)
+	if (!stepper_begin(&stepper, judge->child))
 		wrong(judge, "it cannot be traced: %s", strerror(errno));
-	ptrace(PTRACE_INTERRUPT, judge->child, NULL, NULL);
-	for (;;) {
-		wait_for_stop(judge);
+	for (compare(judge); steps; steps--) {
+		advance(judge, &stepper);
 		compare(judge);
-		if (steps-- == 0)
-			break;
-		ptrace(PTRACE_SINGLESTEP, judge->child, NULL, NULL);
 	}
-	ptrace(PTRACE_DETACH, judge->child, NULL, NULL);
+	stepper_end(&stepper);
 }
 
 /*
@@ -392,6 +408,7 @@ static void start_worker(struct judge *judge, unsigned worker)
 	judge->log->nthreads = judge->nthreads ? judge->nthreads : 1 + worker % 4;
 	judge->log->is_huge = worker % 2;
 	judge->log->is_brk_stopped = judge->is_brk_stopped;
+	judge->log->nblocks = judge->nblocks ? judge->nblocks : LOG_BLOCKS;
 	fflush(stdout);
 	judge->child = fork();
 	if (judge->child == 0) {
@@ -445,8 +462,7 @@ static void judge_worker(struct judge *judge, unsigned worker, unsigned rounds)
 		stop_by_signal(judge);
 		stop_by_itself(judge, "SIGPROF", ORDER_STOP_YOURSELF);
 		stop_by_itself(judge, "between calls", ORDER_STOP_BETWEEN);
-		if (judge->log->nthreads == 1)
-			stop_by_trace(judge);
+		stop_by_trace(judge);
 		judge->way = "running";
 		compare_running(judge, copy);
 	}
@@ -476,6 +492,10 @@ int judge_main(const struct subject *subject, int argc, char **argv)
 			workers = (unsigned)atoi(argv[2]);
 		else if (strcmp(argv[1], "--threads") == 0)
 			judge.nthreads = (unsigned)atoi(argv[2]);
+		else if (strcmp(argv[1], "--steps") == 0)
+			judge.nsteps = (unsigned)atoi(argv[2]);
+		else if (strcmp(argv[1], "--blocks") == 0)
+			judge.nblocks = (unsigned)atoi(argv[2]);
 		else if (strcmp(argv[1], "--no-brk") == 0)
 			judge.is_brk_stopped = atoi(argv[2]);
 		else if (strcmp(argv[1], "--tunables") == 0)
@@ -485,7 +505,7 @@ int judge_main(const struct subject *subject, int argc, char **argv)
 		else if (strcmp(argv[1], "--libraries") == 0)
 			judge.libraries = argv[2];
 	}
-	if (argc < 2 || argc > 3 || judge.nthreads > LOG_THREADS_MOST)
+	if (argc < 2 || argc > 3 || judge.nthreads > LOG_THREADS_MOST || judge.nblocks > LOG_BLOCKS)
 		return 64;
 	judge.worker = argv[1];
 	judge.library = argv[2];

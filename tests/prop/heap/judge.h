@@ -50,6 +50,9 @@ struct judge {
 	const char *tunables, *loader, *libraries; /* what it is run with, or NULL */
 	bool is_brk_stopped;
 	unsigned nthreads; /* of each worker; 0: from 1 to 4 */
+	unsigned nblocks;  /* that it has at most; 0: all that the log has room for */
+	unsigned nsteps;   /* looks at threads that are led on by instructions; 0: drawn */
+	unsigned stepped;  /* the thread that is */
 	struct log *log;
 	int child;
 	bool is_stopped;
@@ -72,7 +75,8 @@ __attribute__((format(printf, 2, 3), noreturn)) void wrong(const struct judge *j
 							   const char *format, ...);
 
 /*
- * [--seed N] [--workers N] [--rounds N] [--threads N] [--no-brk 1] [--tunables WORDS]
+ * [--seed N] [--workers N] [--rounds N] [--threads N] [--blocks N] [--steps N] [--no-brk 1]
+ * [--tunables WORDS]
  * [--loader PATH --libraries PATH] WORKER [LIBRARY]: judges, and ends as a program does.
  */
 int judge_main(const struct subject *subject, int argc, char **argv);

@@ -31,7 +31,7 @@ struct log {
 	uint32_t nthreads;
 	uint32_t is_huge;	 /* also blocks of some MiB */
 	uint32_t is_brk_stopped; /* something lies where the heap would grow */
-	uint32_t reserved;
+	uint32_t nblocks;	 /* of these are used */
 	uint64_t seed;
 	uint64_t nops[LOG_THREADS_MOST];
 	struct log_block blocks[LOG_BLOCKS];

@@ -17,6 +17,7 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000 /* C libraries from before 2018 do not have it */
 #endif
+#define STACK_BYTES (256 * 1024) /* a reader has less to look at */
 
 static struct log *shared;
 
@@ -99,7 +100,7 @@ static void *work(void *number)
 	while (__atomic_load_n(&shared->ready, __ATOMIC_SEQ_CST) <= shared->nthreads)
 		; /* the judge looks at what there was before */
 	while (__atomic_load_n(&shared->order, __ATOMIC_RELAXED) != ORDER_END) {
-		struct log_block *block = &shared->blocks[draw(&seed) % LOG_BLOCKS];
+		struct log_block *block = &shared->blocks[draw(&seed) % shared->nblocks];
 		uint32_t idle = 0;
 
 		stop_on(ORDER_STOP_BETWEEN);
@@ -132,15 +133,18 @@ static int run(struct log *log)
 	struct sigaction action = {.sa_handler = on_prof, .sa_flags = SA_RESTART};
 	struct itimerval often = {{0, 1000}, {0, 1000}};
 	pthread_t threads[LOG_THREADS_MOST];
+	pthread_attr_t attr;
 	uintptr_t i;
 
 	shared = log;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	if (log->is_brk_stopped)
 		stop_brk();
 	sigaction(SIGPROF, &action, NULL);
 	setitimer(ITIMER_PROF, &often, NULL);
 	for (i = 1; i < log->nthreads; i++)
-		if (pthread_create(&threads[i], NULL, work, (void *)i) != 0)
+		if (pthread_create(&threads[i], &attr, work, (void *)i) != 0)
 			return 1;
 	work(NULL);
 	for (i = 1; i < log->nthreads; i++)

@@ -1,0 +1,98 @@
+#include "stepper.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#define EVENT_STOP 128	/* PTRACE_EVENT_STOP, which not all headers have */
+#define POLLS_MOST 3000 /* then a thread waits for another one */
+
+static bool is_stop(int status)
+{
+	return WIFSTOPPED(status) && (status >> 16) == EVENT_STOP;
+}
+
+/* A signal that comes in between is let through, but for the trap of an instruction. */
+static bool await(pid_t thread)
+{
+	int status, signal;
+
+	for (;;) {
+		if (waitpid(thread, &status, __WALL) != thread || !WIFSTOPPED(status))
+			return false;
+		if (is_stop(status))
+			return true;
+		signal = WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
+		ptrace(PTRACE_CONT, thread, NULL, (void *)(intptr_t)signal);
+	}
+}
+
+static bool seize(struct stepper *stepper, pid_t thread)
+{
+	if (stepper->n == LOG_THREADS_MOST || ptrace(PTRACE_SEIZE, thread, NULL, NULL) < 0)
+		return false;
+	ptrace(PTRACE_INTERRUPT, thread, NULL, NULL);
+	if (!await(thread))
+		return false;
+	stepper->threads[stepper->n++] = thread;
+	return true;
+}
+
+/* No thread begins or ends meanwhile: workers make theirs at the start. */
+bool stepper_begin(struct stepper *stepper, pid_t process)
+{
+	char path[32];
+	struct dirent *entry;
+	DIR *dir;
+
+	*stepper = (struct stepper){0};
+	snprintf(path, sizeof(path), "/proc/%d/task", process);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.' && !seize(stepper, atoi(entry->d_name)))
+			break;
+	closedir(dir);
+	return !entry && stepper->n;
+}
+
+bool stepper_step(struct stepper *stepper, unsigned thread)
+{
+	pid_t tid = stepper->threads[thread];
+	int status = 0, i;
+
+	/* What waits for a lock goes on by itself once somebody gives it away. */
+	if (!stepper->is_waiting[thread])
+		ptrace(PTRACE_SINGLESTEP, tid, NULL, NULL);
+	for (i = 0; waitpid(tid, &status, __WALL | WNOHANG) == 0; i++) {
+		if (i == POLLS_MOST || stepper->is_waiting[thread]) {
+			stepper->is_waiting[thread] = true;
+			return false;
+		}
+		sched_yield();
+	}
+	stepper->is_waiting[thread] = false;
+	return WIFSTOPPED(status);
+}
+
+/* Who waits is woken by the others when these go on, and traps then. */
+void stepper_end(struct stepper *stepper)
+{
+	unsigned i;
+
+	for (i = 0; i < stepper->n; i++)
+		if (!stepper->is_waiting[i])
+			ptrace(PTRACE_DETACH, stepper->threads[i], NULL, NULL);
+	for (i = 0; i < stepper->n; i++)
+		if (stepper->is_waiting[i]) {
+			waitpid(stepper->threads[i], NULL, __WALL);
+			ptrace(PTRACE_DETACH, stepper->threads[i], NULL, NULL);
+		}
+	stepper->n = 0;
+}
