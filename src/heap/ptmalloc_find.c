@@ -61,6 +61,15 @@ static int read_data(struct ptmalloc *heap, const struct segment *segment, struc
 	return 0;
 }
 
+/* The head of a list is never anything else, also while it changes. */
+static bool are_pointers(const struct ptmalloc *heap, const unsigned char *pair)
+{
+	unsigned word = heap->layout.word;
+	uint64_t forward = ptmalloc_word(heap, pair), backward = ptmalloc_word(heap, pair + word);
+
+	return forward && backward && is_aligned(forward, word) && is_aligned(backward, word);
+}
+
 /* The head of a list: two pointers, to chunks that point back. */
 static bool is_list_of(struct ptmalloc *heap, struct reader *reader, plat_addr head,
 		       const unsigned char *pair)
@@ -71,9 +80,8 @@ static bool is_list_of(struct ptmalloc *heap, struct reader *reader, plat_addr h
 
 	if (forward == head && backward == head)
 		return true;
-	if (!forward || !backward || !is_aligned(forward, word) || !is_aligned(backward, word))
-		return false;
-	return reader_read(reader, forward + 3 * word, back, word) == 0 &&
+	return are_pointers(heap, pair) &&
+	       reader_read(reader, forward + 3 * word, back, word) == 0 &&
 	       ptmalloc_word(heap, back) == head &&
 	       reader_read(reader, backward + 2 * word, back, word) == 0 &&
 	       ptmalloc_word(heap, back) == head;
@@ -88,6 +96,8 @@ static bool is_list(struct ptmalloc *heap, plat_addr at, const unsigned char *pa
 
 	if (is_list_of(heap, &heap->cache->reader, at - 2 * word, pair))
 		return true;
+	if (!are_pointers(heap, pair))
+		return false;
 	for (i = 0; i < LIST_TRIES; i++)
 		if (reader_read(reader, at, again, 2 * word) == 0 &&
 		    is_list_of(heap, reader, at - 2 * word, again))
@@ -181,6 +191,16 @@ static bool take_bins(struct ptmalloc *heap, plat_addr bins)
 	return true;
 }
 
+/* An empty list's head, by itself; behind the last bin there is none. */
+static bool is_empty_list(const struct ptmalloc *heap, const struct data *data, size_t offset)
+{
+	unsigned word = heap->layout.word;
+	plat_addr head = data->at + offset - 2 * word;
+
+	return offset + 2 * word <= data->size && word_at(heap, data, offset) == head &&
+	       word_at(heap, data, offset + word) == head;
+}
+
 static bool search(struct ptmalloc *heap, const struct data *data)
 {
 	unsigned word = heap->layout.word, ntries = 0;
@@ -189,8 +209,7 @@ static bool search(struct ptmalloc *heap, const struct data *data)
 	for (i = before; i + 2 * word <= data->size && ntries < TRIES_MOST; i += word) {
 		plat_addr at = data->at + i;
 
-		if (word_at(heap, data, i) != at - 2 * word ||
-		    word_at(heap, data, i + word) != at - 2 * word)
+		if (!is_empty_list(heap, data, i) || is_empty_list(heap, data, i + 2 * word))
 			continue;
 		ntries++;
 		if (are_bins(heap, at - before, data->bytes + i - before) &&
