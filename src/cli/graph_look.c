@@ -6,6 +6,7 @@
  */
 #include "cli/graph_look.h"
 
+#include "base/list.h"
 #include "cli/report.h"
 #include "source/core.h"
 #include "source/crew.h"
@@ -81,13 +82,65 @@ static int load_runs(struct graph_look *look)
  */
 
 struct walking {
+	struct graph_look *look;
 	struct blocks blocks;
 	struct ranges *claimed;
+	uint32_t reading; /* that is walked */
 };
+
+/* Arenas alternate seldom: most blocks add nothing. */
+static int note_arena(struct walking *walking, const struct block *block)
+{
+	struct graph_look *look = walking->look;
+	const struct graph_arena *last = look->narenas ? &look->arenas[look->narenas - 1] : NULL;
+	int r;
+
+	if (last && last->reading == walking->reading && last->arena == block->arena &&
+	    block->address > last->start)
+		return 0;
+	r = list_reserve(&look->arenas, &look->arenas_room, look->narenas, 1);
+	if (r == 0)
+		look->arenas[look->narenas++] =
+			(struct graph_arena){block->address, walking->reading, block->arena};
+	return r;
+}
 
 static int take_block(void *context, const struct block *block)
 {
-	return blocks_take(&((struct walking *)context)->blocks, block);
+	struct walking *walking = context;
+	int r = note_arena(walking, block);
+
+	return r == 0 ? blocks_take(&walking->blocks, block) : r;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct graph_arena *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+const char *graph_look_arena(const struct graph_look *look, plat_addr block,
+			     char to[ARENA_NAME_SIZE])
+{
+	size_t low = 0, high = look->narenas;
+	const struct heap_reading *heap;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (look->arenas[middle].start <= block)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	snprintf(to, ARENA_NAME_SIZE, "-");
+	if (low == 0)
+		return to;
+	heap = look->look.heaps.readings[look->arenas[low - 1].reading];
+	if (look->arenas[low - 1].arena < heap->narenas)
+		arena_name(&heap->arenas[look->arenas[low - 1].arena], to);
+	return to;
 }
 
 static int take_claimed(void *context, plat_addr start, plat_addr end)
@@ -101,7 +154,7 @@ static int take_claimed(void *context, plat_addr start, plat_addr end)
 static int walk_heaps(struct graph_look *look)
 {
 	const struct heaps *heaps = &look->look.heaps;
-	struct walking walking = {.claimed = &look->claimed};
+	struct walking walking = {.look = look, .claimed = &look->claimed};
 	const struct heap_visitor visitor = {
 		.block = take_block,
 		.range = take_claimed,
@@ -112,8 +165,12 @@ static int walk_heaps(struct graph_look *look)
 	size_t i;
 	int r = blocks_init(&walking.blocks, look->target->space.process.bits == 32 ? 4 : 8);
 
-	for (i = 0; r == 0 && i < heaps->n; i++)
+	for (i = 0; r == 0 && i < heaps->n; i++) {
+		walking.reading = (uint32_t)i;
 		r = heap_walk(heaps->readings[i], &visitor);
+	}
+	if (look->narenas)
+		qsort(look->arenas, look->narenas, sizeof(*look->arenas), by_start);
 	if (r == 0)
 		r = blocks_finish(&walking.blocks, &look->index);
 	blocks_fini(&walking.blocks);
@@ -355,6 +412,7 @@ void graph_look_close(struct graph_look *look)
 	graph_fini(&look->graph);
 	roots_fini(&look->roots);
 	block_index_fini(&look->index);
+	free(look->arenas);
 	ranges_fini(&look->claimed);
 	heap_runs_fini(&look->runs);
 	heap_look_close(&look->look);

@@ -13,13 +13,21 @@
 
 #define GRAPH_LOOK_WHYS 16
 
+/* From here on blocks are of this arena, as far as a walk has shown some in a row. */
+struct graph_arena {
+	plat_addr start;
+	uint32_t reading, arena;
+};
+
 struct graph_look {
 	struct target *target;
 	struct heap_look look;
 	struct heap_runs runs; /* pages that are in memory, or in swap; of a core: in the file */
 	bool has_runs;
-	struct block_index index; /* blocks that are live, or may be */
-	struct ranges claimed;	  /* what allocators have, for blocks or themselves */
+	struct block_index index;   /* blocks that are live, or may be */
+	struct graph_arena *arenas; /* in order */
+	size_t narenas, arenas_room;
+	struct ranges claimed; /* what allocators have, for blocks or themselves */
 	struct mangle mangle;
 	struct roots roots;
 	struct graph graph;
@@ -40,6 +48,10 @@ int graph_look_open(const struct command *command, struct target *target, struct
 void graph_look_close(struct graph_look *look);
 
 struct reader *graph_look_reader(struct graph_look *look);
+
+/* The name of the arena that a block of the index is of; "-" where there is none. Returns `to`. */
+const char *graph_look_arena(const struct graph_look *look, plat_addr block,
+			     char to[ARENA_NAME_SIZE]);
 
 /* Once it goes on: adds what can only be said then to `whys`. */
 void graph_look_judge(struct graph_look *look);

@@ -110,6 +110,8 @@
  *          own_profile   its sampling profile; own_trim how far it has given back what was asked
  *          allocator     which malloc a process uses, by its dynamic linker's tables
  *          find          all allocators of a process, opened by who can read them
+ *          leaks         what is lost, in groups
+ *          suppressions  what of that is not to be told
  *          mangle        pointers that the C library hides
  *          roots         what a program can get at by itself; roots_threads its threads' part
  *          anchors       where exactly the words stand that point to blocks
@@ -178,10 +180,23 @@
 #endif
 
 const struct command *const commands[] = {
-	&map_command,	   &explain_command, &usage_command,	  &resident_command,
-	&headroom_command, &limits_command,  &model_command,	  &heap_command,
-	&diff_command,	   &profile_command, &snapshot_command,	  &trim_command,
-	&run_command,	   &doctor_command,  &completion_command, NULL,
+	&map_command,
+	&explain_command,
+	&usage_command,
+	&resident_command,
+	&headroom_command,
+	&limits_command,
+	&model_command,
+	&heap_command,
+	&leaks_command,
+	&diff_command,
+	&profile_command,
+	&snapshot_command,
+	&trim_command,
+	&run_command,
+	&doctor_command,
+	&completion_command,
+	NULL,
 };
 
 static void help(void)
