@@ -22,6 +22,7 @@
  *          limit_change.h a limit that is to be changed
  *          borders       why two neighbouring mappings are two
  *          vmflags       the flags of smaps in words
+ *          mangle        pointers that the C library hides
  *          symbol.h      what symbol tables say of an address
  *          rollup        what a process shares, in sum
  * model/   rules         what the kernel does, by name and in words; rules_list.h has them all
@@ -112,7 +113,6 @@
  *          find          all allocators of a process, opened by who can read them
  *          leaks         what is lost, in groups
  *          suppressions  what of that is not to be told
- *          mangle        pointers that the C library hides
  *          roots         what a program can get at by itself; roots_threads its threads' part
  *          anchors       where exactly the words stand that point to blocks
  *          types         the C++ type of a block, by its first word
@@ -131,6 +131,7 @@
  *          limits        plat limits
  *          layout        plat model layout, below the picture
  *          heap          plat heap; heap_sizes, _pages, _proofs, _blocks, _json its parts
+ *          leaks         plat leaks; leaks_json its document
  *          diff          plat diff
  *          calls         the frames of a site, with their names
  *          profile       plat profile
@@ -157,6 +158,8 @@
  *          heap_survey   all of them, walked and seen together with pages
  *          graph_look    who points to whom in what an operand names
  *          heap          plat heap
+ *          leaks_since   blocks of an earlier snapshot
+ *          leaks         what is lost; leaks_command plat leaks
  *          diff          plat diff
  *          sites         where blocks are made, with names of calls
  *          profile       plat profile

@@ -19,7 +19,7 @@
 #include "base/compiler.h"
 #include "base/reader.h"
 #include "heap/block_index.h"
-#include "heap/mangle.h"
+#include "space/mangle.h"
 
 /* A block's number, and in the lowest bit whether it is pointed into, not to its first byte. */
 #define NO_EDGE UINT32_MAX

@@ -2,7 +2,7 @@
  * A word is kept if it is
  *
  *     an address in a mapping, or one past its end
- *     the same, hidden by glibc: (where it stands >> 12) xor the address
+ *     the same, hidden by glibc: (where it stands >> 12) xor the address; or mangled
  *     below 4096, or a multiple of 4096: a count, a mask, a size in pages
  *     a chunk's size: it leads to another size, or to the end of a page
  *     the size of the chunk before, which says the same
@@ -130,11 +130,22 @@ static bool is_size_before(struct filtering *filtering, plat_addr at, uint64_t v
 	       (size & ~(uint64_t)SIZE_FLAGS) == value;
 }
 
+/* Of any other word one in 2^17 passes so far, for addresses have as many zeros before them. */
+static bool is_mangled_address(struct filtering *filtering, uint64_t value)
+{
+	const struct mangle *mangle = &filtering->filter->mangle;
+
+	if (mangle->width != filtering->filter->word)
+		return false;
+	value = mangle_undo(mangle, value);
+	return value >> FILTER_BITS == 0 && is_address(filtering, value);
+}
+
 static bool is_kept(struct filtering *filtering, plat_addr at, uint64_t value)
 {
 	uint64_t plain = value ^ at >> MANGLE_SHIFT;
 
-	if (value < SMALL)
+	if (value < SMALL || is_mangled_address(filtering, value))
 		return true;
 	if (value >> FILTER_BITS)
 		return false;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/ranges.h"
+#include "space/mangle.h"
 
 #define FILTER_SHIFT 30 /* 1 GiB */
 #define FILTER_BITS 47	/* of addresses that a process can have */
@@ -31,6 +32,7 @@ struct snapshot_filter {
 	const struct ranges *whole;  /* kept byte by byte */
 	const struct ranges *hidden; /* never kept */
 	struct snapshot_marks marks;
+	struct mangle mangle; /* by which the C library hides other addresses */
 	/* A bit for each GiB that something is mapped in: most words are told by it. */
 	uint64_t somewhere[(1 << (FILTER_BITS - FILTER_SHIFT)) / 64];
 };

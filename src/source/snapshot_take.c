@@ -483,6 +483,7 @@ static int walk_pages(struct taking *taking)
 static int take_memory(struct taking *taking)
 {
 	bool filters = taking->request->content != CONTENT_FULL || taking->hidden.n;
+	struct reader *reader = freeze_reader(taking->request->freeze, &taking->direct.reader);
 	int r = 0, ended = 0;
 
 	taking->direct.mem = procdir_open_file(&taking->dir, "mem");
@@ -492,11 +493,10 @@ static int take_memory(struct taking *taking)
 		snprintf(taking->taken->why, sizeof(taking->taken->why),
 			 "its memory cannot be read: %s", strerror(-taking->direct.mem));
 	} else if (taking->pagemap >= 0) {
-		r = snapshot_packer_new(
-			taking->writer,
-			freeze_reader(taking->request->freeze, &taking->direct.reader),
-			taking->pagemap, taking->taken->page_size, filters ? &taking->filter : NULL,
-			&taking->packer);
+		taking->filter.mangle = mangle_find(taking->space, reader);
+		r = snapshot_packer_new(taking->writer, reader, taking->pagemap,
+					taking->taken->page_size, filters ? &taking->filter : NULL,
+					&taking->packer);
 	}
 	if (r == 0)
 		r = walk_pages(taking);

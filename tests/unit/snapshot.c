@@ -384,6 +384,7 @@ static void one_that_is_abandoned_leaves_nothing(void **state)
 
 static uint64_t words[512], kept[512];
 static struct ranges mapped, whole, hidden;
+static struct mangle mangle;
 static plat_addr marks[2]; /* in use where they are not 0 */
 
 /* Beyond the window there is one word. */
@@ -406,7 +407,7 @@ static void filter(void)
 	static struct snapshot_filter rules;
 
 	rules = (struct snapshot_filter){
-		.word = 8, .mapped = &mapped, .whole = &whole, .hidden = &hidden};
+		.word = 8, .mapped = &mapped, .whole = &whole, .hidden = &hidden, .mangle = mangle};
 	if (marks[0])
 		rules.marks = (struct snapshot_marks){marks, 2, 2};
 	ranges_add(&mapped, HEAP, HEAP + 0x100000);
@@ -447,6 +448,23 @@ static void addresses_stay_and_texts_go(void **state)
 	assert_int_equal(kept[7], 0);
 	assert_int_equal(kept[8], words[8]);
 	assert_int_equal(kept[9], 0);
+}
+
+static void mangled_addresses_stay(void **state)
+{
+	(void)state;
+	memset(words, 0, sizeof(words));
+	mangle = (struct mangle){8, UINT64_C(0x9e3779b97f4a7c15)};
+	words[0] = mangle_do(&mangle, FAR_HEAP + 0x40);
+	words[1] = mangle_do(&mangle, FAR_HEAP + 0x2040); /* nothing is mapped there */
+	memcpy(&words[2], "a secret", 8);
+	filter();
+	mangle = MANGLE_NONE;
+	assert_int_equal(kept[0], words[0]);
+	assert_int_equal(kept[1], 0);
+	assert_int_equal(kept[2], 0);
+	filter();
+	assert_int_equal(kept[0], 0);
 }
 
 static void the_sizes_of_chunks_stay(void **state)
@@ -568,6 +586,7 @@ int main(void)
 		cmocka_unit_test(each_byte_can_be_wrong_and_each_length_too_short),
 		cmocka_unit_test(one_that_is_abandoned_leaves_nothing),
 		cmocka_unit_test(addresses_stay_and_texts_go),
+		cmocka_unit_test(mangled_addresses_stay),
 		cmocka_unit_test(the_sizes_of_chunks_stay),
 		cmocka_unit_test(the_size_before_a_chunk_stays_if_it_is_that),
 		cmocka_unit_test(counts_of_a_cache_stay),

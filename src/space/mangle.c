@@ -1,4 +1,4 @@
-#include "heap/mangle.h"
+#include "space/mangle.h"
 
 #include <string.h>
 

@@ -6,8 +6,8 @@
  *
  * (glibc sysdeps/unix/sysv/linux/x86_64/pointer_guard.h; by 9 on i386.) musl hides nothing.
  */
-#ifndef HEAP_MANGLE_H
-#define HEAP_MANGLE_H
+#ifndef SPACE_MANGLE_H
+#define SPACE_MANGLE_H
 
 #include <stdbool.h>
 #include <stdint.h>
