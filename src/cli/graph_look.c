@@ -337,12 +337,11 @@ static void judge_heap(struct graph_look *look, const struct heap_reading *heap)
 static void judge_stop(struct graph_look *look)
 {
 	const struct freeze_told *told = freeze_told(look->target->freeze);
-	const struct procdir *dir = &look->target->dir;
 	int r = 0;
 
 	if (told->why[0])
 		r = fail(add_why(look), -EAGAIN, "%s", told->why);
-	else if ((dir->live || dir->snapshot) && told->rung < FREEZE_COPY)
+	else if (!target_is_stopped(look->target))
 		r = fail(add_why(look), -EAGAIN,
 			 "it ran while it was looked at: blocks can seem lost that are not");
 	(void)r;

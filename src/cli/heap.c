@@ -252,24 +252,6 @@ static int show_blocks(struct show *show)
 	return r == 0 ? write_logs(show) : r;
 }
 
-/* What was read is of one moment: plat stopped it or has a copy, or it stood still for itself. */
-static bool is_stopped(const struct target *target)
-{
-	const struct space *space = &target->space;
-	const struct freeze_told *told = freeze_told(target->freeze);
-	size_t i;
-
-	if (space->core)
-		return true;
-	if (told->rung != FREEZE_NEVER)
-		return told->rung >= FREEZE_COPY && !told->was_cut;
-	for (i = 0; i < space->nthreads; i++)
-		if (space->threads[i].tid && space->threads[i].state != 'T' &&
-		    space->threads[i].state != 't')
-			return false;
-	return space->nthreads > 0;
-}
-
 static int show_totals(struct show *show)
 {
 	const struct options *options = show->request->options;
@@ -285,7 +267,7 @@ static int show_totals(struct show *show)
 	freeze_end(show->target->freeze);
 	if (r < 0)
 		return r;
-	report.is_stopped = is_stopped(show->target);
+	report.is_stopped = target_is_stopped(show->target);
 	report.pause = freeze_told(show->target->freeze)->pause;
 	report.looked = freeze_words(freeze_told(show->target->freeze), words);
 	report.surveys = survey->surveys;

@@ -317,7 +317,7 @@ static int write_report(struct finding *finding, FILE *to)
 		.calls = &finding->calls,
 		.since = wish->since,
 		.firm = wish->no_interior,
-		.is_stopped = told->rung >= FREEZE_COPY && !told->was_cut,
+		.is_stopped = target_is_stopped(finding->target),
 		.pause = told->pause,
 		.looked = freeze_words(told, words),
 		.whys = finding->look.whys,

@@ -149,6 +149,23 @@ int target_open(const struct options *options, const char *operand, unsigned wan
 	return 0;
 }
 
+bool target_is_stopped(const struct target *target)
+{
+	const struct space *space = &target->space;
+	const struct freeze_told *told = freeze_told(target->freeze);
+	size_t i;
+
+	if (space->core)
+		return true;
+	if (told->rung != FREEZE_NEVER)
+		return told->rung >= FREEZE_COPY && !told->was_cut;
+	for (i = 0; i < space->nthreads; i++)
+		if (space->threads[i].tid && space->threads[i].state != 'T' &&
+		    space->threads[i].state != 't')
+			return false;
+	return space->nthreads > 0;
+}
+
 void target_close(struct target *target)
 {
 	freeze_free(target->freeze);

@@ -39,6 +39,12 @@ int target_open(const struct options *options, const char *operand, unsigned wan
 		struct target *ret);
 void target_close(struct target *target);
 
+/*
+ * After freeze_end(): what was read is of one moment: plat stopped it or has a copy, or it stood
+ * still for itself.
+ */
+bool target_is_stopped(const struct target *target);
+
 /* "0x7f00..." 0, or an exit code after a complaint. */
 int target_address(const struct command *command, const char *operand, plat_addr *ret);
 
