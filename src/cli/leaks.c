@@ -29,7 +29,7 @@
 #define SITES_MOST 65536 /* whose calls are looked up */
 
 /* All that is known of what is lost. */
-struct finding {
+struct leaks_finding {
 	const struct leaks_wish *wish;
 	struct target *target;
 	struct graph_look look;
@@ -43,13 +43,14 @@ struct finding {
 	char **type_names; /* as the source has them */
 	size_t ntypes;
 	struct leak_example *examples;
+	struct block_index since; /* blocks of the file that the wish names */
 };
 
 /*
  * Types and sites of the roots of trees.
  */
 
-static int find_sites(struct finding *finding)
+static int find_sites(struct leaks_finding *finding)
 {
 	const struct block_index *index = &finding->look.index;
 	uint32_t *numbers;
@@ -82,7 +83,7 @@ static int find_sites(struct finding *finding)
 	return r;
 }
 
-static int name_types(struct finding *finding)
+static int name_types(struct leaks_finding *finding)
 {
 	const struct type *list = types_list(finding->types, &finding->ntypes);
 	const char **mangled = calloc(finding->ntypes + 1, sizeof(*mangled));
@@ -102,7 +103,7 @@ static int name_types(struct finding *finding)
 	return r;
 }
 
-static int find_types(struct finding *finding)
+static int find_types(struct leaks_finding *finding)
 {
 	size_t i;
 	int r = 0;
@@ -120,7 +121,7 @@ static int find_types(struct finding *finding)
  * Suppressions.
  */
 
-static bool is_call_suppressed(const struct finding *finding, plat_addr addr)
+static bool is_call_suppressed(const struct leaks_finding *finding, plat_addr addr)
 {
 	const struct suppressions *suppressions = &finding->wish->suppressions;
 	const struct symbol *symbol = calls_find(&finding->calls, addr);
@@ -132,7 +133,7 @@ static bool is_call_suppressed(const struct finding *finding, plat_addr addr)
 			  (symbol->line && suppressions_match(suppressions, symbol->source)));
 }
 
-static bool is_suppressed(const struct finding *finding, const struct leak_tree *tree)
+static bool is_suppressed(const struct leaks_finding *finding, const struct leak_tree *tree)
 {
 	const struct own_site *site;
 	unsigned i;
@@ -149,7 +150,7 @@ static bool is_suppressed(const struct finding *finding, const struct leak_tree 
 	return false;
 }
 
-static void suppress(struct finding *finding)
+static void suppress(struct leaks_finding *finding)
 {
 	size_t i;
 
@@ -217,7 +218,7 @@ static void find_text(const char *bytes, size_t size, struct leak_example *ret)
 	text_escape(text, ret->text, sizeof(ret->text), 0);
 }
 
-static void find_example(struct finding *finding, const struct leak_group *group,
+static void find_example(struct leaks_finding *finding, const struct leak_group *group,
 			 struct leak_example *ret)
 {
 	const struct block_index *index = &finding->look.index;
@@ -232,7 +233,7 @@ static void find_example(struct finding *finding, const struct leak_group *group
 		find_text(bytes, size, ret);
 }
 
-static int find_examples(struct finding *finding)
+static int find_examples(struct leaks_finding *finding)
 {
 	size_t i, n = finding->leaks.ngroups;
 
@@ -260,8 +261,9 @@ static void forget_interior(struct reach *reach)
 			reach->marks[i] = LEVEL_NONE << 8;
 }
 
-static int find_lost(struct finding *finding, const struct block_index *since)
+static int find_lost(struct leaks_finding *finding)
 {
+	const struct block_index *since = finding->wish->since ? &finding->since : NULL;
 	int r = reach_make(&finding->look.graph, ROOTS_ALL, &finding->look.crew, &finding->reach);
 
 	if (r < 0)
@@ -282,9 +284,12 @@ static int find_lost(struct finding *finding, const struct block_index *since)
 	return r == 0 ? find_examples(finding) : r;
 }
 
-static void free_finding(struct finding *finding)
+void leaks_forget(struct leaks_finding *finding)
 {
 	size_t i;
+
+	if (!finding)
+		return;
 
 	free(finding->examples);
 	for (i = 0; finding->type_names && i < finding->ntypes; i++)
@@ -297,10 +302,12 @@ static void free_finding(struct finding *finding)
 	leaks_fini(&finding->leaks);
 	lost_fini(&finding->lost);
 	reach_fini(&finding->reach);
+	block_index_fini(&finding->since);
 	graph_look_close(&finding->look);
+	free(finding);
 }
 
-static int write_report(struct finding *finding, FILE *to)
+static int write_report(const struct leaks_finding *finding, FILE *to)
 {
 	const struct leaks_wish *wish = finding->wish;
 	const struct freeze_told *told = freeze_told(finding->target->freeze);
@@ -319,7 +326,7 @@ static int write_report(struct finding *finding, FILE *to)
 		.firm = wish->no_interior,
 		.is_stopped = target_is_stopped(finding->target),
 		.pause = told->pause,
-		.looked = freeze_words(told, words),
+		.looked = wish->looked ? wish->looked : freeze_words(told, words),
 		.whys = finding->look.whys,
 		.nwhys = finding->look.nwhys,
 	};
@@ -331,7 +338,7 @@ static int write_report(struct finding *finding, FILE *to)
 	return finish_output(wish->command, &text, 0);
 }
 
-static int report_whys(const struct finding *finding)
+int leaks_complain(const struct leaks_finding *finding)
 {
 	const char *whys[GRAPH_LOOK_WHYS];
 	size_t i;
@@ -342,7 +349,7 @@ static int report_whys(const struct finding *finding)
 }
 
 /* The process stands still from when it was opened until here. */
-static int look_at_graph(struct finding *finding)
+static int look_at_graph(struct leaks_finding *finding)
 {
 	const struct leaks_wish *wish = finding->wish;
 	struct error err;
@@ -359,29 +366,54 @@ static int look_at_graph(struct finding *finding)
 	return 0;
 }
 
-int leaks_show(const struct leaks_wish *wish, struct target *target, FILE *to)
+static int find(struct leaks_finding *finding)
 {
-	struct finding finding = {.wish = wish, .target = target};
-	struct block_index since;
+	const struct leaks_wish *wish = finding->wish;
 	int code, r;
 
-	code = look_at_graph(&finding);
-	if (code)
+	code = wish->since ? leaks_since_load(wish, &finding->target->space, &finding->since) : 0;
+	if (code >= EXIT_NO_LOOK)
 		return code;
-	code = wish->since ? leaks_since_load(wish, &target->space, &since) : 0;
-	if (code < EXIT_NO_LOOK) {
-		r = find_lost(&finding, wish->since ? &since : NULL);
-		if (r < 0)
-			code = look_error(wish->command, "%s: %s", target->name, strerror(-r));
-		else
-			code = worse_of(code, write_report(&finding, to));
-		fflush(to);
-		if (r == 0)
-			code = worse_of(code, finding.leaks.told.blocks ? EXIT_FOUND : EXIT_FINE);
-		code = worse_of(code, report_whys(&finding));
-		if (wish->since)
-			block_index_fini(&since);
-	}
-	free_finding(&finding);
+	r = find_lost(finding);
+	if (r < 0)
+		code = look_error(wish->command, "%s: %s", finding->target->name, strerror(-r));
 	return code;
+}
+
+int leaks_find(const struct leaks_wish *wish, struct target *target, struct leaks_finding **ret)
+{
+	struct leaks_finding *finding = calloc(1, sizeof(*finding));
+	int code;
+
+	if (!finding) {
+		freeze_end(target->freeze);
+		return look_error(wish->command, "%s: %s", target->name, strerror(ENOMEM));
+	}
+	finding->wish = wish;
+	finding->target = target;
+	code = look_at_graph(finding);
+	if (code) {
+		free(finding);
+		return code;
+	}
+	code = find(finding);
+	if (code >= EXIT_NO_LOOK)
+		leaks_forget(finding);
+	else
+		*ret = finding;
+	return code;
+}
+
+int leaks_show(const struct leaks_finding *finding, FILE *to)
+{
+	int code = write_report(finding, to);
+
+	fflush(to);
+	code = worse_of(code, leaks_has_any(finding) ? EXIT_FOUND : EXIT_FINE);
+	return worse_of(code, leaks_complain(finding));
+}
+
+bool leaks_has_any(const struct leaks_finding *finding)
+{
+	return finding->leaks.told.blocks > 0;
 }

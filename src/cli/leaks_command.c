@@ -76,12 +76,16 @@ static int take_option(void *context, int option, const char *value)
 
 static int look(const struct leaks_wish *wish, struct options *options)
 {
+	struct leaks_finding *finding = NULL;
 	struct target target;
 	int code = target_open(options, options->operands[0], 0, &target);
 
 	if (code)
 		return code;
-	code = leaks_show(wish, &target, stdout);
+	code = leaks_find(wish, &target, &finding);
+	if (code < EXIT_NO_LOOK)
+		code = worse_of(code, leaks_show(finding, stdout));
+	leaks_forget(finding);
 	target_close(&target);
 	return code;
 }

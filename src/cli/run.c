@@ -11,6 +11,7 @@
 #include "alloc/state.h"
 #include "cli/commands.h"
 #include "cli/heap_look.h"
+#include "cli/leaks.h"
 #include "cli/library.h"
 #include "cli/report.h"
 #include "source/launch.h"
@@ -28,6 +29,7 @@
 #include <unistd.h>
 
 #define EXIT_FAULTS 23
+#define LEAKS_TOP 10 /* groups */
 
 enum {
 	OPT_HARD,
@@ -38,7 +40,10 @@ enum {
 	OPT_LIBRARY,
 	OPT_REPORT,
 	OPT_QUIET,
-	OPT_NO_TRACE
+	OPT_NO_TRACE,
+	OPT_LEAKS,
+	OPT_SUPPRESSIONS,
+	OPT_AS_IS
 };
 
 static const struct option_row rows[] = {
@@ -52,6 +57,10 @@ static const struct option_row rows[] = {
 	FLAG(OPT_REPORT, 'r', "report", "more than one line at the end"),
 	FLAG(OPT_QUIET, 'q', "quiet", "no line at the end, unless something is wrong"),
 	FLAG(OPT_NO_TRACE, 0, "no-trace", "do not look at the program at its end"),
+	FLAG(OPT_LEAKS, 0, "leaks", "say at its end which blocks it has lost; see plat leaks"),
+	ROW(OPT_SUPPRESSIONS, 0, "suppressions", "FILE",
+	    "with --leaks: leave out what this file says", COMPLETE_FILE),
+	FLAG(OPT_AS_IS, 0, "as-is", "with --leaks: on the malloc that the program has anyway"),
 	ROW_BYTES,
 	ROWS_END,
 };
@@ -66,14 +75,14 @@ const struct command run_command = {
 	.takes_command = true,
 	.more = "The exit status is the command's; 128 + N if signal N ended it; 23 if it was 0 "
 		"and\n"
-		"faults were found.\n",
+		"faults were found, or with --leaks lost blocks.\n",
 	.run = run,
 };
 
 /* What was asked for, and what came of it. */
 struct request {
 	struct options *options;
-	bool report, quiet, no_trace, is_checked;
+	bool report, quiet, no_trace, is_checked, leaks, as_is;
 	const char *named_library;
 	struct preload_settings settings;
 	char library[PATH_MAX], checked[PATH_MAX];
@@ -87,6 +96,10 @@ struct request {
 	struct heap_sums sums;
 	uint64_t meta_bytes, faults, peak;
 	struct error look_why;
+
+	struct leaks_wish leaks_wish;
+	struct target target; /* for these */
+	struct leaks_finding *finding;
 };
 
 static int take_option(void *context, int option, const char *value)
@@ -121,6 +134,14 @@ static int take_option(void *context, int option, const char *value)
 		break;
 	case OPT_QUIET:
 		request->quiet = true;
+		break;
+	case OPT_LEAKS:
+		request->leaks = true;
+		break;
+	case OPT_SUPPRESSIONS:
+		return leaks_suppress(&request->leaks_wish, value);
+	case OPT_AS_IS:
+		request->as_is = true;
 		break;
 	default:
 		request->no_trace = true;
@@ -187,6 +208,23 @@ static void take_heap(struct request *request, const struct space *space, struct
 	request->faults = own->faults == UNKNOWN ? 0 : own->faults;
 }
 
+/* It has come to its end and stands still there, held by us. */
+static void find_leaks(struct request *request, const struct procdir *dir,
+		       const struct space *space)
+{
+	const struct freeze_wish held = {.rung = FREEZE_WHOLE, .is_held = true};
+	struct target *target = &request->target;
+	struct error err;
+
+	target->dir = *dir;
+	target->space = *space;
+	report_name(space, target->name);
+	if (freeze_begin(&target->dir, &held, &target->freeze, &err) < 0)
+		look_error(&run_command, "%s", err.text);
+	else if (leaks_find(&request->leaks_wish, target, &request->finding) >= EXIT_NO_LOOK)
+		request->finding = NULL;
+}
+
 static void at_end(void *context, const struct procdir *dir, const struct space *space)
 {
 	struct request *request = context;
@@ -198,6 +236,8 @@ static void at_end(void *context, const struct procdir *dir, const struct space 
 		return;
 	take_heap(request, space, &look);
 	heap_look_close(&look);
+	if (request->leaks)
+		find_leaks(request, dir, space);
 }
 
 /*
@@ -319,10 +359,27 @@ static int say(const struct request *request, const struct launched *launched, c
 		say_report(request, launched, escaped);
 	else if (!request->quiet || faults_of(request))
 		say_line(request, launched);
-	if (is_active(request))
+	if (is_active(request) || request->as_is)
 		return EXIT_FINE;
 	return look_error(&run_command, "%s: did not end on plat's malloc: %s", escaped,
 			  why_not(request, launched));
+}
+
+/* What it has lost. An exit code. */
+static int say_leaks(const struct request *request, const struct launched *launched)
+{
+	int code;
+
+	if (!request->leaks)
+		return EXIT_FINE;
+	if (!request->finding)
+		return look_error(&run_command, "whether blocks were lost is not known: %s",
+				  request->looked ? "its heap could not be read"
+						  : launched->why.text);
+	if (request->quiet && !leaks_has_any(request->finding))
+		return leaks_complain(request->finding);
+	code = leaks_show(request->finding, stderr);
+	return leaks_has_any(request->finding) ? EXIT_FAULTS : code;
 }
 
 /*
@@ -350,10 +407,12 @@ static int launch(struct request *request, char **argv, char **environment)
 	if (launched.state != SPAWN_RUNS) {
 		look_error(&run_command, "%s", err.text);
 	} else {
-		code = say(request, &launched, argv[0]);
+		code = worse_of(say(request, &launched, argv[0]), say_leaks(request, &launched));
 		if (status == 0)
 			status = faults_of(request) ? EXIT_FAULTS : code;
 	}
+	leaks_forget(request->finding);
+	freeze_free(request->target.freeze);
 	launched_fini(&launched);
 	return status;
 }
@@ -361,8 +420,11 @@ static int launch(struct request *request, char **argv, char **environment)
 static int prepare(struct request *request, const char *command, struct error *err)
 {
 	enum preload_obstacle obstacle;
-	int r = library_find(request->named_library, request->library, err);
+	int r;
 
+	if (request->as_is)
+		return make_page(request, err);
+	r = library_find(request->named_library, request->library, err);
 	if (r < 0)
 		return r;
 	request->settings.library = request->library;
@@ -380,13 +442,13 @@ static int prepare(struct request *request, const char *command, struct error *e
 
 static int run_command_line(struct request *request, char **argv)
 {
-	char **environment;
+	char **environment = NULL;
 	struct error err;
 	int code;
 
 	if (prepare(request, argv[0], &err) < 0)
 		return look_error(&run_command, "%s", err.text);
-	if (preload_environment(&request->settings, &environment) < 0)
+	if (!request->as_is && preload_environment(&request->settings, &environment) < 0)
 		return look_error(&run_command, "%s", strerror(ENOMEM));
 	code = launch(request, argv, environment);
 	preload_free_environment(environment);
@@ -395,12 +457,23 @@ static int run_command_line(struct request *request, char **argv)
 
 static int run(struct options *options)
 {
-	struct request request = {.options = options};
+	struct request request = {
+		.options = options,
+		.leaks_wish = {.command = &run_command,
+			       .paint = &options->paint,
+			       .top = LEAKS_TOP,
+			       .looked = "looked at when it came to its end"},
+	};
 	int code = options_read(options, take_option, &request);
 
-	if (code)
-		return code;
-	if (options->noperands == 0)
-		return usage_error(&run_command, "which command?");
-	return run_command_line(&request, options->operands);
+	if (code == 0 && options->noperands == 0)
+		code = usage_error(&run_command, "which command?");
+	if (code == 0 && (request.as_is || request.leaks_wish.suppressions.n) && !request.leaks)
+		code = usage_error(&run_command, "--as-is and --suppressions are for --leaks");
+	if (code == 0 && request.leaks && request.no_trace)
+		code = usage_error(&run_command, "--leaks looks at the end: not with --no-trace");
+	if (code == 0)
+		code = run_command_line(&request, options->operands);
+	suppressions_fini(&request.leaks_wish.suppressions);
+	return code;
 }

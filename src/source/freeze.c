@@ -196,6 +196,10 @@ static int climb(struct freeze *freeze, struct error *err)
 		return 0;
 	case FREEZE_COPY:
 		return copy_it(freeze, err);
+	case FREEZE_WHOLE:
+		if (freeze->wish.is_held)
+			return stop_adopt(freeze->dir, &freeze->stop, err);
+		return stop_it(freeze, err);
 	default:
 		return stop_it(freeze, err);
 	}

@@ -50,6 +50,9 @@ struct freeze_wish {
 	 * than `most`, as far as that can be told before. */
 	bool may_be_less;
 	bool inject;
+	/* The calling thread traces it, and all of its threads stand still until it says so: their
+	 * registers are taken, and nothing else is done to it. */
+	bool is_held;
 };
 
 /* How the look was taken. */

@@ -309,6 +309,36 @@ int stop_take_registers(struct stop *stop)
 	return 0;
 }
 
+/* Who is not traced, or does not stand still, has no registers to be had. */
+static int adopt(void *context, int tid)
+{
+	struct stop *stop = context;
+	struct stop_thread thread = {.tid = tid, .state = STOP_STOPPED};
+	int r = registers_take(tid, &thread.registers);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	r = list_reserve(&stop->threads, &stop->threads_room, stop->nthreads, 1);
+	if (r < 0)
+		registers_fini(&thread.registers);
+	else
+		stop->threads[stop->nthreads++] = thread;
+	return r;
+}
+
+int stop_adopt(const struct procdir *dir, struct stop *ret, struct error *err)
+{
+	struct stop stop = STOP_NONE;
+	int r = threads_list(dir, adopt, &stop);
+
+	if (r < 0) {
+		stop_fini(&stop);
+		return fail(err, -r, "%d: its threads cannot be listed", dir->pid);
+	}
+	*ret = stop;
+	return 0;
+}
+
 void stop_keep(struct stop *stop, int tid)
 {
 	stop->kept = tid;

@@ -57,6 +57,12 @@ struct stop {
 int stop_all(const struct procdir *dir, uint64_t patience, struct stop *ret,
 	     struct error *err) MUST_CHECK;
 
+/*
+ * All threads that the caller traces and that stand still already, with their registers; nothing is
+ * to be released. 0, and *ret is the caller's to stop_fini(); a negative errno with a sentence.
+ */
+int stop_adopt(const struct procdir *dir, struct stop *ret, struct error *err) MUST_CHECK;
+
 /* 0 or -ENOMEM. A thread that is ended meanwhile gets none. */
 int stop_take_registers(struct stop *stop) MUST_CHECK;
 

@@ -4,8 +4,8 @@
  *	lost [WORD...]		does what each WORD says, and then says "ready"; for each line of
  *its input, a WORD, does so as well, and says "done 1", "done 2" ...
  *
- * For each block a line "lost ADDRESS SIZE ROOT", "kept ADDRESS SIZE" or "possible ADDRESS SIZE".
- * Sizes are such that every malloc gives just so many bytes to use.
+ * exit and abort: it ends so. For each block a line "lost ADDRESS SIZE ROOT", "kept ADDRESS SIZE"
+ *or "possible ADDRESS SIZE". Sizes are such that every malloc gives just so many bytes to use.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -88,12 +88,17 @@ static SITE void interior(void)
 	say("possible", block, SMALL, NULL);
 }
 
+static void leave(void)
+{
+	exit(7);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } words[] = {
-	{"tree", tree}, {"cycle", cycle},	{"single", single},
-	{"keep", keep}, {"interior", interior},
+	{"tree", tree},		{"cycle", cycle}, {"single", single}, {"keep", keep},
+	{"interior", interior}, {"exit", leave},  {"abort", abort},
 };
 
 /* What calls have left on the stack is written over. */
@@ -120,9 +125,10 @@ int main(int argc, char **argv)
 	unsigned n = 0;
 	int i;
 
-	for (i = 1; i < argc; i++)
+	for (i = 1; i < argc; i++) {
 		obey(argv[i]);
-	sweep();
+		sweep();
+	}
 	printf("ready\n");
 	fflush(stdout);
 	while (scanf("%19s", word) == 1) {
