@@ -38,6 +38,13 @@ double own_estimate_error(const struct own_estimate *estimate)
 	return 1.96 * sqrt(estimate->variance);
 }
 
+uint64_t own_whole(double number)
+{
+	if (!(number > 0))
+		return 0;
+	return number < 9.2e18 ? (uint64_t)(number + 0.5) : (uint64_t)INT64_MAX;
+}
+
 /*
  * The form.
  */

@@ -19,6 +19,9 @@ struct own_estimate {
 /* Half of the interval that holds the true number of bytes 19 times of 20. */
 double own_estimate_error(const struct own_estimate *estimate);
 
+/* To the next whole number; those that do not fit are the process's doing. */
+uint64_t own_whole(double number);
+
 struct own_site {
 	uint32_t number; /* in the allocator's table; of one that is there twice, either */
 	struct own_estimate made, live;

@@ -43,7 +43,7 @@ const char *call_file(const struct space *space, plat_addr addr)
 	return file ? file->name : NULL;
 }
 
-static const char *last_part(const char *path)
+const char *path_last(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -52,7 +52,7 @@ static const char *last_part(const char *path)
 
 static const char *path_words(const char *path, const struct paint *paint, char *to)
 {
-	return text_escape(paint->verbose ? path : last_part(path), to, NAME_SIZE, !paint->unicode);
+	return text_escape(paint->verbose ? path : path_last(path), to, NAME_SIZE, !paint->unicode);
 }
 
 void call_draw(const struct space *space, const struct calls *calls, plat_addr addr,

@@ -21,6 +21,9 @@ const struct symbol *calls_find(const struct calls *calls, plat_addr addr);
 const struct module *call_module(const struct space *space, plat_addr addr);
 const char *call_file(const struct space *space, plat_addr addr);
 
+/* Of a path, what is behind the last slash. */
+const char *path_last(const char *path);
+
 /* A line: "    list_resize+0x8f  python3.11  listobject.c:72". */
 void call_draw(const struct space *space, const struct calls *calls, plat_addr addr,
 	       const struct paint *paint, struct text *text);

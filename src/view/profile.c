@@ -25,14 +25,6 @@
 #define ERROR_AT 17
 #define MEANING 26
 
-/* Numbers that do not fit are the process's doing. */
-static uint64_t whole(double number)
-{
-	if (!(number > 0))
-		return 0;
-	return number < 9.2e18 ? (uint64_t)(number + 0.5) : (uint64_t)INT64_MAX;
-}
-
 /*
  * Sums.
  */
@@ -51,11 +43,12 @@ static void put_sum(const struct paint *paint, struct text *text, const char *la
 
 	line_put(&line, is_whole ? STYLE_BOLD : STYLE_PLAIN, label);
 	line_put_right(&line, is_whole ? STYLE_BOLD : STYLE_PLAIN,
-		       units_size(whole(bytes), paint->bytes, number), SIZE_END);
+		       units_size(own_whole(bytes), paint->bytes, number), SIZE_END);
 	if (estimate) {
 		line_to(&line, ERROR_AT);
-		line_format(&line, STYLE_FAINT, "%s%s", plus_minus(paint),
-			    units_size(whole(own_estimate_error(estimate)), paint->bytes, number));
+		line_format(
+			&line, STYLE_FAINT, "%s%s", plus_minus(paint),
+			units_size(own_whole(own_estimate_error(estimate)), paint->bytes, number));
 	}
 	line_to(&line, MEANING);
 	line_wrap(&line, STYLE_FAINT, meaning, MEANING);
@@ -91,7 +84,7 @@ static void draw_sums(const struct profile_report *report, const struct paint *p
 		      struct text *text)
 {
 	const struct own_site *sum = &report->profile->sum;
-	uint64_t made = whole(sum->made.blocks), live = whole(sum->live.blocks);
+	uint64_t made = own_whole(sum->made.blocks), live = own_whole(sum->live.blocks);
 	char meaning[160];
 
 	snprintf(meaning, sizeof(meaning), "in %" PRIu64 " block%s while there were samples", made,
@@ -147,11 +140,11 @@ static void draw_site(const struct profile_report *report, const struct own_site
 	char cells[NCOLS][UNITS_SIZE];
 	unsigned i;
 
-	units_size(whole(site->live.bytes), paint->bytes, cells[COL_LIVE]);
-	units_size(whole(own_estimate_error(&site->live)), paint->bytes, cells[COL_LIVE_ERROR]);
-	units_size(whole(site->made.bytes), paint->bytes, cells[COL_MADE]);
-	units_size(whole(own_estimate_error(&site->made)), paint->bytes, cells[COL_MADE_ERROR]);
-	snprintf(cells[COL_BLOCKS], UNITS_SIZE, "%" PRIu64, whole(site->live.blocks));
+	units_size(own_whole(site->live.bytes), paint->bytes, cells[COL_LIVE]);
+	units_size(own_whole(own_estimate_error(&site->live)), paint->bytes, cells[COL_LIVE_ERROR]);
+	units_size(own_whole(site->made.bytes), paint->bytes, cells[COL_MADE]);
+	units_size(own_whole(own_estimate_error(&site->made)), paint->bytes, cells[COL_MADE_ERROR]);
+	snprintf(cells[COL_BLOCKS], UNITS_SIZE, "%" PRIu64, own_whole(site->live.blocks));
 	snprintf(cells[COL_SAMPLES], UNITS_SIZE, "%" PRIu64, site->made.nsamples);
 	put_cells(paint, STYLE_BOLD, cells, text);
 	for (i = 0; i < site->nframes; i++)
@@ -196,7 +189,7 @@ void profile_draw(const struct profile_report *report, const struct paint *paint
 
 static void set_size(json_t *object, const char *key, double number)
 {
-	document_size(object, key, whole(number), NULL);
+	document_size(object, key, own_whole(number), NULL);
 }
 
 static void set_estimates(json_t *object, const struct own_site *site)

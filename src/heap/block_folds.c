@@ -1,0 +1,197 @@
+#include "heap/block_folds.h"
+
+#include "space/kinds.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_SIZE 96
+/* Nothing is asked for by less than this. */
+#define POWER_LEAST 4
+
+const struct fold_sum block_sums[NBLOCK_SUMS] = {
+	[FOLD_LIVE_BLOCKS] = {"live_objects", "count"},
+	[FOLD_LIVE_BYTES] = {"live_space", "bytes"},
+	[FOLD_FREE_RESIDENT] = {"free_resident", "bytes"},
+};
+
+int block_folds_init(struct block_folds *ret, const struct space *space,
+		     const struct heap_runs *runs)
+{
+	*ret = (struct block_folds){.space = space, .runs = runs, .prefix = ""};
+	return folds_init(&ret->folds, block_sums, runs ? NBLOCK_SUMS : FOLD_FREE_RESIDENT);
+}
+
+void block_folds_fini(struct block_folds *folds)
+{
+	folds_fini(&folds->folds);
+}
+
+void block_folds_begin(struct block_folds *folds, const struct heap_reading *heap,
+		       const struct own_profile *profile, const char *prefix)
+{
+	folds->heap = heap;
+	folds->profile = profile;
+	folds->prefix = prefix;
+	folds->at_run = folds->at_region = folds->at_site = 0;
+	folds->last.is_there = false;
+}
+
+/*
+ * What a block is.
+ */
+
+static enum kind kind_at(struct block_folds *folds, plat_addr addr)
+{
+	const struct space *space = folds->space;
+	size_t i = folds->at_region;
+
+	if (i >= space->nregions || addr < space->regions[i].start || addr >= space->regions[i].end)
+		folds->at_region = i = space_at_or_above(space, addr);
+	return i < space->nregions && addr >= space->regions[i].start
+		       ? (enum kind)space->regions[i].kind
+		       : KIND_NONE;
+}
+
+/* Of 2^n the least n that is not below the size. */
+static uint32_t power_of(uint64_t size)
+{
+	uint32_t power = size > 1 ? 64 - (uint32_t)__builtin_clzll(size - 1) : 0;
+
+	return power < POWER_LEAST ? POWER_LEAST : power;
+}
+
+static void name_arena(const struct block_folds *folds, uint32_t arena, char *to)
+{
+	char name[ARENA_NAME_SIZE];
+
+	snprintf(to, NAME_SIZE, "%s%s", folds->prefix,
+		 arena < folds->heap->narenas ? arena_name(&folds->heap->arenas[arena], name)
+					      : "no arena");
+}
+
+static const struct heap_class *class_at(const struct heap_reading *heap, uint32_t class)
+{
+	return class < heap->nclasses ? &heap->classes[class] : NULL;
+}
+
+/* Blocks that stand alone, and those of an allocator without classes, are told apart by powers of
+ * two. */
+static void name_class(const struct heap_class *class, uint32_t power, char *to)
+{
+	if (class && class->stride)
+		snprintf(to, NAME_SIZE, "%" PRIu64 "-byte slots", class->stride);
+	else if (power < 64)
+		snprintf(to, NAME_SIZE, "up to %" PRIu64 " bytes", UINT64_C(1) << power);
+	else
+		snprintf(to, NAME_SIZE, "more bytes than can be");
+}
+
+static int make_node(struct block_folds *folds, enum kind kind, const struct block *block,
+		     uint32_t power, uint32_t *ret)
+{
+	const struct heap_class *class = class_at(folds->heap, block->class);
+	uint32_t node = FOLD_TOP;
+	char name[NAME_SIZE];
+	int r = folds_step_name(&folds->folds, node,
+				kind == KIND_NONE ? "not mapped" : kind_name(kind), &node);
+
+	name_arena(folds, block->arena, name);
+	if (r == 0)
+		r = folds_step_name(&folds->folds, node, name, &node);
+	if (r == 0 && class && class->name)
+		r = folds_step_name(&folds->folds, node, class->name, &node);
+	name_class(class, power, name);
+	if (r == 0)
+		r = folds_step_name(&folds->folds, node, name, &node);
+	*ret = node;
+	return r;
+}
+
+/* Most blocks are like the one before. */
+int block_folds_node(struct block_folds *folds, const struct block *block, uint32_t *ret)
+{
+	enum kind kind = kind_at(folds, block->address);
+	uint32_t power = power_of(block->size), node;
+	int r;
+
+	if (folds->last.is_there && folds->last.kind == (uint32_t)kind &&
+	    folds->last.arena == block->arena && folds->last.class == block->class &&
+	    folds->last.power == power) {
+		*ret = folds->last.node;
+		return 0;
+	}
+	r = make_node(folds, kind, block, power, &node);
+	if (r < 0)
+		return r;
+	folds->last.kind = (uint32_t)kind;
+	folds->last.arena = block->arena;
+	folds->last.class = block->class;
+	folds->last.power = power;
+	folds->last.node = *ret = node;
+	folds->last.is_there = true;
+	return 0;
+}
+
+/*
+ * Who made it.
+ */
+
+/* Blocks come in order, and so do those of known site. */
+static const struct own_site *site_of(struct block_folds *folds, plat_addr address)
+{
+	const struct own_profile *profile = folds->profile;
+	size_t *at = &folds->at_site;
+
+	if (!profile)
+		return NULL;
+	while (*at < profile->nblocks && profile->blocks[*at].address < address)
+		++*at;
+	if (*at == profile->nblocks || profile->blocks[*at].address != address)
+		return NULL;
+	return &profile->sites[profile->blocks[*at].site];
+}
+
+static int live_node(struct block_folds *folds, const struct block *block, uint32_t *ret)
+{
+	const struct own_site *site = site_of(folds, block->address);
+
+	if (site && site->nframes)
+		return folds_of_calls(&folds->folds, site->frames, site->nframes, ret);
+	return block_folds_node(folds, block, ret);
+}
+
+static uint64_t resident_of(struct block_folds *folds, const struct block *block)
+{
+	plat_addr start = sub_floored(block->address, block->before);
+
+	if (!folds->runs)
+		return 0;
+	return heap_runs_bytes(folds->runs, &folds->at_run, start,
+			       add_capped(start, block->extent));
+}
+
+int block_folds_take(void *context, const struct block *block)
+{
+	struct block_folds *folds = context;
+	uint64_t resident;
+	uint32_t node;
+	int r;
+
+	if (block->state == BLOCK_LIVE) {
+		r = live_node(folds, block, &node);
+		if (r < 0)
+			return r;
+		folds_add(&folds->folds, node, FOLD_LIVE_BLOCKS, 1);
+		folds_add(&folds->folds, node, FOLD_LIVE_BYTES, block->size);
+		return 0;
+	}
+	resident = resident_of(folds, block);
+	if (resident == 0 || block->state == BLOCK_UNKNOWN)
+		return 0;
+	r = block_folds_node(folds, block, &node);
+	if (r == 0)
+		folds_add(&folds->folds, node, FOLD_FREE_RESIDENT, resident);
+	return r;
+}

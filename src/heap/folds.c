@@ -1,0 +1,151 @@
+#include "heap/folds.h"
+
+#include "base/list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Of 64 bytes each. A process can show as many stacks as it likes. */
+#define NODES_MOST ((size_t)1 << 20)
+
+static uint64_t frame_hash(const struct fold_frame *frame)
+{
+	return frame->addr ^ (uint64_t)frame->name << 32;
+}
+
+static uint64_t frame_hash_at(const void *context, uint32_t number)
+{
+	const struct folds *folds = context;
+
+	return frame_hash(&folds->frames[number]);
+}
+
+static uint64_t step_hash(uint32_t parent, uint32_t frame)
+{
+	return (uint64_t)parent << 32 | frame;
+}
+
+/* The top is no step from anywhere: it has a hash that no step has, since no frame has it. */
+static uint64_t node_hash_at(const void *context, uint32_t number)
+{
+	const struct folds *folds = context;
+
+	return step_hash(folds->nodes[number].parent, folds->nodes[number].frame);
+}
+
+int folds_init(struct folds *ret, const struct fold_sum *sums, size_t nsums)
+{
+	struct folds folds = {.sums = sums, .nsums = nsums};
+	int r = list_reserve(&folds.nodes, &folds.nodes_room, 0, 1);
+
+	if (r < 0)
+		return r;
+	folds.nodes[folds.nnodes++] = (struct fold_node){.parent = UINT32_MAX, .frame = UINT32_MAX};
+	*ret = folds;
+	return 0;
+}
+
+void folds_fini(struct folds *folds)
+{
+	free(folds->frames);
+	free(folds->nodes);
+	names_fini(&folds->names);
+	slots_fini(&folds->frame_slots);
+	slots_fini(&folds->node_slots);
+	*folds = (struct folds){.nnodes = 0};
+}
+
+static int add_frame(struct folds *folds, const struct fold_frame *frame, uint32_t *ret)
+{
+	struct slots *slots = &folds->frame_slots;
+	uint32_t *place;
+
+	if (slots_reserve(slots, folds->nframes, frame_hash_at, folds) < 0 ||
+	    list_reserve(&folds->frames, &folds->frames_room, folds->nframes, 1) < 0)
+		return -ENOMEM;
+	for (place = slots_first(slots, frame_hash(frame)); *place != NO_SLOT;
+	     place = slots_next(slots, place)) {
+		const struct fold_frame *seen = &folds->frames[*place];
+
+		if (seen->addr == frame->addr && seen->name == frame->name) {
+			*ret = *place;
+			return 0;
+		}
+	}
+	*place = *ret = (uint32_t)folds->nframes;
+	folds->frames[folds->nframes++] = *frame;
+	return 0;
+}
+
+int folds_call(struct folds *folds, plat_addr addr, uint32_t *ret)
+{
+	return add_frame(folds, &(struct fold_frame){addr, NO_NAME}, ret);
+}
+
+int folds_name(struct folds *folds, const char *name, uint32_t *ret)
+{
+	struct fold_frame frame = {.addr = 0};
+	int r = names_add(&folds->names, name, &frame.name);
+
+	return r < 0 ? r : add_frame(folds, &frame, ret);
+}
+
+int folds_step(struct folds *folds, uint32_t node, uint32_t frame, uint32_t *ret)
+{
+	struct slots *slots = &folds->node_slots;
+	uint32_t *place;
+
+	if (slots_reserve(slots, folds->nnodes, node_hash_at, folds) < 0 ||
+	    list_reserve(&folds->nodes, &folds->nodes_room, folds->nnodes, 1) < 0)
+		return -ENOMEM;
+	for (place = slots_first(slots, step_hash(node, frame)); *place != NO_SLOT;
+	     place = slots_next(slots, place)) {
+		const struct fold_node *seen = &folds->nodes[*place];
+
+		if (seen->parent == node && seen->frame == frame) {
+			*ret = *place;
+			return 0;
+		}
+	}
+	if (folds->nnodes == NODES_MOST) {
+		folds->is_cut = true;
+		*ret = node;
+		return 0;
+	}
+	*place = *ret = (uint32_t)folds->nnodes;
+	folds->nodes[folds->nnodes++] = (struct fold_node){.parent = node, .frame = frame};
+	return 0;
+}
+
+int folds_step_name(struct folds *folds, uint32_t node, const char *name, uint32_t *ret)
+{
+	uint32_t frame;
+	int r = folds_name(folds, name, &frame);
+
+	return r < 0 ? r : folds_step(folds, node, frame, ret);
+}
+
+int folds_of_calls(struct folds *folds, const plat_addr *calls, size_t n, uint32_t *ret)
+{
+	uint32_t node = FOLD_TOP, frame;
+	int r = 0;
+
+	while (r == 0 && n > 0) {
+		r = folds_call(folds, calls[--n], &frame);
+		if (r == 0)
+			r = folds_step(folds, node, frame, &node);
+	}
+	if (r == 0)
+		*ret = node;
+	return r;
+}
+
+uint64_t folds_sum(const struct folds *folds, size_t sum)
+{
+	uint64_t all = 0;
+	size_t i;
+
+	for (i = 0; i < folds->nnodes; i++)
+		all = add_capped(all, folds->nodes[i].sums[sum]);
+	return all;
+}
