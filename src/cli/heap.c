@@ -1,9 +1,11 @@
 /* plat heap: what allocators have made of a process's memory. */
 #include "cli/commands.h"
+#include "cli/heap_export.h"
 #include "cli/heap_survey.h"
 #include "cli/report.h"
 #include "cli/target.h"
 #include "heap/block_log.h"
+#include "heap/block_folds.h"
 #include "source/proc.h"
 #include "view/heap.h"
 
@@ -24,7 +26,10 @@ enum {
 	OPT_LIMIT,
 	OPT_CLASSES,
 	OPT_TRIM,
-	OPT_TOP
+	OPT_TOP,
+	OPT_FOLDED,
+	OPT_PPROF,
+	OPT_SUM,
 };
 
 static const struct option_row rows[] = {
@@ -40,6 +45,9 @@ static const struct option_row rows[] = {
 	FLAG(OPT_CLASSES, 'c', "classes", "the allocator's classes of sizes"),
 	ROW(OPT_TOP, 0, "top", "COUNT", "so many arenas, sizes and pinned pages; else 10",
 	    COMPLETE_NOTHING),
+	ROW_FOLDED(OPT_FOLDED),
+	ROW_PPROF(OPT_PPROF),
+	ROW_SUM(OPT_SUM, "of --folded: live_space, live_objects or free_resident"),
 	ROW_JSON("one JSON document; of blocks, one a line"),
 	ROW_BYTES,
 	ROW_NOHEADINGS("blocks without the line of headings"),
@@ -71,6 +79,7 @@ struct request {
 	bool blocks, has_filter;
 	struct heap_filter filter;
 	struct heap_show show;
+	struct export_wish export;
 };
 
 static int take_states(struct request *request, const char *list)
@@ -142,6 +151,15 @@ static int take_option(void *context, int option, const char *value)
 		code = take_count(value, &top);
 		request->show.top = (size_t)min_u64(top, TOP_MOST);
 		return code;
+	case OPT_FOLDED:
+		request->export.folded = value;
+		return 0;
+	case OPT_PPROF:
+		request->export.pprof = value;
+		return 0;
+	case OPT_SUM:
+		request->export.sum = value;
+		return 0;
 	default:
 		return take_filter(request, option, value);
 	}
@@ -151,12 +169,15 @@ static int read_request(struct request *request)
 {
 	struct options *options = request->options;
 	int code = options_read_one(options, take_option, request);
+	size_t sum;
 
 	if (code)
 		return code;
 	if (request->has_filter && !request->blocks)
 		return usage_error(&heap_command, "filters are for --blocks");
-	return 0;
+	if (request->blocks && export_is_wished(&request->export))
+		return usage_error(&heap_command, "--folded and --pprof have sums, and no blocks");
+	return export_check(options, &request->export, block_sums, NBLOCK_SUMS, &sum);
 }
 
 /*
@@ -333,9 +354,14 @@ static int show_heap(const struct request *request, struct target *target,
 		.is_held = request->options->freeze.rung == FREEZE_WHOLE,
 		.text = text_to_stream(stdout),
 	};
-	int r = request->blocks ? show_blocks(&show) : show_totals(&show);
-	int code = finish_output(&heap_command, &show.text, r);
+	int code, r = 0;
 
+	if (export_is_wished(&request->export)) {
+		code = heap_export(request->options, &request->export, survey);
+	} else {
+		r = request->blocks ? show_blocks(&show) : show_totals(&show);
+		code = finish_output(&heap_command, &show.text, r);
+	}
 	fflush(stdout);
 	return worse_of(code, report(&show));
 }
@@ -345,7 +371,8 @@ static bool has_anything(const struct request *request, const struct heaps *heap
 {
 	if (heaps->n)
 		return true;
-	return !request->blocks && heaps->allocator.how != ALLOCATOR_NOT_FOUND &&
+	return !request->blocks && !export_is_wished(&request->export) &&
+	       heaps->allocator.how != ALLOCATOR_NOT_FOUND &&
 	       heaps->allocator.kind != ALLOCATOR_UNKNOWN;
 }
 

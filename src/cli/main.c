@@ -10,6 +10,8 @@
  *          reader.h      bytes of the process we look at
  *          reader_cache  the same, remembered
  *          ranges        sets of addresses; a reader that notes what is read
+ *          slots         things found again by their hashes
+ *          names         strings, each kept once
  *          text          text on its way out; names made harmless
  * space/   space         an address space as plain data: regions, files, threads, gaps
  *          layout        which way the mmap zone grows
@@ -104,6 +106,7 @@
  *          ladder        from RSS down to live bytes
  *          block_log     blocks put aside in few bytes
  *          portrait      what there was at one moment, and what differs at another
+ *          folds         sums by stacks of calls; block_folds those of a walk's blocks
  *          own           the heap of plat's own malloc, by src/alloc/state.h; own_layout its
  *                        header, own_heaps, own_threads and own_slab its parts, own_parts.h
  *                        what they share
@@ -134,6 +137,7 @@
  *          leaks         plat leaks; leaks_json its document
  *          diff          plat diff
  *          calls         the frames of a site, with their names
+ *          export.h      folds for the tools of others: folded, and pprof by protobuf and gzip
  *          profile       plat profile
  *          snapshot      plat snapshot
  *          trim          plat trim
@@ -162,7 +166,10 @@
  *          leaks         what is lost; leaks_command plat leaks
  *          diff          plat diff
  *          sites         where blocks are made, with names of calls
- *          profile       plat profile
+ *          export        files for the tools of others
+ *          heap          plat heap; heap_export --folded and --pprof
+ *          diff          plat diff
+ *          profile       plat profile; profile_export the same
  *          snapshot      plat snapshot
  *          trim          plat trim
  *          library       where libplat-malloc is

@@ -1,6 +1,7 @@
 /* plat profile: where a program allocates, by samples; and how often these are taken. */
 #include "cli/commands.h"
 #include "cli/heap_look.h"
+#include "cli/profile_export.h"
 #include "cli/report.h"
 #include "cli/sites.h"
 #include "cli/target.h"
@@ -21,7 +22,17 @@
 #define TOP_USUAL 10
 #define WAIT_MOST 1000000 /* seconds */
 
-enum { OPT_RATE, OPT_SORT, OPT_LEAKS, OPT_TOP, OPT_WAIT, OPT_NO_SYMBOLS };
+enum {
+	OPT_RATE,
+	OPT_SORT,
+	OPT_LEAKS,
+	OPT_TOP,
+	OPT_WAIT,
+	OPT_NO_SYMBOLS,
+	OPT_FOLDED,
+	OPT_PPROF,
+	OPT_SUM,
+};
 
 static const struct option_row rows[] = {
 	ROW(OPT_RATE, 0, "rate", "SIZE", "a sample each so many bytes from now on; or off",
@@ -33,6 +44,9 @@ static const struct option_row rows[] = {
 	FLAG(OPT_LEAKS, 0, "leaks", "only sites with blocks that are live"),
 	ROW(OPT_TOP, 0, "top", "COUNT", "so many sites, else 10; or all", COMPLETE_NOTHING),
 	FLAG(OPT_NO_SYMBOLS, 0, "no-symbols", "do not look into programs and libraries"),
+	ROW_FOLDED(OPT_FOLDED),
+	ROW_PPROF(OPT_PPROF),
+	ROW_SUM(OPT_SUM, "of --folded: live_space, live_objects, made_space or made_objects"),
 	ROW_JSON("one JSON document"),
 	ROW_BYTES,
 	ROW_VERBOSE("whole paths"),
@@ -58,7 +72,8 @@ const struct command profile_command = {
 /* What was asked for. */
 struct request {
 	struct options *options;
-	bool has_rate, has_wait, has_filter, leaks, no_symbols;
+	bool has_rate, has_wait, has_filter, has_top, leaks, no_symbols;
+	struct export_wish export;
 	uint64_t mean;
 	double wait;
 	size_t top;
@@ -126,6 +141,7 @@ static int take_top(struct request *request, const char *value)
 {
 	char *end;
 
+	request->has_top = true;
 	request->top = SIZE_MAX;
 	if (strcmp(value, "all") == 0)
 		return 0;
@@ -164,6 +180,15 @@ static int take_option(void *context, int option, const char *value)
 	case OPT_LEAKS:
 		request->leaks = true;
 		return 0;
+	case OPT_FOLDED:
+		request->export.folded = value;
+		return 0;
+	case OPT_PPROF:
+		request->export.pprof = value;
+		return 0;
+	case OPT_SUM:
+		request->export.sum = value;
+		return 0;
 	default:
 		request->no_symbols = true;
 		return 0;
@@ -174,13 +199,18 @@ static int read_request(struct request *request)
 {
 	struct options *options = request->options;
 	int code = options_read_one(options, take_option, request);
+	size_t sum;
 
 	if (code)
 		return code;
-	if (request->has_rate && !request->has_wait && (request->has_filter || options->json))
+	if (request->has_rate && !request->has_wait &&
+	    (request->has_filter || options->json || export_is_wished(&request->export)))
 		return usage_error(&profile_command,
 				   "--rate shows no sites; --wait shows them after some time");
-	return 0;
+	/* Tools sort for themselves, and want all of it. */
+	if (export_is_wished(&request->export) && !request->has_top)
+		request->top = SIZE_MAX;
+	return export_check(options, &request->export, profile_sums, NPROFILE_SUMS, &sum);
 }
 
 /*
@@ -271,22 +301,32 @@ static int report_proofs(const struct target *target, const struct own_profile *
 	return worse_of(code, EXIT_FOUND);
 }
 
-static int write_report(const struct request *request, const struct target *target,
-			struct profile_report *report)
+static int write_report(const struct request *request, const struct profile_report *report)
 {
 	const struct options *options = request->options;
 	struct text text = text_to_stream(stdout);
-	int r = 0;
 
-	if (!request->no_symbols)
-		r = sites_calls(target, report->profile->sites, report->nshown, &report->calls);
-	if (r == 0 && options->json)
+	if (options->json)
 		profile_json(report, &text);
-	else if (r == 0)
+	else
 		profile_draw(report, &options->paint, &text);
-	r = finish_output(&profile_command, &text, r);
-	sites_calls_fini(&report->calls);
-	return r;
+	return finish_output(&profile_command, &text, 0);
+}
+
+static int name_and_write(const struct request *request, const struct target *target,
+			  struct profile_report *report)
+{
+	const struct own_site *sites = report->profile->sites;
+	int code;
+
+	if (!request->no_symbols && sites_calls(target, sites, report->nshown, &report->calls) < 0)
+		return look_error(&profile_command, "%s: %s", target->name, strerror(ENOMEM));
+	if (export_is_wished(&request->export))
+		code = profile_export(request->options, &request->export, target, report);
+	else
+		code = write_report(request, report);
+	calls_fini(&report->calls);
+	return code;
 }
 
 static int show(const struct request *request, const struct target *target,
@@ -306,7 +346,7 @@ static int show(const struct request *request, const struct target *target,
 	report.profile = &profile;
 	report.nsites = profile.nsites;
 	report.nshown = profile.nsites < request->top ? profile.nsites : request->top;
-	code = write_report(request, target, &report);
+	code = name_and_write(request, target, &report);
 	code = worse_of(code, report_proofs(target, &profile));
 	own_profile_fini(&profile);
 	return code;

@@ -49,24 +49,15 @@ static int by_address(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* All frames, each address once, in order. 0 or -ENOMEM. */
-static int list_addresses(const struct own_site *sites, size_t nsites, struct calls *ret)
+/* Each address once, in order. */
+static void sort_addresses(struct calls *calls, size_t n)
 {
-	size_t i, k, n = 0, room = 1;
+	size_t i;
 
-	for (i = 0; i < nsites && room < FRAMES_MOST; i++)
-		room += sites[i].nframes;
-	ret->addrs = calloc(room, sizeof(*ret->addrs));
-	if (!ret->addrs)
-		return -ENOMEM;
-	for (nsites = i, i = 0; i < nsites; i++)
-		for (k = 0; k < sites[i].nframes; k++)
-			ret->addrs[n++] = sites[i].frames[k];
-	qsort(ret->addrs, n, sizeof(*ret->addrs), by_address);
-	for (i = 0; i < n && ret->n < CALLS_MOST; i++)
-		if (ret->n == 0 || ret->addrs[ret->n - 1] != ret->addrs[i])
-			ret->addrs[ret->n++] = ret->addrs[i];
-	return 0;
+	qsort(calls->addrs, n, sizeof(*calls->addrs), by_address);
+	for (i = 0; i < n && calls->n < CALLS_MOST; i++)
+		if (calls->n == 0 || calls->addrs[calls->n - 1] != calls->addrs[i])
+			calls->addrs[calls->n++] = calls->addrs[i];
 }
 
 /* A return address may be that of the next function: the call itself is before it. */
@@ -85,22 +76,53 @@ static int name_calls(const struct target *target, struct calls *calls)
 	return 0;
 }
 
-int sites_calls(const struct target *target, const struct own_site *sites, size_t nsites,
-		struct calls *ret)
+/* `addrs`: so many in any order, which are the calls' from now on. */
+static int look_up(const struct target *target, plat_addr *addrs, size_t n, struct calls *ret)
 {
-	struct calls calls = {.n = 0};
-	int r = list_addresses(sites, nsites, &calls);
+	struct calls calls = {.addrs = addrs};
+	int r;
 
-	if (r == 0)
-		r = name_calls(target, &calls);
+	sort_addresses(&calls, n);
+	r = name_calls(target, &calls);
 	if (r < 0)
-		sites_calls_fini(&calls);
+		calls_fini(&calls);
 	else
 		*ret = calls;
 	return r;
 }
 
-void sites_calls_fini(struct calls *calls)
+int sites_calls(const struct target *target, const struct own_site *sites, size_t nsites,
+		struct calls *ret)
+{
+	size_t i, k, n = 0, room = 1;
+	plat_addr *addrs;
+
+	for (i = 0; i < nsites && room < FRAMES_MOST; i++)
+		room += sites[i].nframes;
+	nsites = i;
+	addrs = calloc(room, sizeof(*addrs));
+	if (!addrs)
+		return -ENOMEM;
+	for (i = 0; i < nsites; i++)
+		for (k = 0; k < sites[i].nframes; k++)
+			addrs[n++] = sites[i].frames[k];
+	return look_up(target, addrs, n, ret);
+}
+
+int folds_calls(const struct target *target, const struct folds *folds, struct calls *ret)
+{
+	plat_addr *addrs = calloc(folds->nframes + 1, sizeof(*addrs));
+	size_t i, n = 0;
+
+	if (!addrs)
+		return -ENOMEM;
+	for (i = 0; i < folds->nframes; i++)
+		if (folds->frames[i].name == NO_NAME)
+			addrs[n++] = folds->frames[i].addr;
+	return look_up(target, addrs, n, ret);
+}
+
+void calls_fini(struct calls *calls)
 {
 	free(calls->addrs);
 	free(calls->symbols);

@@ -1,0 +1,40 @@
+/* Files for the tools of others: what --folded, --pprof and --sum ask for, in several commands. */
+#ifndef CLI_EXPORT_H
+#define CLI_EXPORT_H
+
+#include "cli/options.h"
+#include "cli/target.h"
+#include "view/export.h"
+
+struct export_wish {
+	const char *folded, *pprof; /* files; "-" is standard output; NULL: not asked for */
+	const char *sum;	    /* which sum folded stacks have; NULL: the first one of bytes */
+};
+
+#define ROW_FOLDED(option)                                                                         \
+	ROW(option, 0, "folded", "FILE", "sums by stacks, for flame graphs; - is standard output", \
+	    COMPLETE_FILE)
+#define ROW_PPROF(option)                                                                          \
+	ROW(option, 0, "pprof", "FILE", "the same as a profile that pprof reads", COMPLETE_FILE)
+#define ROW_SUM(option, help) ROW(option, 0, "sum", "SUM", help, COMPLETE_NOTHING)
+
+static inline bool export_is_wished(const struct export_wish *wish)
+{
+	return wish->folded || wish->pprof;
+}
+
+/*
+ * Whether it can be done with these sums; which one is asked for is *ret. 0, or an exit code after
+ * a complaint.
+ */
+int export_check(const struct options *options, const struct export_wish *wish,
+		 const struct fold_sum *sums, size_t nsums, size_t *ret);
+
+/* When what is told was so: ns since 1970, now or when the snapshot was taken; 0: not known. */
+uint64_t export_time(const struct target *target);
+
+/* Writes the files. EXIT_FINE, or an exit code after a complaint; also where not all is in them. */
+int export_write(const struct command *command, const struct export_wish *wish,
+		 const struct export *export);
+
+#endif
