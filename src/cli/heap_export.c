@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/report.h"
 #include "cli/sites.h"
+#include "cli/type_names.h"
 #include "heap/block_folds.h"
 
 #include <errno.h>
@@ -16,6 +17,8 @@ struct heap_export {
 	struct heap_survey *survey;
 	struct own_profile profile; /* of plat's malloc, if it is there */
 	struct block_folds folds;
+	struct types *types;
+	char **names; /* of types, by number */
 };
 
 /*
@@ -56,15 +59,21 @@ static int take_heap(struct heap_export *export, struct heap_reading *heap, bool
 
 static int take_heaps(struct heap_export *export)
 {
-	const struct heaps *heaps = &export->survey->look.heaps;
+	struct heap_survey *survey = export->survey;
+	const struct heaps *heaps = &survey->look.heaps;
+	const struct space *space = &survey->target->space;
+	struct freeze *freeze = survey->target->freeze;
 	size_t i;
-	int r = block_folds_init(&export->folds, &export->survey->target->space,
-				 export->survey->pages_why ? NULL : &export->survey->runs);
+	int r = block_folds_init(&export->folds, space, survey->pages_why ? NULL : &survey->runs);
 
+	export->types = types_new(space, freeze_reader(freeze, &survey->look.content.reader));
+	export->folds.types = export->types;
+	if (r == 0 && !export->types)
+		r = -ENOMEM;
 	for (i = 0; r == 0 && i < heaps->n; i++)
 		r = take_heap(export, heaps->readings[i], i == 0);
-	freeze_end(export->survey->target->freeze);
-	return r;
+	freeze_end(freeze);
+	return r == 0 ? type_names_of(export->types, &export->names) : r;
 }
 
 static int write_files(struct heap_export *made, const struct export_wish *wish)
@@ -78,11 +87,12 @@ static int write_files(struct heap_export *made, const struct export_wish *wish)
 	struct export export = {
 		.space = &target->space,
 		.folds = folds,
+		.types = (const char *const *)made->names,
 		.time = export_time(target),
 		.period = made->profile.rate.mean,
 		.comments = {title,
 			     "blocks of which nobody knows who made them stand below what they "
-			     "are: kind of memory, arena, class",
+			     "are: kind of memory, arena, class, C++ type",
 			     survey->look.heaps.why.text[0] ? survey->look.heaps.why.text : NULL,
 			     survey->pages_why},
 	};
@@ -110,5 +120,8 @@ int heap_export(const struct options *options, const struct export_wish *wish,
 
 	own_profile_fini(&export.profile);
 	block_folds_fini(&export.folds);
+	if (export.types)
+		type_names_free(export.types, export.names);
+	types_free(export.types);
 	return code;
 }

@@ -165,6 +165,7 @@
  *          leaks_since   blocks of an earlier snapshot
  *          leaks         what is lost; leaks_command plat leaks
  *          diff          plat diff
+ *          type_names    names of C++ types
  *          sites         where blocks are made, with names of calls
  *          export        files for the tools of others
  *          heap          plat heap; heap_export --folded and --pprof

@@ -117,8 +117,8 @@ int folds_calls(const struct target *target, const struct folds *folds, struct c
 	if (!addrs)
 		return -ENOMEM;
 	for (i = 0; i < folds->nframes; i++)
-		if (folds->frames[i].name == NO_NAME)
-			addrs[n++] = folds->frames[i].addr;
+		if (folds->frames[i].kind == FOLD_CALL)
+			addrs[n++] = folds->frames[i].what;
 	return look_up(target, addrs, n, ret);
 }
 

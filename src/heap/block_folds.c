@@ -35,7 +35,7 @@ void block_folds_begin(struct block_folds *folds, const struct heap_reading *hea
 	folds->profile = profile;
 	folds->prefix = prefix;
 	folds->at_run = folds->at_region = folds->at_site = 0;
-	folds->last.is_there = false;
+	memset(folds->seen, 0, sizeof(folds->seen));
 }
 
 /*
@@ -81,57 +81,73 @@ static const struct heap_class *class_at(const struct heap_reading *heap, uint32
 static void name_class(const struct heap_class *class, uint32_t power, char *to)
 {
 	if (class && class->stride)
-		snprintf(to, NAME_SIZE, "%" PRIu64 "-byte slots", class->stride);
+		snprintf(to, NAME_SIZE, "%" PRIu64 "-byte class", class->stride);
 	else if (power < 64)
 		snprintf(to, NAME_SIZE, "up to %" PRIu64 " bytes", UINT64_C(1) << power);
 	else
 		snprintf(to, NAME_SIZE, "more bytes than can be");
 }
 
-static int make_node(struct block_folds *folds, enum kind kind, const struct block *block,
-		     uint32_t power, uint32_t *ret)
+static int make_node(struct block_folds *folds, struct block_fold *what)
 {
-	const struct heap_class *class = class_at(folds->heap, block->class);
+	const struct heap_class *class = class_at(folds->heap, what->class);
+	enum kind kind = (enum kind)what->kind;
 	uint32_t node = FOLD_TOP;
 	char name[NAME_SIZE];
 	int r = folds_step_name(&folds->folds, node,
 				kind == KIND_NONE ? "not mapped" : kind_name(kind), &node);
 
-	name_arena(folds, block->arena, name);
+	name_arena(folds, what->arena, name);
 	if (r == 0)
 		r = folds_step_name(&folds->folds, node, name, &node);
 	if (r == 0 && class && class->name)
 		r = folds_step_name(&folds->folds, node, class->name, &node);
-	name_class(class, power, name);
+	name_class(class, what->power, name);
 	if (r == 0)
 		r = folds_step_name(&folds->folds, node, name, &node);
-	*ret = node;
+	what->node = node;
 	return r;
 }
 
-/* Most blocks are like the one before. */
+static bool is_same(const struct block_fold *a, const struct block_fold *b)
+{
+	return a->is_there && a->kind == b->kind && a->arena == b->arena && a->class == b->class &&
+	       a->power == b->power;
+}
+
+/* Names take their time, and there are few of them for many blocks. */
+static int class_node(struct block_folds *folds, const struct block *block, uint32_t *ret)
+{
+	struct block_fold what = {
+		.is_there = true,
+		.kind = (uint32_t)kind_at(folds, block->address),
+		.arena = block->arena,
+		.class = block->class,
+		.power = power_of(block->size),
+	};
+	struct block_fold *seen =
+		&folds->seen[(what.power + 7 * what.class + 31 * what.arena) % BLOCK_FOLDS_SEEN];
+	int r = 0;
+
+	if (!is_same(seen, &what)) {
+		r = make_node(folds, &what);
+		if (r == 0)
+			*seen = what;
+	}
+	*ret = seen->node;
+	return r;
+}
+
 int block_folds_node(struct block_folds *folds, const struct block *block, uint32_t *ret)
 {
-	enum kind kind = kind_at(folds, block->address);
-	uint32_t power = power_of(block->size), node;
-	int r;
+	uint16_t type = NO_TYPE;
+	int r = class_node(folds, block, ret);
 
-	if (folds->last.is_there && folds->last.kind == (uint32_t)kind &&
-	    folds->last.arena == block->arena && folds->last.class == block->class &&
-	    folds->last.power == power) {
-		*ret = folds->last.node;
-		return 0;
-	}
-	r = make_node(folds, kind, block, power, &node);
-	if (r < 0)
+	if (r == 0 && folds->types)
+		r = types_take(folds->types, block, &type);
+	if (r < 0 || type == NO_TYPE)
 		return r;
-	folds->last.kind = (uint32_t)kind;
-	folds->last.arena = block->arena;
-	folds->last.class = block->class;
-	folds->last.power = power;
-	folds->last.node = *ret = node;
-	folds->last.is_there = true;
-	return 0;
+	return folds_step(&folds->folds, *ret, FOLD_TYPE, type, ret);
 }
 
 /*

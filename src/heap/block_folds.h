@@ -3,7 +3,7 @@
  * known, else by what it is.
  *
  *     a sample, or a guarded block    main --> load --> parse
- *     any other block                 heap --> thread 2 --> 48-byte slots --> std::string
+ *     any other block                 heap --> thread 2 --> 48-byte class --> std::string
  *                                     kind     arena        class             type
  *
  * Each block counts once and as what it is, whatever a sample stands for: sums are exact.
@@ -15,9 +15,18 @@
 #include "heap/own_profile.h"
 #include "heap/folds.h"
 #include "heap/survey.h"
+#include "heap/types.h"
 
 enum { FOLD_LIVE_BLOCKS, FOLD_LIVE_BYTES, FOLD_FREE_RESIDENT, NBLOCK_SUMS };
 extern const struct fold_sum block_sums[NBLOCK_SUMS];
+
+#define BLOCK_FOLDS_SEEN 64
+
+/* What blocks are, and the node that stands for that; `power`: of 2, that the size is up to. */
+struct block_fold {
+	bool is_there;
+	uint32_t kind, arena, class, power, node;
+};
 
 struct block_folds {
 	/* Given. */
@@ -26,15 +35,13 @@ struct block_folds {
 	const struct own_profile *profile; /* of the heap that is walked; NULL: it has none */
 	const struct heap_reading *heap;   /* that is walked */
 	const char *prefix;		   /* in front of its arenas: whose they are; or "" */
+	struct types *types;		   /* that are told apart, by number; NULL: they are not */
 
 	struct folds folds;
 
 	/* On the way. */
 	size_t at_run, at_region, at_site;
-	struct {
-		uint32_t kind, arena, class, power, node;
-		bool is_there;
-	} last;
+	struct block_fold seen[BLOCK_FOLDS_SEEN];
 };
 
 /*

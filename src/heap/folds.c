@@ -10,7 +10,7 @@
 
 static uint64_t frame_hash(const struct fold_frame *frame)
 {
-	return frame->addr ^ (uint64_t)frame->name << 32;
+	return frame->what ^ (uint64_t)frame->kind << 62;
 }
 
 static uint64_t frame_hash_at(const void *context, uint32_t number)
@@ -67,7 +67,7 @@ static int add_frame(struct folds *folds, const struct fold_frame *frame, uint32
 	     place = slots_next(slots, place)) {
 		const struct fold_frame *seen = &folds->frames[*place];
 
-		if (seen->addr == frame->addr && seen->name == frame->name) {
+		if (seen->kind == frame->kind && seen->what == frame->what) {
 			*ret = *place;
 			return 0;
 		}
@@ -77,20 +77,7 @@ static int add_frame(struct folds *folds, const struct fold_frame *frame, uint32
 	return 0;
 }
 
-int folds_call(struct folds *folds, plat_addr addr, uint32_t *ret)
-{
-	return add_frame(folds, &(struct fold_frame){addr, NO_NAME}, ret);
-}
-
-int folds_name(struct folds *folds, const char *name, uint32_t *ret)
-{
-	struct fold_frame frame = {.addr = 0};
-	int r = names_add(&folds->names, name, &frame.name);
-
-	return r < 0 ? r : add_frame(folds, &frame, ret);
-}
-
-int folds_step(struct folds *folds, uint32_t node, uint32_t frame, uint32_t *ret)
+static int add_node(struct folds *folds, uint32_t parent, uint32_t frame, uint32_t *ret)
 {
 	struct slots *slots = &folds->node_slots;
 	uint32_t *place;
@@ -98,43 +85,50 @@ int folds_step(struct folds *folds, uint32_t node, uint32_t frame, uint32_t *ret
 	if (slots_reserve(slots, folds->nnodes, node_hash_at, folds) < 0 ||
 	    list_reserve(&folds->nodes, &folds->nodes_room, folds->nnodes, 1) < 0)
 		return -ENOMEM;
-	for (place = slots_first(slots, step_hash(node, frame)); *place != NO_SLOT;
+	for (place = slots_first(slots, step_hash(parent, frame)); *place != NO_SLOT;
 	     place = slots_next(slots, place)) {
 		const struct fold_node *seen = &folds->nodes[*place];
 
-		if (seen->parent == node && seen->frame == frame) {
+		if (seen->parent == parent && seen->frame == frame) {
 			*ret = *place;
 			return 0;
 		}
 	}
 	if (folds->nnodes == NODES_MOST) {
 		folds->is_cut = true;
-		*ret = node;
+		*ret = parent;
 		return 0;
 	}
 	*place = *ret = (uint32_t)folds->nnodes;
-	folds->nodes[folds->nnodes++] = (struct fold_node){.parent = node, .frame = frame};
+	folds->nodes[folds->nnodes++] = (struct fold_node){.parent = parent, .frame = frame};
 	return 0;
+}
+
+int folds_step(struct folds *folds, uint32_t node, enum fold_kind kind, uint64_t what,
+	       uint32_t *ret)
+{
+	const struct fold_frame frame = {kind, what};
+	uint32_t number;
+	int r = add_frame(folds, &frame, &number);
+
+	return r < 0 ? r : add_node(folds, node, number, ret);
 }
 
 int folds_step_name(struct folds *folds, uint32_t node, const char *name, uint32_t *ret)
 {
-	uint32_t frame;
-	int r = folds_name(folds, name, &frame);
+	uint32_t number;
+	int r = names_add(&folds->names, name, &number);
 
-	return r < 0 ? r : folds_step(folds, node, frame, ret);
+	return r < 0 ? r : folds_step(folds, node, FOLD_NAME, number, ret);
 }
 
 int folds_of_calls(struct folds *folds, const plat_addr *calls, size_t n, uint32_t *ret)
 {
-	uint32_t node = FOLD_TOP, frame;
+	uint32_t node = FOLD_TOP;
 	int r = 0;
 
-	while (r == 0 && n > 0) {
-		r = folds_call(folds, calls[--n], &frame);
-		if (r == 0)
-			r = folds_step(folds, node, frame, &node);
-	}
+	while (r == 0 && n > 0)
+		r = folds_step(folds, node, FOLD_CALL, calls[--n], &node);
 	if (r == 0)
 		*ret = node;
 	return r;

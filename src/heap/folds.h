@@ -6,7 +6,8 @@
  *         '-> heap --> thread 2 --> up to 64 bytes        914 blocks, 51184 bytes
  *
  * They are a tree: a stack is a node, and its frames are the steps that lead there, the outermost
- * first. A frame is the return address of a call; or, where nobody knows who made a block, a name.
+ * first. A frame is the return address of a call; or, where nobody knows who made a block, a word
+ * for what it is.
  */
 #ifndef HEAP_FOLDS_H
 #define HEAP_FOLDS_H
@@ -22,7 +23,6 @@
 
 #define FOLD_TOP 0  /* the node that all stacks begin at */
 #define FOLD_SUMS 5 /* at most */
-#define NO_NAME UINT32_MAX
 
 /* What is summed up. */
 struct fold_sum {
@@ -30,9 +30,15 @@ struct fold_sum {
 	const char *unit; /* "bytes", "count" */
 };
 
+enum fold_kind {
+	FOLD_CALL, /* a return address */
+	FOLD_NAME, /* a number in `names` */
+	FOLD_TYPE, /* a number that the caller has for a type of which the name is found later */
+};
+
 struct fold_frame {
-	plat_addr addr; /* of a name: 0 */
-	uint32_t name;	/* number in `names`, or NO_NAME */
+	enum fold_kind kind;
+	uint64_t what;
 };
 
 struct fold_node {
@@ -59,17 +65,12 @@ struct folds {
 int folds_init(struct folds *ret, const struct fold_sum *sums, size_t nsums) MUST_CHECK;
 void folds_fini(struct folds *folds);
 
-/* The number of a frame. 0 or -ENOMEM. */
-int folds_call(struct folds *folds, plat_addr addr, uint32_t *ret) MUST_CHECK;
-int folds_name(struct folds *folds, const char *name, uint32_t *ret) MUST_CHECK;
-
 /*
- * One step further: from a node, by a frame. Where there are too many nodes, it is the same node.
- * 0 or -ENOMEM.
+ * One step further from a node, by a frame of this kind. Where there are too many nodes, it is the
+ * same node. 0 or -ENOMEM.
  */
-int folds_step(struct folds *folds, uint32_t node, uint32_t frame, uint32_t *ret) MUST_CHECK;
-
-/* The same by name. */
+int folds_step(struct folds *folds, uint32_t node, enum fold_kind kind, uint64_t what,
+	       uint32_t *ret) MUST_CHECK;
 int folds_step_name(struct folds *folds, uint32_t node, const char *name, uint32_t *ret) MUST_CHECK;
 
 /* The whole stack of return addresses, the innermost first. */

@@ -32,6 +32,7 @@ struct types {
 	unsigned width; /* of a word */
 	const struct space *space;
 	struct reader *reader;	   /* for blocks */
+	struct window window;	   /* for many, in order */
 	struct reader_cache cache; /* for modules, whose pages are looked at again and again */
 
 	/* Where modules are, in order; those that touch are one. */
@@ -328,41 +329,53 @@ int types_of_block(struct types *types, const struct block_index *index, uint32_
 	return types_of_word(types, word, ret);
 }
 
-static int count(struct types *types, struct window *window, const struct block_entry *block,
-		 uint16_t *ret)
+static int count(struct types *types, plat_addr address, uint64_t size, uint16_t *ret)
 {
-	const unsigned char *bytes = NULL;
+	const unsigned char *bytes;
 	uint64_t word = 0;
 	int r;
 
 	*ret = NO_TYPE;
-	if ((block->state == BLOCK_LIVE || block->state == BLOCK_UNKNOWN) &&
-	    block->size >= types->width)
-		bytes = window_at(window, block->address, types->width);
+	bytes = size < types->width ? NULL : window_at(&types->window, address, types->width);
 	if (!bytes)
 		return 0;
 	memcpy(&word, bytes, types->width);
 	r = types_of_word(types, word, ret);
 	if (r == 0 && *ret != NO_TYPE) {
 		types->types[*ret].blocks++;
-		types->types[*ret].bytes += block->size;
+		types->types[*ret].bytes += size;
 	}
 	return r;
+}
+
+static bool may_be_live(enum block_state state)
+{
+	return state == BLOCK_LIVE || state == BLOCK_UNKNOWN;
+}
+
+int types_take(struct types *types, const struct block *block, uint16_t *ret)
+{
+	*ret = NO_TYPE;
+	if (!may_be_live(block->state))
+		return 0;
+	return count(types, block->address, block->size, ret);
 }
 
 int types_count(struct types *types, const struct block_index *index, uint16_t *ret)
 {
 	struct block_cursor cursor;
-	struct window window;
-	int r = window_init(&window, types->reader, types->space->machine.page_size);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	window.limit = index->end;
+	types->window.limit = index->end;
 	block_cursor_init(&cursor, index, 0);
-	while (r == 0 && block_cursor_next(&cursor, index))
-		r = count(types, &window, &cursor.block, &ret[cursor.number]);
-	window_fini(&window);
+	while (r == 0 && block_cursor_next(&cursor, index)) {
+		const struct block_entry *block = &cursor.block;
+
+		ret[cursor.number] = NO_TYPE;
+		if (may_be_live(block->state))
+			r = count(types, block->address, block->size, &ret[cursor.number]);
+	}
+	types->window.limit = ADDR_MAX;
 	return r;
 }
 
@@ -380,7 +393,8 @@ struct types *types_new(const struct space *space, struct reader *reader)
 	types->space = space;
 	types->reader = reader;
 	reader_cache_init(&types->cache, reader);
-	if (find_ranges(types) == 0 && make_slots(types) == 0)
+	if (window_init(&types->window, reader, space->machine.page_size) == 0 &&
+	    find_ranges(types) == 0 && make_slots(types) == 0)
 		return types;
 	types_free(types);
 	return NULL;
@@ -391,6 +405,7 @@ void types_free(struct types *types)
 	if (!types)
 		return;
 	tdestroy(types->by_name, free);
+	window_fini(&types->window);
 	free(types->types);
 	free(types->slots);
 	free(types->ranges);

@@ -56,6 +56,12 @@ int types_of_block(struct types *types, const struct block_index *index, uint32_
 		   uint16_t *ret) MUST_CHECK;
 
 /*
+ * The same of a block of a walk, which is counted, too. In the order of addresses they come
+ * cheapest.
+ */
+int types_take(struct types *types, const struct block *block, uint16_t *ret) MUST_CHECK;
+
+/*
  * The same of all blocks: ret[i] of block i; they are counted, too. 0 or -ENOMEM.
  */
 int types_count(struct types *types, const struct block_index *index, uint16_t *ret) MUST_CHECK;

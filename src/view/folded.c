@@ -7,6 +7,12 @@
 #define NAME_SIZE 4400
 #define DEPTH_MOST 256 /* frames of a stack; sites have a quarter of it */
 
+const char *export_name(const struct export *export, const struct fold_frame *frame)
+{
+	return frame->kind == FOLD_TYPE ? export->types[frame->what]
+					: export->folds->names.items[frame->what];
+}
+
 /* A semicolon ends a frame, in the names of lambdas, too. */
 static void put_name(struct text *text, const char *name)
 {
@@ -40,10 +46,10 @@ static void put_call(const struct export *export, plat_addr addr, struct text *t
 static void put_frame(const struct export *export, const struct fold_frame *frame,
 		      struct text *text)
 {
-	if (frame->name == NO_NAME)
-		put_call(export, frame->addr, text);
+	if (frame->kind == FOLD_CALL)
+		put_call(export, frame->what, text);
 	else
-		put_name(text, export->folds->names.items[frame->name]);
+		put_name(text, export_name(export, frame));
 }
 
 static void put_stack(const struct export *export, uint32_t node, struct text *text)

@@ -220,11 +220,11 @@ static int take_frame(struct pprof *pprof, const struct fold_frame *frame, struc
 	const struct symbol *symbol;
 	int r;
 
-	if (frame->name != NO_NAME)
-		return take_function(pprof, pprof->export->folds->names.items[frame->name], "",
+	if (frame->kind != FOLD_CALL)
+		return take_function(pprof, export_name(pprof->export, frame), "",
 				     &place->function);
-	r = take_mapping(pprof, frame->addr, place);
-	symbol = calls_find(&pprof->export->calls, frame->addr);
+	r = take_mapping(pprof, frame->what, place);
+	symbol = calls_find(&pprof->export->calls, frame->what);
 	if (r < 0 || !symbol || !symbol->known)
 		return r;
 	return take_function(pprof, symbol->name, symbol->line ? symbol->source : "",
@@ -322,15 +322,15 @@ static int put_mapping(struct pprof *pprof, size_t i)
 static void put_location(struct pprof *pprof, size_t i)
 {
 	const struct fold_frame *frame = &pprof->export->folds->frames[i];
-	const struct symbol *symbol =
-		frame->name == NO_NAME ? calls_find(&pprof->export->calls, frame->addr) : NULL;
+	plat_addr addr = frame->kind == FOLD_CALL ? frame->what : 0;
+	const struct symbol *symbol = calls_find(&pprof->export->calls, addr);
 	const struct place *place = &pprof->places[i];
 	struct text *to = &pprof->message;
 
 	protobuf_number(to, LOCATION_ID, i + 1);
 	if (place->mapping)
 		protobuf_number(to, LOCATION_MAPPING_ID, pprof->mapping_ids[place->mapping - 1]);
-	protobuf_number(to, LOCATION_ADDRESS, sub_floored(frame->addr, 1));
+	protobuf_number(to, LOCATION_ADDRESS, sub_floored(addr, 1));
 	if (place->function) {
 		protobuf_number(&pprof->inner, LINE_FUNCTION_ID, place->function);
 		protobuf_number(&pprof->inner, LINE_LINE, symbol ? symbol->line : 0);

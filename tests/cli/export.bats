@@ -87,7 +87,7 @@ assert frame['build_id'] in subprocess.run(['readelf', '-n', sys.argv[1]], captu
 assert 'main' in [f['name'] for f in large[0]['stack'][:-1]]
 # Of the small ones some are, and none counts twice.
 small = of('leak_small')
-rest = of('112-byte slots')
+rest = of('112-byte class')
 assert 0 < sum(s['values'][0] for s in small) < 10485 <= sum(s['values'][0] for s in small + rest) <= 10600
 assert all(s['values'][1] == 100 * s['values'][0] for s in small)
 assert [f['name'] for f in rest[0]['stack']][0] in ('heap', 'anon'), rest
@@ -95,7 +95,7 @@ assert all(f['address'] == 0 and not f['mapping'] for f in rest[0]['stack'])
 END
 	plat heap --folded - "$PID" >folded
 	grep -q ';main;leak_large 2000000$' folded
-	grep -qE '^(heap|anon);thread 1;112-byte slots [0-9]+$' folded
+	grep -qE '^(heap|anon);thread 1;112-byte class [0-9]+$' folded
 }
 
 @test "a guarded block stands below its calls, sample or not" {
@@ -103,6 +103,35 @@ END
 	tell leak_medium 1
 	stop "$PID"
 	plat heap --folded - --sum live_objects "$PID" | grep -q ';leak_medium 1048$'
+	same_sums
+}
+
+@test "objects of C++ stand below their class, by type" {
+	command -v g++ >/dev/null || skip "no g++"
+	cat >program.cc <<'END'
+#include <cstdio>
+#include <unistd.h>
+namespace shop {
+struct Item { virtual ~Item() {} char room[40]; };
+template <class T> struct Box : Item { T content; };
+}
+static shop::Item *volatile items[300];
+int main() {
+	for (int i = 0; i < 300; i++)
+		items[i] = i % 3 ? new shop::Item : new shop::Box<long>;
+	puts("ready");
+	fflush(stdout);
+	pause();
+}
+END
+	g++ -o program program.cc || skip "g++ cannot link"
+	start program.out ./program
+	await program.out '^ready'
+	plat heap --folded - --sum live_objects "$PID" >folded
+	grep -E '^(heap|anon);main;.*;shop::Item 200$' folded
+	grep -E '^(heap|anon);main;.*;shop::Box<long> 100$' folded
+	plat heap --pprof out "$PID"
+	[ "$(pprof out | json "sum(s['values'][0] for s in d['samples'] if s['stack'][-1]['name'] == 'shop::Item')")" -eq 200 ]
 	same_sums
 }
 

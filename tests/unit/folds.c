@@ -55,7 +55,7 @@ static void the_same_steps_lead_to_the_same_node(void **state)
 	assert_int_equal(NODE("heap"), folds.nodes[folds.nodes[a].parent].parent);
 	/* The innermost call comes first, and leads to the node. */
 	assert_int_equal(folds_of_calls(&folds, calls, 3, &a), 0);
-	assert_int_equal(folds.frames[folds.nodes[a].frame].addr, 0x30);
+	assert_int_equal(folds.frames[folds.nodes[a].frame].what, 0x30);
 	assert_int_equal(folds_of_calls(&folds, calls + 1, 2, &b), 0);
 	assert_int_equal(folds.nodes[a].parent, b);
 	assert_int_equal(folds_of_calls(&folds, calls, 3, &c), 0);
@@ -66,12 +66,12 @@ static void the_same_steps_lead_to_the_same_node(void **state)
 
 static void sums_of_thousands_of_stacks_are_kept_apart(void **state)
 {
-	uint32_t frame, i, node;
+	uint32_t i, node;
 
 	(void)state;
 	for (i = 0; i < 20000; i++) {
-		assert_int_equal(folds_call(&folds, 0x1000 + i % 5000, &frame), 0);
-		assert_int_equal(folds_step(&folds, i % 3 ? NODE("b") : NODE("a"), frame, &node),
+		assert_int_equal(folds_step(&folds, i % 3 ? NODE("b") : NODE("a"), FOLD_CALL,
+					    0x1000 + i % 5000, &node),
 				 0);
 		folds_add(&folds, node, 1, 1);
 	}
@@ -121,13 +121,13 @@ static void the_outermost_frame_is_the_first_of_a_line(void **state)
 	uint32_t node;
 
 	(void)state;
-	folds_add(&folds, NODE("heap", "thread 1", "48-byte slots"), 1, 96);
+	folds_add(&folds, NODE("heap", "thread 1", "48-byte class"), 1, 96);
 	folds_add(&folds, NODE("heap", "thread 1"), 0, 7);
 	assert_int_equal(folds_of_calls(&folds, calls, 2, &node), 0);
 	folds_add(&folds, node, 1, UINT64_MAX);
 	folds_add(&folds, FOLD_TOP, 1, 3);
 	assert_folded(1, "- 3\n"
-			 "heap;thread 1;48-byte slots 96\n"
+			 "heap;thread 1;48-byte class 96\n"
 			 "0x1234;0x2345 18446744073709551615\n");
 	assert_folded(0, "heap;thread 1 7\n");
 }
@@ -362,13 +362,13 @@ static void blocks_stand_below_who_made_them_or_what_they_are(void **state)
 	take(&blocks, 0x6100, BLOCK_FREE, 0, NO_ARENA);
 	take(&blocks, 0x7100, BLOCK_LIVE, NO_CLASS, NO_ARENA);
 	assert_blocks(&blocks, FOLD_LIVE_BYTES,
-		      "heap;thread 2;48-byte slots 80\n0x1234;0x2345 40\n"
+		      "heap;thread 2;48-byte class 80\n0x1234;0x2345 40\n"
 		      "not mapped;no arena;up to 64 bytes 40\n");
 	assert_blocks(&blocks, FOLD_LIVE_BLOCKS,
-		      "heap;thread 2;48-byte slots 2\n0x1234;0x2345 1\n"
+		      "heap;thread 2;48-byte class 2\n0x1234;0x2345 1\n"
 		      "not mapped;no arena;up to 64 bytes 1\n");
 	assert_blocks(&blocks, FOLD_FREE_RESIDENT,
-		      "heap;thread 2;48-byte slots 48\nheap;mapped;up to 64 bytes 48\n"
+		      "heap;thread 2;48-byte class 48\nheap;mapped;up to 64 bytes 48\n"
 		      "heap;mapped;run;up to 64 bytes 16\n");
 	block_folds_fini(&blocks);
 }
@@ -383,7 +383,7 @@ static void without_pages_there_is_no_sum_of_what_is_in_memory(void **state)
 	take(&blocks, 0x5000, BLOCK_FREE, 0, 0);
 	take(&blocks, 0x5030, BLOCK_LIVE, 0, 1);
 	assert_int_equal(blocks.folds.nsums, 2);
-	assert_blocks(&blocks, FOLD_LIVE_BYTES, "not mapped;glibc: mapped;48-byte slots 40\n");
+	assert_blocks(&blocks, FOLD_LIVE_BYTES, "not mapped;glibc: mapped;48-byte class 40\n");
 	block_folds_fini(&blocks);
 }
 
