@@ -23,26 +23,38 @@ static uint64_t hash_at(const void *context, uint32_t number)
 	return hash_of(names->items[number]);
 }
 
+/* Where its number is, or would be; there are slots. */
+static uint32_t *place_of(const struct names *names, const char *string)
+{
+	uint32_t *place = slots_first(&names->slots, hash_of(string));
+
+	while (*place != NO_SLOT && strcmp(names->items[*place], string) != 0)
+		place = slots_next(&names->slots, place);
+	return place;
+}
+
+uint32_t names_find(const struct names *names, const char *string)
+{
+	return names->n ? *place_of(names, string) : NO_SLOT;
+}
+
 int names_add(struct names *names, const char *string, uint32_t *ret)
 {
-	uint64_t hash = hash_of(string);
 	uint32_t *place;
 	char *copy;
 
 	if (slots_reserve(&names->slots, names->n, hash_at, names) < 0 ||
 	    list_reserve(&names->items, &names->room, names->n, 1) < 0)
 		return -ENOMEM;
-	for (place = slots_first(&names->slots, hash); *place != NO_SLOT;
-	     place = slots_next(&names->slots, place))
-		if (strcmp(names->items[*place], string) == 0) {
-			*ret = *place;
-			return 0;
-		}
-	copy = strndup(string, strlen(string));
-	if (!copy)
-		return -ENOMEM;
-	*place = *ret = (uint32_t)names->n;
-	names->items[names->n++] = copy;
+	place = place_of(names, string);
+	if (*place == NO_SLOT) {
+		copy = strndup(string, strlen(string));
+		if (!copy)
+			return -ENOMEM;
+		*place = (uint32_t)names->n;
+		names->items[names->n++] = copy;
+	}
+	*ret = *place;
 	return 0;
 }
 

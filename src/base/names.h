@@ -16,6 +16,8 @@ struct names {
 
 /* The string's number: the one that it had, or the next. 0 or -ENOMEM. */
 int names_add(struct names *names, const char *string, uint32_t *ret) MUST_CHECK;
+/* The number that it has, or NO_SLOT. */
+uint32_t names_find(const struct names *names, const char *string);
 void names_fini(struct names *names);
 
 #endif

@@ -1,6 +1,6 @@
 /* plat diff: what grew between two processes, or two moments of one. */
 #include "cli/commands.h"
-#include "cli/heap_survey.h"
+#include "cli/portray.h"
 #include "cli/report.h"
 #include "cli/target.h"
 #include "heap/portrait.h"
@@ -16,7 +16,8 @@
 enum { OPT_TOP };
 
 static const struct option_row rows[] = {
-	ROW(OPT_TOP, 0, "top", "COUNT", "so many sizes and regions; else 10", COMPLETE_NOTHING),
+	ROW(OPT_TOP, 0, "top", "COUNT", "so many sizes, types, sites and regions; else 10",
+	    COMPLETE_NOTHING),
 	ROW_JSON("one JSON document, with all that differs"),
 	ROW_BYTES,
 	ROW_ASCII,
@@ -58,34 +59,6 @@ static int take_option(void *context, int option, const char *value)
 	return 0;
 }
 
-/* Why the answer is partial: said of each operand by its name. */
-static int report(const struct target *target, const struct heap_survey *survey)
-{
-	const char *whys[2] = {survey->look.heaps.why.text, freeze_told(target->freeze)->why};
-	int code = report_unknown(&diff_command, target->name, whys, 2, false);
-
-	return worse_of(code, report_space(&diff_command, &target->space, false));
-}
-
-static int portray(struct target *target, struct portrait *ret)
-{
-	struct heap_survey survey;
-	struct error err;
-	int code, r = heap_survey_open(&survey, target, &err);
-
-	if (r < 0)
-		return look_error(&diff_command, "%s", err.text);
-	r = heap_survey_walk(&survey, 0);
-	freeze_end(target->freeze);
-	if (r == 0)
-		r = portrait_make(&target->space, !survey.pages_why, &survey.look.heaps,
-				  survey.surveys, ret);
-	code = r < 0 ? look_error(&diff_command, "%s: %s", target->name, strerror(-r))
-		     : report(target, &survey);
-	heap_survey_close(&survey);
-	return code;
-}
-
 /* One side: it is closed before the other one is opened. */
 static int look_at(const struct options *options, const char *operand, struct portrait *ret)
 {
@@ -94,7 +67,7 @@ static int look_at(const struct options *options, const char *operand, struct po
 
 	if (code)
 		return code;
-	code = portray(&target, ret);
+	code = portray(&diff_command, &target, ret);
 	target_close(&target);
 	return code;
 }

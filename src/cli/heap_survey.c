@@ -60,7 +60,7 @@ int heap_survey_walk(struct heap_survey *survey, size_t npins)
 		survey_init(&survey->surveys[i], space, &survey->runs, npins);
 		survey->surveys[i].number = (uint32_t)i;
 		survey->surveys[i].shares = survey->shares;
-		r = survey_walk(&survey->surveys[i], heaps->readings[i], NULL);
+		r = survey_walk(&survey->surveys[i], heaps->readings[i], survey->also);
 	}
 	if (r == 0)
 		heap_ladder_of(space, &survey->runs, !survey->pages_why, heaps, survey->surveys,

@@ -14,6 +14,8 @@ struct heap_survey {
 	const char *pages_why; /* why it is not known which pages are in memory, or NULL */
 	struct error pages_error;
 
+	const struct heap_visitor *also; /* the walks are shown to it, too; or NULL */
+
 	/* Once they were walked. */
 	struct survey surveys[HEAPS_MOST]; /* one a reading */
 	struct survey_share *shares;	   /* one a region */

@@ -169,7 +169,7 @@
  *          sites         where blocks are made, with names of calls
  *          export        files for the tools of others
  *          heap          plat heap; heap_export --folded and --pprof
- *          diff          plat diff
+ *          diff          plat diff; portray one side of it
  *          profile       plat profile; profile_export the same
  *          snapshot      plat snapshot
  *          trim          plat trim

@@ -185,9 +185,34 @@ int portrait_make(const struct space *space, bool has_pages, const struct heaps 
 	return r;
 }
 
+int portrait_add(struct portrait *portrait, enum portrait_list list, const char *name,
+		 uint64_t blocks, uint64_t bytes)
+{
+	struct portrait_holdings *holdings = &portrait->lists[list];
+	size_t known = holdings->names.n;
+	struct portrait_holding *sum;
+	uint32_t number;
+
+	holdings->is_known = true;
+	if (list_reserve(&holdings->sums, &holdings->room, known, 1) < 0 ||
+	    names_add(&holdings->names, name, &number) < 0)
+		return -ENOMEM;
+	sum = &holdings->sums[number];
+	if (number == known)
+		*sum = (struct portrait_holding){0};
+	sum->blocks = add_capped(sum->blocks, blocks);
+	sum->bytes = add_capped(sum->bytes, bytes);
+	return 0;
+}
+
 void portrait_fini(struct portrait *portrait)
 {
 	size_t i;
+
+	for (i = 0; i < NPORTRAIT_LISTS; i++) {
+		names_fini(&portrait->lists[i].names);
+		free(portrait->lists[i].sums);
+	}
 
 	for (i = 0; i < portrait->nobjects; i++)
 		free(portrait->objects[i].name);
@@ -330,6 +355,71 @@ static int compare_sizes(struct comparison *ret)
 	return 0;
 }
 
+/*
+ * Lists.
+ */
+
+static int by_held(const void *a, const void *b)
+{
+	const struct holding_change *x = a, *y = b;
+	int order = by_distance(x->bytes, y->bytes);
+
+	if (order == 0)
+		order = by_distance(x->blocks, y->blocks);
+	return order ? order : strcmp(x->name, y->name);
+}
+
+static struct portrait_holding holding_of(const struct portrait_holdings *holdings,
+					  const char *name)
+{
+	uint32_t number = names_find(&holdings->names, name);
+
+	if (number == NO_SLOT)
+		return (struct portrait_holding){0};
+	return holdings->sums[number];
+}
+
+static void add_holding(struct comparison *ret, enum portrait_list list, const char *name)
+{
+	struct portrait_holding x = holding_of(&ret->a->lists[list], name);
+	struct portrait_holding y = holding_of(&ret->b->lists[list], name);
+
+	if (x.blocks != y.blocks || x.bytes != y.bytes)
+		ret->lists[list][ret->nlists[list]++] =
+			(struct holding_change){name, {x.blocks, y.blocks}, {x.bytes, y.bytes}};
+}
+
+static int compare_list(struct comparison *ret, enum portrait_list list)
+{
+	const struct portrait_holdings *a = &ret->a->lists[list], *b = &ret->b->lists[list];
+	size_t i;
+
+	ret->lists[list] = calloc(a->names.n + b->names.n + 1, sizeof(*ret->lists[list]));
+	if (!ret->lists[list])
+		return -ENOMEM;
+	if (!a->is_known || !b->is_known)
+		return 0;
+	for (i = 0; i < a->names.n; i++)
+		add_holding(ret, list, a->names.items[i]);
+	for (i = 0; i < b->names.n; i++)
+		if (names_find(&a->names, b->names.items[i]) == NO_SLOT)
+			add_holding(ret, list, b->names.items[i]);
+	qsort(ret->lists[list], ret->nlists[list], sizeof(*ret->lists[list]), by_held);
+	return 0;
+}
+
+static int compare_lists(struct comparison *ret)
+{
+	unsigned list;
+	int r = 0;
+
+	for (list = 0; r == 0 && list < NPORTRAIT_LISTS; list++) {
+		r = compare_list(ret, (enum portrait_list)list);
+		ret->differs |= ret->nlists[list] > 0;
+	}
+	return r;
+}
+
 static bool heaps_differ(const struct portrait *a, const struct portrait *b)
 {
 	const struct portrait_heap *x = &a->heap, *y = &b->heap;
@@ -348,18 +438,24 @@ int portrait_compare(const struct portrait *a, const struct portrait *b, struct 
 
 	if (r == 0)
 		r = compare_sizes(&comparison);
+	if (r == 0)
+		r = compare_lists(&comparison);
 	if (r < 0) {
 		comparison_fini(&comparison);
 		return r;
 	}
-	comparison.differs = comparison.nobjects || comparison.nsizes || heaps_differ(a, b);
+	comparison.differs |= comparison.nobjects || comparison.nsizes || heaps_differ(a, b);
 	*ret = comparison;
 	return 0;
 }
 
 void comparison_fini(struct comparison *comparison)
 {
+	unsigned list;
+
 	free(comparison->objects);
 	free(comparison->sizes);
+	for (list = 0; list < NPORTRAIT_LISTS; list++)
+		free(comparison->lists[list]);
 	*comparison = (struct comparison){0};
 }

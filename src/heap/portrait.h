@@ -4,6 +4,7 @@
 #ifndef HEAP_PORTRAIT_H
 #define HEAP_PORTRAIT_H
 
+#include "base/names.h"
 #include "heap/find.h"
 #include "heap/survey.h"
 
@@ -20,6 +21,23 @@ struct portrait_heap {
 	uint64_t resident, returnable_resident; /* or UNKNOWN */
 };
 
+/* What live blocks belong to by name: that is compared alike, whatever it is. */
+enum portrait_list {
+	PORTRAIT_TYPES, /* of C++ */
+	PORTRAIT_SITES, /* a line for each call, the innermost first; estimates, from samples */
+	NPORTRAIT_LISTS
+};
+
+struct portrait_holdings {
+	bool is_known; /* also if there are none */
+	char why[200]; /* it is not; or "" */
+	struct names names;
+	struct portrait_holding {
+		uint64_t blocks, bytes;
+	} * sums; /* one for each name */
+	size_t room;
+};
+
 struct portrait {
 	int pid;
 	char command[THREAD_NAME_SIZE];
@@ -33,6 +51,7 @@ struct portrait {
 	uint64_t bucket_blocks[SURVEY_BUCKETS], bucket_bytes[SURVEY_BUCKETS];
 	struct survey_size *sizes; /* by size */
 	size_t nsizes, sizes_room;
+	struct portrait_holdings lists[NPORTRAIT_LISTS];
 };
 
 /*
@@ -42,6 +61,10 @@ struct portrait {
 int portrait_make(const struct space *space, bool has_pages, const struct heaps *heaps,
 		  const struct survey *surveys, struct portrait *ret) MUST_CHECK;
 void portrait_fini(struct portrait *portrait);
+
+/* Adds to what belongs to a name; so the list is known. 0 or -ENOMEM. */
+int portrait_add(struct portrait *portrait, enum portrait_list list, const char *name,
+		 uint64_t blocks, uint64_t bytes) MUST_CHECK;
 
 /* Two numbers for one thing; UNKNOWN where one is not known. */
 struct change {
@@ -64,12 +87,19 @@ struct size_change {
 	struct change blocks;
 };
 
+struct holding_change {
+	const char *name;
+	struct change blocks, bytes;
+};
+
 struct comparison {
 	const struct portrait *a, *b;
 	struct object_change *objects; /* those whose size changed most first */
 	size_t nobjects;
 	struct size_change *sizes; /* by bytes, likewise */
 	size_t nsizes;
+	struct holding_change *lists[NPORTRAIT_LISTS]; /* likewise, of lists known of both */
+	size_t nlists[NPORTRAIT_LISTS];
 	bool differs; /* in anything that is known of both */
 };
 

@@ -82,6 +82,23 @@ void call_draw(const struct space *space, const struct calls *calls, plat_addr a
 	line_end(&line);
 }
 
+void call_put(const struct space *space, const struct calls *calls, plat_addr addr,
+	      struct text *text)
+{
+	const struct symbol *symbol = calls_find(calls, addr);
+	const struct module *module = call_module(space, addr);
+	const char *path = call_file(space, addr);
+
+	if (symbol && symbol->known)
+		text_format(text, "%s+0x%" PRIx64, symbol->name, addr - symbol->start);
+	else if (module)
+		text_format(text, "+0x%" PRIx64, addr - module->bias);
+	else
+		text_format(text, "0x%" PRIx64, addr);
+	if (path)
+		text_format(text, "  %s", path_last(path));
+}
+
 json_t *call_object(const struct space *space, const struct calls *calls, plat_addr addr)
 {
 	const struct symbol *symbol = calls_find(calls, addr);

@@ -28,6 +28,10 @@ const char *path_last(const char *path);
 void call_draw(const struct space *space, const struct calls *calls, plat_addr addr,
 	       const struct paint *paint, struct text *text);
 
+/* The same without paint, as it is in another process too: "list_resize+0x8f  python3.11". */
+void call_put(const struct space *space, const struct calls *calls, plat_addr addr,
+	      struct text *text);
+
 /* An object: address, module, module_offset, symbol, symbol_offset, source, line. */
 json_t *call_object(const struct space *space, const struct calls *calls, plat_addr addr);
 

@@ -25,6 +25,7 @@
 #define RSS_END 47
 #define NAME 49
 #define CHANGE_SIZE (UNITS_SIZE + 1)
+#define NAME_MOST 4400
 
 struct diff {
 	const struct comparison *all;
@@ -101,7 +102,7 @@ static void put_row(const struct diff *diff, const char *label, struct change ch
 static void put_side(const struct diff *diff, const char *letter, const struct portrait *side)
 {
 	struct line line = line_begin(diff->text, diff->paint);
-	char name[4400];
+	char name[NAME_MOST];
 
 	line_put(&line, STYLE_BOLD, letter);
 	line_format(&line, STYLE_PLAIN, "  %s %d",
@@ -210,6 +211,74 @@ static void draw_sizes(const struct diff *diff, size_t top)
 }
 
 /*
+ * Types and sites.
+ */
+
+static const struct {
+	const char *heading, *key, *last;
+} lists[NPORTRAIT_LISTS] = {
+	[PORTRAIT_TYPES] = {"TYPES", "types", "NAME"},
+	[PORTRAIT_SITES] = {"SITES", "sites", "estimates, from samples"},
+};
+
+/* The first of the calls, made harmless; returns those behind it. */
+static const char *take_call(const char *calls, bool ascii, char to[NAME_MOST])
+{
+	size_t length = strcspn(calls, "\n");
+	char call[NAME_MOST];
+
+	snprintf(call, sizeof(call), "%.*s", (int)min_u64(length, NAME_MOST - 1), calls);
+	text_escape(call, to, NAME_MOST, ascii);
+	return calls + length + (calls[length] == '\n');
+}
+
+static void draw_calls(const struct diff *diff, const char *calls)
+{
+	char call[NAME_MOST];
+
+	while (*calls) {
+		struct line line = line_begin(diff->text, diff->paint);
+
+		calls = take_call(calls, !diff->paint->unicode, call);
+		line_to(&line, 2);
+		line_put(&line, STYLE_PLAIN, call);
+		line_end(&line);
+	}
+}
+
+static void draw_holding(const struct diff *diff, enum portrait_list list,
+			 const struct holding_change *change)
+{
+	struct line line = line_begin(diff->text, diff->paint);
+	char to[CHANGE_SIZE], name[NAME_MOST];
+
+	put_change(diff, &line, change->bytes, false);
+	line_put_right(&line, STYLE_PLAIN,
+		       change_text(change->blocks, true, diff->paint->bytes, to), RSS_END);
+	if (list == PORTRAIT_TYPES) {
+		line_to(&line, NAME);
+		line_put(&line, STYLE_PLAIN,
+			 text_escape(change->name, name, sizeof(name), !diff->paint->unicode));
+	}
+	line_end(&line);
+	if (list == PORTRAIT_SITES)
+		draw_calls(diff, change->name);
+}
+
+static void draw_list(const struct diff *diff, enum portrait_list list, size_t top)
+{
+	size_t i, all = diff->all->nlists[list], n = all < top ? all : top;
+
+	if (n == 0)
+		return;
+	text_char(diff->text, '\n');
+	put_headings(diff, lists[list].heading, "BLOCKS", lists[list].last);
+	for (i = 0; i < n; i++)
+		draw_holding(diff, list, &diff->all->lists[list][i]);
+	put_rest(diff, n, all);
+}
+
+/*
  * Regions.
  */
 
@@ -223,7 +292,7 @@ static const char *fate_of(const struct object_change *change)
 static void draw_object(const struct diff *diff, const struct object_change *change)
 {
 	struct line line = line_begin(diff->text, diff->paint);
-	char to[CHANGE_SIZE], name[4400];
+	char to[CHANGE_SIZE], name[NAME_MOST];
 	const char *fate = fate_of(change);
 
 	line_put(&line, STYLE_KIND + change->kind, kind_name(change->kind));
@@ -255,6 +324,7 @@ void diff_draw(const struct comparison *comparison, size_t top, const struct pai
 	       struct text *text)
 {
 	const struct diff diff = {comparison, paint, text};
+	unsigned list;
 
 	put_side(&diff, "A", comparison->a);
 	put_side(&diff, "B", comparison->b);
@@ -262,6 +332,8 @@ void diff_draw(const struct comparison *comparison, size_t top, const struct pai
 	draw_figures(&diff);
 	draw_heap(&diff);
 	draw_sizes(&diff, top);
+	for (list = 0; list < NPORTRAIT_LISTS; list++)
+		draw_list(&diff, (enum portrait_list)list, top);
 	draw_objects(&diff, top);
 }
 
@@ -354,10 +426,59 @@ static json_t *sizes_array(const struct comparison *all)
 	return array;
 }
 
+static json_t *calls_array(const char *calls)
+{
+	json_t *array = json_array();
+	char call[NAME_MOST];
+
+	while (*calls) {
+		calls = take_call(calls, false, call);
+		json_array_append_new(array, json_string(call));
+	}
+	return array;
+}
+
+static json_t *holdings_array(const struct comparison *all, enum portrait_list list)
+{
+	json_t *array = json_array();
+	size_t i;
+
+	for (i = 0; i < all->nlists[list]; i++) {
+		const struct holding_change *change = &all->lists[list][i];
+		json_t *object = json_object();
+
+		if (list == PORTRAIT_SITES)
+			json_object_set_new(object, "calls", calls_array(change->name));
+		else
+			document_text(object, "name", change->name);
+		set_change(object, "blocks", change->blocks, NULL);
+		set_change(object, "bytes", change->bytes, NULL);
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+/* The list, or null and the reason. */
+static void put_list(const struct comparison *all, enum portrait_list list, struct text *text)
+{
+	const struct portrait_holdings *a = &all->a->lists[list], *b = &all->b->lists[list];
+	char key[16], why[NAME_MOST];
+
+	if (a->is_known && b->is_known) {
+		document_put_member(text, lists[list].key, holdings_array(all, list));
+		return;
+	}
+	document_put_member(text, lists[list].key, json_null());
+	snprintf(key, sizeof(key), "%s_why", lists[list].key);
+	document_put_member(
+		text, key,
+		json_string(text_escape(a->is_known ? b->why : a->why, why, sizeof(why), 0)));
+}
+
 static json_t *regions_array(const struct comparison *all)
 {
 	json_t *array = json_array();
-	char name[4400];
+	char name[NAME_MOST];
 	size_t i;
 
 	for (i = 0; i < all->nobjects; i++) {
@@ -379,6 +500,8 @@ static json_t *regions_array(const struct comparison *all)
 
 void diff_json(const struct comparison *comparison, struct text *text)
 {
+	unsigned list;
+
 	text_format(text, "{\"schema\": %d", SCHEMA);
 	document_put_member(text, "a", side_object(comparison->a));
 	document_put_member(text, "b", side_object(comparison->b));
@@ -387,6 +510,8 @@ void diff_json(const struct comparison *comparison, struct text *text)
 	document_put_member(text, "heap", heap_object(comparison));
 	document_put_member(text, "histogram", histogram_array(comparison));
 	document_put_member(text, "sizes", sizes_array(comparison));
+	for (list = 0; list < NPORTRAIT_LISTS; list++)
+		put_list(comparison, (enum portrait_list)list, text);
 	document_put_member(text, "regions", regions_array(comparison));
 	text_put(text, "}\n");
 }

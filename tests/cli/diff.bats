@@ -79,6 +79,75 @@ END
 	grep -q '^3000000  *0  *1  *+1  *+2.9M$' <<<"$output"
 }
 
+@test "sites are compared by their calls, also those of another process" {
+	start_own PLAT_SAMPLE=4K
+	tell leak_small 1
+	tell churn 5
+	stop "$PID"
+	local first=$PID
+	start_own PLAT_SAMPLE=4K
+	# shellcheck disable=SC2034 # it is tell's
+	ntold=0
+	tell leak_small 1
+	tell leak_large 3
+	stop "$PID"
+	run -1 --separate-stderr plat diff --json "$first" "$PID"
+	echo "$output" >diff.json
+	python3 - <<'END'
+import json
+d = json.load(open('diff.json'))
+def of(name):
+    return [s for s in d['sites'] if s['calls'][0].startswith(name + '+0x')]
+large = of('leak_large')
+assert [(s['blocks']['a'], s['blocks']['b']) for s in large] == [(0, 31)], large
+assert 3100000 <= large[0]['bytes']['change'] < 3200000 and d['sites'][0] == large[0]
+assert large[0]['calls'][0].endswith('  leaks') and large[0]['calls'][1].startswith('main+0x')
+# As much was made there in both; it is one site, though the program lies elsewhere.
+small = of('leak_small')
+assert len(small) <= 1 and all(abs(s['bytes']['change']) < 500000 for s in small), small
+assert not of('churn')
+END
+	run -1 --separate-stderr plat diff "$first" "$PID"
+	fits 80 <<<"$output"
+	grep -qE '^ +0 +3M +\+3M +\+31$' <<<"$output"
+	grep -qE '^  leak_large\+0x[0-9a-f]+  leaks$' <<<"$output"
+	# Without samples nothing is known of sites, which is not that there are none.
+	start_own
+	run -1 --separate-stderr plat diff --json "$first" "$PID"
+	[ "$(json "d['sites'], d['sites_why']" <<<"$output")" = "(None, 'there were no samples')" ]
+	run -1 --separate-stderr plat diff "$first" "$PID"
+	run ! grep -q '^SITES' <<<"$output"
+}
+
+@test "types are compared by name" {
+	command -v g++ >/dev/null || skip "no g++"
+	cat >program.cc <<'END'
+#include <cstdio>
+#include <cstdlib>
+#include <unistd.h>
+namespace shop { struct Item { virtual ~Item() {} char room[40]; }; }
+static shop::Item *volatile items[300];
+int main(int, char **argv) {
+	for (int i = 0; i < atoi(argv[1]); i++)
+		items[i] = new shop::Item;
+	puts("ready");
+	fflush(stdout);
+	pause();
+}
+END
+	g++ -o program program.cc || skip "g++ cannot link"
+	start program.out ./program 100
+	await program.out '^ready'
+	local first=$PID
+	start program.out ./program 250
+	await program.out '^ready'
+	run -1 --separate-stderr plat diff --json "$first" "$PID"
+	[ "$(json "[(t['name'], t['blocks']['a'], t['blocks']['b']) for t in d['types']]" <<<"$output")" = \
+		"[('shop::Item', 100, 250)]" ]
+	run -1 --separate-stderr plat diff "$first" "$PID"
+	grep -qE '^ +5.[0-9]K +1[34](\.[0-9])?K +\+[0-9.]+K +\+150  shop::Item$' <<<"$output"
+}
+
 @test "an allocator that cannot be read, and no process, are told apart" {
 	start_two
 	start third.out sleep 60

@@ -139,6 +139,47 @@ static void sizes_are_compared(void **state)
 	portrait_fini(&b);
 }
 
+static void lists_are_compared_by_name(void **state)
+{
+	struct comparison comparison;
+	struct portrait a, b;
+	const struct holding_change *changes;
+
+	(void)state;
+	assert_int_equal(portray(NULL, 0, NULL, &a), 0);
+	assert_int_equal(portray(NULL, 0, NULL, &b), 0);
+	assert_int_equal(portrait_add(&a, PORTRAIT_TYPES, "Same", 3, 300), 0);
+	assert_int_equal(portrait_add(&a, PORTRAIT_TYPES, "Gone", 1, 50), 0);
+	assert_int_equal(portrait_add(&a, PORTRAIT_TYPES, "More", 1, 10), 0);
+	assert_int_equal(portrait_add(&b, PORTRAIT_TYPES, "New", 2, 50), 0);
+	assert_int_equal(portrait_add(&b, PORTRAIT_TYPES, "More", 5, 400), 0);
+	assert_int_equal(portrait_add(&b, PORTRAIT_TYPES, "More", 5, 400), 0);
+	assert_int_equal(portrait_add(&b, PORTRAIT_TYPES, "Same", 3, 300), 0);
+	/* Known of one: nobody knows whether it differs. */
+	assert_int_equal(portrait_add(&b, PORTRAIT_SITES, "main\nf", 5, 400), 0);
+	assert_int_equal(portrait_compare(&a, &b, &comparison), 0);
+	assert_true(comparison.differs);
+	assert_int_equal(comparison.nlists[PORTRAIT_SITES], 0);
+	assert_int_equal(comparison.nlists[PORTRAIT_TYPES], 3);
+	changes = comparison.lists[PORTRAIT_TYPES];
+	assert_string_equal(changes[0].name, "More");
+	assert_int_equal(changes[0].bytes.a, 10);
+	assert_int_equal(changes[0].bytes.b, 800);
+	assert_int_equal(changes[0].blocks.b, 10);
+	assert_string_equal(changes[1].name, "New");
+	assert_int_equal(changes[1].blocks.a, 0);
+	assert_string_equal(changes[2].name, "Gone");
+	assert_int_equal(changes[2].bytes.b, 0);
+	comparison_fini(&comparison);
+	/* Known of both, and empty in one. */
+	a.lists[PORTRAIT_SITES].is_known = true;
+	assert_int_equal(portrait_compare(&a, &b, &comparison), 0);
+	assert_int_equal(comparison.nlists[PORTRAIT_SITES], 1);
+	comparison_fini(&comparison);
+	portrait_fini(&a);
+	portrait_fini(&b);
+}
+
 static void every_allocation_can_fail(void **state)
 {
 	struct region regions[] = {
@@ -157,7 +198,9 @@ static void every_allocation_can_fail(void **state)
 	{
 		r = portray(regions, 2, &survey, &portrait);
 		if (r == 0) {
-			r = portrait_compare(&portrait, &portrait, &comparison);
+			r = portrait_add(&portrait, PORTRAIT_TYPES, "Type", 1, 2);
+			if (r == 0)
+				r = portrait_compare(&portrait, &portrait, &comparison);
 			if (r == 0)
 				comparison_fini(&comparison);
 			portrait_fini(&portrait);
@@ -174,6 +217,7 @@ int main(void)
 		cmocka_unit_test(what_grew_most_comes_first),
 		cmocka_unit_test(what_is_not_known_of_one_does_not_differ),
 		cmocka_unit_test(sizes_are_compared),
+		cmocka_unit_test(lists_are_compared_by_name),
 		cmocka_unit_test(every_allocation_can_fail),
 	};
 
