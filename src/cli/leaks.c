@@ -296,7 +296,7 @@ void leaks_forget(struct leaks_finding *finding)
 		free(finding->type_names[i]);
 	free(finding->type_names);
 	types_free(finding->types);
-	sites_calls_fini(&finding->calls);
+	calls_fini(&finding->calls);
 	free(finding->sites);
 	own_profile_fini(&finding->profile);
 	leaks_fini(&finding->leaks);
