@@ -112,7 +112,9 @@ json_t *document_limits(const struct limit limits[NLIMITS])
 
 void document_put(struct text *text, json_t *json)
 {
-	char *dump = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	/* Times are counted in nanoseconds: further digits are only how a double is made. */
+	const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
+	char *dump = json ? json_dumps(json, flags) : NULL;
 
 	if (dump)
 		text_put(text, dump);
