@@ -41,6 +41,20 @@ int roots_add_word(struct roots_making *making, uint64_t word)
 	return add(&making->roots, &(struct root){.is_word = true, .word = word});
 }
 
+int roots_add_outside(struct roots_making *making, const struct ranges *ranges, plat_addr start,
+		      plat_addr end)
+{
+	const struct range *range = ranges_from(ranges, start);
+	const struct range *last = ranges->items + ranges->n;
+	int r = 0;
+
+	for (; r == 0 && range && range < last && range->start < end; range++) {
+		r = roots_add(making, start, range->start);
+		start = max_u64(start, range->end);
+	}
+	return r == 0 ? roots_add(making, start, end) : r;
+}
+
 /*
  * What belongs to no thread.
  */
@@ -86,21 +100,6 @@ static bool kind_of(const struct region *region, enum root_kind *ret)
 	}
 }
 
-/* What of a region nobody else has. */
-static int add_rest(struct roots_making *making, const struct region *region)
-{
-	const struct range *range = ranges_from(&making->taken, region->start);
-	const struct range *end = making->taken.items + making->taken.n;
-	plat_addr at = region->start;
-	int r = 0;
-
-	for (; r == 0 && range && range < end && range->start < region->end; range++) {
-		r = roots_add(making, at, range->start);
-		at = max_u64(at, range->end);
-	}
-	return r == 0 ? roots_add(making, at, region->end) : r;
-}
-
 static int take_regions(struct roots_making *making)
 {
 	const struct space *space = making->input->space;
@@ -118,7 +117,7 @@ static int take_regions(struct roots_making *making)
 		origin.thread = region->thread;
 		r = roots_begin(making, &origin);
 		if (r == 0)
-			r = add_rest(making, region);
+			r = roots_add_outside(making, &making->taken, region->start, region->end);
 	}
 	return r;
 }

@@ -20,6 +20,9 @@ struct roots_making {
 int roots_begin(struct roots_making *making, const struct root_origin *origin) MUST_CHECK;
 /* Adds memory, if there is any, or a word, to the last origin. As above. */
 int roots_add(struct roots_making *making, plat_addr start, plat_addr end) MUST_CHECK;
+/* The same, of what none of the ranges has. */
+int roots_add_outside(struct roots_making *making, const struct ranges *ranges, plat_addr start,
+		      plat_addr end) MUST_CHECK;
 int roots_add_word(struct roots_making *making, uint64_t word) MUST_CHECK;
 
 /* Stacks, registers and TLS of all threads; what they have is then taken. roots_threads.c */

@@ -65,9 +65,10 @@ static const struct root_registers *registers_of(const struct by_tid *all, int t
  * Registers.
  */
 
+/* A block of no bytes can stand at the very end. */
 static bool is_claimed(const struct roots_making *making, uint64_t word)
 {
-	const struct range *range = ranges_from(making->input->claimed, word);
+	const struct range *range = ranges_from(making->input->claimed, sub_floored(word, 1));
 
 	return range && range->start <= word;
 }
@@ -145,15 +146,33 @@ static int take_tls(struct roots_making *making, const struct thread *thread,
  * Stacks.
  */
 
+/*
+ * A stack can lie in a block. Where one ends is not always known, and behind it may lie others'
+ * memory: of what allocators have, only the block that it begins in is a stack.
+ */
+static int add_piece(struct roots_making *making, plat_addr from, plat_addr end)
+{
+	const struct block_index *index = making->input->index;
+	uint64_t offset;
+	uint32_t block = block_index_find(index, from, &offset);
+	plat_addr inside = from;
+	int r;
+
+	if (block != NO_BLOCK)
+		inside = min_u64(end, add_capped(from - offset, block_size_of(index, block)));
+	r = roots_add(making, from, inside);
+	return r == 0 ? roots_add_outside(making, making->input->claimed, inside, end) : r;
+}
+
 /* From here to the end of the stack, but for what is TLS. */
 static int add_stack(struct roots_making *making, const struct thread *thread, plat_addr from)
 {
 	int r;
 
 	if (thread->tls_end <= from || thread->tls_start >= thread->stack_end)
-		return roots_add(making, from, thread->stack_end);
-	r = roots_add(making, from, thread->tls_start);
-	return r == 0 ? roots_add(making, thread->tls_end, thread->stack_end) : r;
+		return add_piece(making, from, thread->stack_end);
+	r = add_piece(making, from, thread->tls_start);
+	return r == 0 ? add_piece(making, thread->tls_end, thread->stack_end) : r;
 }
 
 static plat_addr below_red_zone(const struct roots_making *making, plat_addr sp)
@@ -179,13 +198,28 @@ struct signal_frame {
 	plat_addr start, end, sp;
 };
 
-static bool is_frame(const uint64_t words[FRAME_WORDS], const struct thread *thread, plat_addr sp,
-		     struct signal_frame *ret)
+/* Words in a row can mean many things: a stack lies in one piece of memory, and is not all of it.
+ */
+static bool is_stack(const struct roots_making *making, const struct signal_frame *frame,
+		     plat_addr sp)
 {
-	*ret = (struct signal_frame){words[0], add_capped(words[0], words[FRAME_SIZE]),
-				     words[FRAME_SP]};
-	return ret->start <= sp && sp < ret->end && ret->sp >= thread->stack_start &&
-	       ret->sp < thread->stack_end;
+	const struct region *region = space_find(making->input->space, sp);
+
+	return region && region->start <= frame->start && frame->start <= sp && sp < frame->end &&
+	       frame->end <= region->end;
+}
+
+static bool is_frame(const struct roots_making *making, const uint64_t words[FRAME_WORDS],
+		     const struct thread *thread, plat_addr sp, struct signal_frame *ret)
+{
+	const struct signal_frame frame = {words[0], add_capped(words[0], words[FRAME_SIZE]),
+					   words[FRAME_SP]};
+
+	if (!is_stack(making, &frame, sp) || frame.sp < thread->stack_start ||
+	    frame.sp >= thread->stack_end)
+		return false;
+	*ret = frame;
+	return true;
 }
 
 static bool find_frame(const struct roots_making *making, const struct thread *thread, plat_addr sp,
@@ -199,7 +233,7 @@ static bool find_frame(const struct roots_making *making, const struct thread *t
 	if (words && making->width == 8 && size > 0 &&
 	    reader_read(making->input->reader, at, words, size) == 0)
 		for (i = 0; !found && i + FRAME_WORDS <= size / 8; i++)
-			found = is_frame(words + i, thread, sp, ret);
+			found = is_frame(making, words + i, thread, sp, ret);
 	free(words);
 	return found;
 }
@@ -218,12 +252,26 @@ static int take_signal_stack(struct roots_making *making, const struct thread *t
 	origin.is_signal_stack = true;
 	r = roots_begin(making, &origin);
 	if (r == 0)
-		r = roots_add(making, start, frame.end);
+		r = add_piece(making, start, frame.end);
 	ranges_add(&making->taken, has_frame ? frame.start : start, frame.end);
 	origin.is_signal_stack = false;
 	if (r == 0)
 		r = roots_begin(making, &origin);
 	return r == 0 ? add_stack(making, thread, from) : r;
+}
+
+/*
+ * Where only the stack pointer tells that there is a stack, it is taken to be a whole mapping,
+ * which may be of many things: TLS that lies apart, for one.
+ */
+static plat_addr start_of_stack(const struct roots_making *making, const struct thread *thread,
+				plat_addr sp)
+{
+	bool is_guess = thread->descriptor == UNKNOWN && !thread->is_main;
+
+	return is_guess && sp >= thread->stack_start && sp < thread->stack_end
+		       ? max_u64(thread->stack_start, below_red_zone(making, sp))
+		       : thread->stack_start;
 }
 
 static int take_stack(struct roots_making *making, const struct thread *thread,
@@ -234,7 +282,7 @@ static int take_stack(struct roots_making *making, const struct thread *thread,
 
 	origin.kind = ROOT_STACK;
 	making->nwithout_sp += sp == UNKNOWN;
-	ranges_add(&making->taken, thread->stack_start, thread->stack_end);
+	ranges_add(&making->taken, start_of_stack(making, thread, sp), thread->stack_end);
 	if (sp != UNKNOWN && !is_there)
 		return take_signal_stack(making, thread, origin, sp);
 	r = roots_begin(making, &origin);

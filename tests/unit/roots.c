@@ -15,7 +15,7 @@
 static uint64_t memory[4096];
 static struct array array;
 static struct ranges claimed;
-static struct block_index no_blocks;
+static struct block_index index_of_blocks;
 static struct roots roots;
 
 static void add_region(plat_addr start, uint64_t size, enum kind kind, unsigned rights)
@@ -51,6 +51,7 @@ static int end(void **state)
 	space.threads = NULL;
 	space.nthreads = 0;
 	roots_fini(&roots);
+	block_index_fini(&index_of_blocks);
 	ranges_fini(&claimed);
 	return end_space(state);
 }
@@ -61,7 +62,7 @@ static void make(const struct root_registers *registers, size_t n, struct mangle
 		.space = &space,
 		.reader = &array.reader,
 		.claimed = &claimed,
-		.index = &no_blocks,
+		.index = &index_of_blocks,
 		.registers = registers,
 		.nregisters = n,
 		.mangle = mangle,
@@ -69,6 +70,16 @@ static void make(const struct root_registers *registers, size_t n, struct mangle
 
 	assert_int_equal(ranges_sort(&claimed), 0);
 	assert_int_equal(roots_make(&input, &roots), 0);
+}
+
+static void add_block(plat_addr address, uint64_t size)
+{
+	struct blocks blocks;
+
+	assert_int_equal(blocks_init(&blocks, 8), 0);
+	assert_int_equal(blocks_add(&blocks, address, size, BLOCK_LIVE), 0);
+	assert_int_equal(blocks_finish(&blocks, &index_of_blocks), 0);
+	blocks_fini(&blocks);
 }
 
 static const struct root *find(enum root_kind kind, plat_addr start, plat_addr end)
@@ -174,9 +185,28 @@ static void a_stack_in_a_block_is_a_root(void **state)
 	thread->stack_start = HEAP + 4 * KIB;
 	thread->stack_end = HEAP + 20 * KIB;
 	thread->sp = HEAP + 8 * KIB;
+	add_block(HEAP + 4 * KIB, 16 * KIB);
 	make(NULL, 0, MANGLE_NONE);
 	assert_non_null(find(ROOT_STACK, HEAP + 8 * KIB - 128, HEAP + 20 * KIB));
 	assert_int_equal(bytes_in(HEAP, HEAP + 64 * KIB), 12 * KIB + 128);
+}
+
+/* Only the stack pointer tells of it, and it is taken to be all of a mapping. */
+static void a_stack_that_is_guessed_takes_nothing_from_others(void **state)
+{
+	struct thread *thread;
+
+	(void)state;
+	ranges_add(&claimed, MAPPED + 16 * KIB, MAPPED + 20 * KIB);
+	add_main(STACK + 32 * KIB);
+	thread = add_thread(2);
+	thread->stack_start = MAPPED;
+	thread->stack_end = MAPPED + sizeof(memory);
+	thread->sp = MAPPED + 8 * KIB;
+	make(NULL, 0, MANGLE_NONE);
+	assert_non_null(find(ROOT_STACK, MAPPED + 8 * KIB - 128, MAPPED + 16 * KIB));
+	assert_non_null(find(ROOT_STACK, MAPPED + 20 * KIB, MAPPED + sizeof(memory)));
+	assert_non_null(find(ROOT_UNCLAIMED, MAPPED, MAPPED + 8 * KIB - 128));
 }
 
 static void registers_count_where_they_lead_into_a_heap(void **state)
@@ -285,6 +315,19 @@ static void on_a_signal_stack_the_frame_tells_where_the_thread_was(void **state)
 	assert_int_equal(bytes_in(MAPPED + 4 * KIB, MAPPED + 12 * KIB), 4 * KIB + 128);
 }
 
+/* What only looks like a frame would take others' memory away. */
+static void a_signal_stack_lies_in_one_mapping(void **state)
+{
+	(void)state;
+	add_main(MAPPED + 8 * KIB);
+	put_frame(1200, STACK + 40 * KIB);
+	memory[1200] = 1;
+	memory[1202] = UINT64_MAX / 2;
+	make(NULL, 0, MANGLE_NONE);
+	assert_non_null(find(ROOT_STACK, STACK, STACK + 64 * KIB));
+	assert_int_equal(bytes_in(MAPPED, MAPPED + 4 * KIB), 4 * KIB);
+}
+
 static void on_a_signal_stack_without_a_frame_all_of_the_own_stack_counts(void **state)
 {
 	(void)state;
@@ -351,12 +394,14 @@ int main(void)
 		TEST(a_stack_counts_from_the_red_zone_on),
 		TEST(without_a_stack_pointer_all_of_a_stack_counts_and_it_says_so),
 		TEST(a_stack_in_a_block_is_a_root),
+		TEST(a_stack_that_is_guessed_takes_nothing_from_others),
 		TEST(registers_count_where_they_lead_into_a_heap),
 		TEST(a_mangled_register_is_undone),
 		TEST(tls_and_what_its_vector_begins_with_are_roots),
 		TEST(of_a_kept_stack_only_the_descriptor_counts),
 		TEST(a_first_thread_that_has_ended_has_no_stack),
 		TEST(on_a_signal_stack_the_frame_tells_where_the_thread_was),
+		TEST(a_signal_stack_lies_in_one_mapping),
 		TEST(on_a_signal_stack_without_a_frame_all_of_the_own_stack_counts),
 		TEST(memory_is_a_root_by_its_kind_and_rights),
 		TEST(the_guard_is_read_from_glibcs_descriptor_alone),
