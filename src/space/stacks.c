@@ -362,7 +362,7 @@ static bool is_named_stack(const struct space *space, const struct region *regio
  * mapping beside those of the program and its libraries, at the start of the heap, or in .bss. What
  * is mapped later can become one mapping with it: it lies at one of the ends then.
  */
-static void scan_for_main(struct search *s, struct thread *thread)
+static bool scan_for_main(struct search *s, struct thread *thread)
 {
 	struct space *space = s->space;
 	size_t i;
@@ -381,8 +381,9 @@ static void scan_for_main(struct search *s, struct thread *thread)
 			continue;
 		if (scan(s, region->start, low_end, thread) ||
 		    scan(s, high_start, region->end, thread))
-			return;
+			return true;
 	}
+	return false;
 }
 
 /* Adds a stack that the C library keeps. Threads move: the caller holds no pointer to one. */
@@ -594,9 +595,15 @@ int stacks_find(struct space *space, struct reader *reader)
 		}
 	}
 	s.pages = 0;
-	for (i = 0; reader && i < nthreads; i++)
-		if (space->threads[i].is_main && space->threads[i].descriptor == UNKNOWN)
-			scan_for_main(&s, &space->threads[i]);
+	for (i = 0; reader && r == 0 && i < nthreads; i++) {
+		struct thread *thread = &space->threads[i];
+
+		/* All others may be on signal stacks, or their own, or have ended. */
+		if (thread->is_main && thread->descriptor == UNKNOWN && scan_for_main(&s, thread)) {
+			r = walk_lists(&s);
+			walk_ring(&s);
+		}
+	}
 	for (i = 0; i < nthreads; i++) {
 		struct thread *thread = &space->threads[i];
 

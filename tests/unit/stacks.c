@@ -196,6 +196,17 @@ static void a_thread_without_stack_pointer_is_found_in_the_list(void **state)
 	assert_stack(2, 0x9000, 0xa000, 0xf000);
 }
 
+/* They stand on signal stacks, or in the middle of blocks. */
+static void the_main_thread_leads_to_the_stacks_of_others(void **state)
+{
+	(void)state;
+	put_glibc_process();
+	space.threads[1].sp = space.threads[2].sp = UNKNOWN;
+	find();
+	assert_stack(1, 0x2000, 0x3000, 0x9000);
+	assert_stack(2, 0x9000, 0xa000, 0xf000);
+}
+
 static void a_process_in_a_container_is_asked_by_its_own_numbers(void **state)
 {
 	(void)state;
@@ -549,6 +560,7 @@ int main(void)
 		TEST(a_block_of_tls_outside_the_stack_is_not_believed),
 		TEST(the_main_threads_descriptor_is_found_beside_a_library),
 		TEST(a_thread_without_stack_pointer_is_found_in_the_list),
+		TEST(the_main_thread_leads_to_the_stacks_of_others),
 		TEST(a_process_in_a_container_is_asked_by_its_own_numbers),
 		TEST(stacks_that_are_kept_are_shown),
 		TEST(descriptors_of_32_bits_have_short_words),
