@@ -86,6 +86,7 @@ struct walking {
 	struct blocks blocks;
 	struct ranges *claimed;
 	uint32_t reading; /* that is walked */
+	plat_addr start, end; /* what is left of the last range */
 };
 
 /* Arenas alternate seldom: most blocks add nothing. */
@@ -143,12 +144,35 @@ const char *graph_look_arena(const struct graph_look *look, plat_addr block,
 	return to;
 }
 
-static int take_claimed(void *context, plat_addr start, plat_addr end)
+static int claim(struct walking *walking, plat_addr start, plat_addr end)
 {
-	struct ranges *claimed = ((struct walking *)context)->claimed;
+	if (start < end)
+		ranges_add(walking->claimed, start, end);
+	return walking->claimed->is_short ? -ENOMEM : 0;
+}
 
-	ranges_add(claimed, start, end);
-	return claimed->is_short ? -ENOMEM : 0;
+static int take_state(void *context, plat_addr start, plat_addr end)
+{
+	return claim(context, start, end);
+}
+
+static int take_range(void *context, plat_addr start, plat_addr end)
+{
+	struct walking *walking = context;
+	int r = claim(walking, walking->start, walking->end);
+
+	walking->start = start;
+	walking->end = end;
+	return r;
+}
+
+static int take_foreign(void *context, plat_addr start, plat_addr end)
+{
+	struct walking *walking = context;
+	int r = claim(walking, walking->start, start);
+
+	walking->start = end;
+	return r;
 }
 
 static int walk_heaps(struct graph_look *look)
@@ -157,8 +181,9 @@ static int walk_heaps(struct graph_look *look)
 	struct walking walking = {.look = look, .claimed = &look->claimed};
 	const struct heap_visitor visitor = {
 		.block = take_block,
-		.range = take_claimed,
-		.state = take_claimed,
+		.range = take_range,
+		.foreign = take_foreign,
+		.state = take_state,
 		.context = &walking,
 		.states = 1u << BLOCK_LIVE | 1u << BLOCK_UNKNOWN,
 	};
@@ -171,6 +196,8 @@ static int walk_heaps(struct graph_look *look)
 	}
 	if (look->narenas)
 		qsort(look->arenas, look->narenas, sizeof(*look->arenas), by_start);
+	if (r == 0)
+		r = claim(&walking, walking.start, walking.end);
 	if (r == 0)
 		r = blocks_finish(&walking.blocks, &look->index);
 	blocks_fini(&walking.blocks);

@@ -126,6 +126,11 @@ struct heap_visitor {
 	/* Memory that is held; its blocks come next. */
 	int (*range)(void *context, plat_addr start, plat_addr end);
 	/*
+	 * A part of the last range that somebody else took from the kernel, in the same way, and
+	 * has: counted as slack, but what stands there is the program's. In order.
+	 */
+	int (*foreign)(void *context, plat_addr start, plat_addr end);
+	/*
 	 * Whole pages without a byte in use that trimming gives back to the kernel, whether they
 	 * are in memory or not: what malloc_trim(0) would do now. In order within an arena.
 	 */

@@ -517,17 +517,29 @@ static int take_damage(struct chain *chain, const struct chunk *chunk, plat_addr
 	return r ? r : take_hole(chain, next, *at);
 }
 
+static int show_foreign(const struct chain *chain, plat_addr start, plat_addr end)
+{
+	const struct heap_visitor *visitor = chain->walk->visitor;
+
+	return visitor && visitor->foreign && start < end
+		       ? visitor->foreign(visitor->context, start, end)
+		       : 0;
+}
+
 /* A fence, or the last word. What lies behind two of them in the main arena is somebody else's. */
-static plat_addr pass_fence(struct chain *chain, const struct chunk *fence)
+static int pass_fence(struct chain *chain, const struct chunk *fence, plat_addr *ret)
 {
 	struct ptmalloc *heap = chain->heap;
 	plat_addr next = fence->at + 2 * heap->layout.word;
 
+	*ret = chain->stop;
 	if (size_of(fence) == 0 || chain->segment->end - next < 2 * heap->layout.word)
-		return chain->stop;
+		return 0;
+	*ret = next;
 	if (++chain->nfences % 2 || chain->segment->arena != 0)
-		return next;
-	return ptmalloc_resync(heap, next, chain->stop);
+		return 0;
+	*ret = ptmalloc_resync(heap, next, chain->stop);
+	return show_foreign(chain, next, *ret);
 }
 
 static int walk_chain(struct chain *chain)
@@ -546,7 +558,8 @@ static int walk_chain(struct chain *chain)
 		}
 		if (!is_possible(chain->heap, &chunk, chain->stop)) {
 			r = end_free_row(chain, at);
-			at = pass_fence(chain, &chunk);
+			if (r == 0)
+				r = pass_fence(chain, &chunk, &at);
 			is_readable = read_chunk(chain, at, &chunk);
 			continue;
 		}
