@@ -26,13 +26,17 @@ static bool read_words(struct reader *reader, plat_addr at, unsigned width, uint
 	return true;
 }
 
+/*
+ * Where addresses have 32 bits nearly any word would be a pointer once it is turned, so they are
+ * left as they are there. What hides in these is code and stack pointers, seldom a block.
+ */
 struct mangle mangle_find(const struct space *space, struct reader *reader)
 {
-	unsigned width = space->process.bits == 32 ? 4 : 8;
+	unsigned width = sizeof(uint64_t);
 	uint64_t words[WORDS];
 	size_t i;
 
-	for (i = 0; i < space->nthreads; i++) {
+	for (i = 0; space->process.bits != 32 && i < space->nthreads; i++) {
 		plat_addr at = space->threads[i].descriptor;
 
 		if (at != UNKNOWN && read_words(reader, at, width, words) && words[0] == at &&

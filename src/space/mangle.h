@@ -38,7 +38,10 @@ static inline uint64_t mangle_undo(const struct mangle *mangle, uint64_t word)
 	return ((uint32_t)word >> 9 | (uint32_t)(word << 23)) ^ mangle->guard;
 }
 
-/* The guard stands in each thread's descriptor; MANGLE_NONE where none of glibc's can be read. */
+/*
+ * The guard stands in each thread's descriptor; MANGLE_NONE where none of glibc's can be read, and
+ * in 32 bits.
+ */
 struct mangle mangle_find(const struct space *space, struct reader *reader);
 
 #endif
