@@ -11,6 +11,7 @@
 #include "source/core.h"
 #include "source/crew.h"
 #include "source/pages.h"
+#include "source/snapshot.h"
 #include "source/thread_registers.h"
 
 #include <errno.h>
@@ -36,14 +37,18 @@ struct reader *graph_look_reader(struct graph_look *look)
  * Which memory there is.
  */
 
+/* In memory or in swap, and not the page of zeros. */
+static bool is_of_interest(const struct page_run *run)
+{
+	return (run->state & (PAGE_PRESENT | PAGE_SWAPPED)) &&
+	       !(run->state & (PAGE_ZERO | PAGE_GUARD));
+}
+
 static int take_run(void *context, const struct page_run *run)
 {
 	struct graph_look *look = context;
 
-	if (!(run->state & (PAGE_PRESENT | PAGE_SWAPPED)) ||
-	    (run->state & (PAGE_ZERO | PAGE_GUARD)))
-		return 0;
-	return heap_runs_add(&look->runs, run->start, run->end);
+	return is_of_interest(run) ? heap_runs_add(&look->runs, run->start, run->end) : 0;
 }
 
 static int load_core_runs(struct graph_look *look, const struct core *core)
@@ -59,6 +64,40 @@ static int load_core_runs(struct graph_look *look, const struct core *core)
 	return r;
 }
 
+/*
+ * Of a snapshot what is kept is looked at; a page's state alone, of which a file can have any
+ * number, leads nowhere.
+ */
+
+static int take_had(void *context, const struct page_run *run)
+{
+	return is_of_interest(run) ? heap_runs_add(context, run->start, run->end) : 0;
+}
+
+static int take_kept(void *context, const struct page_run *run)
+{
+	struct graph_look *look = context;
+	int r = heap_runs_add(&look->kept, run->start, run->end);
+
+	if (r == 0 && (run->state & PAGE_PRESENT))
+		r = heap_runs_add(&look->runs, run->start, run->end);
+	return r;
+}
+
+static int load_snapshot_runs(struct graph_look *look)
+{
+	struct space *space = &look->target->space;
+	const struct procdir *dir = &look->target->dir;
+	struct error err;
+	int r = snapshot_kept(dir->snapshot, take_kept, look);
+
+	look->has_runs = true;
+	if (r == 0)
+		r = pages_walk(dir, space, 0, space->user_end, PAGES_ANY, take_had, &look->had,
+			       &err);
+	return r == -ENODATA ? 0 : r;
+}
+
 /* Without them all memory is looked at, and what is not there reads as zeros. */
 static int load_runs(struct graph_look *look)
 {
@@ -69,6 +108,8 @@ static int load_runs(struct graph_look *look)
 
 	if (dir->core)
 		return load_core_runs(look, dir->core);
+	if (dir->snapshot)
+		return load_snapshot_runs(look);
 	r = pages_walk(dir, space, 0, space->user_end, PAGES_ANY, take_run, look, &err);
 	if (r == 0)
 		look->has_runs = true;
@@ -85,7 +126,7 @@ struct walking {
 	struct graph_look *look;
 	struct blocks blocks;
 	struct ranges *claimed;
-	uint32_t reading; /* that is walked */
+	uint32_t reading;     /* that is walked */
 	plat_addr start, end; /* what is left of the last range */
 };
 
@@ -307,11 +348,13 @@ static int make_graph(struct graph_look *look)
  * Why the answer is partial.
  */
 
-/* Bytes of roots that a file does not hold. */
+/* Bytes of roots that a file does not hold: of a core all else, of a snapshot what had been there.
+ */
 static uint64_t bytes_left_out(const struct graph_look *look)
 {
-	uint64_t sum = 0;
-	size_t i, at = 0;
+	bool is_core = look->target->dir.core;
+	uint64_t sum = 0, had, kept;
+	size_t i, at;
 
 	for (i = 0; i < look->roots.n; i++) {
 		const struct root *root = &look->roots.list[i];
@@ -319,8 +362,12 @@ static uint64_t bytes_left_out(const struct graph_look *look)
 		if (root->is_word)
 			continue;
 		at = 0;
-		sum += root->end - root->start -
-		       heap_runs_bytes(&look->runs, &at, root->start, root->end);
+		had = is_core ? root->end - root->start
+			      : heap_runs_bytes(&look->had, &at, root->start, root->end);
+		at = 0;
+		kept = heap_runs_bytes(is_core ? &look->runs : &look->kept, &at, root->start,
+				       root->end);
+		sum = add_capped(sum, sub_floored(had, kept));
 	}
 	return sum;
 }
@@ -328,14 +375,14 @@ static uint64_t bytes_left_out(const struct graph_look *look)
 static void judge_memory(struct graph_look *look)
 {
 	uint64_t unread = look->graph.told_roots.unread + look->graph.told_blocks.unread;
-	const struct core *core = look->target->dir.core;
+	bool is_file = procdir_is_file(&look->target->dir);
 	int r = 0;
 
-	if (core)
+	if (is_file)
 		unread = add_capped(unread, bytes_left_out(look));
-	if (core && unread)
+	if (is_file && unread)
 		r = fail(add_why(look), -ENODATA,
-			 "%" PRIu64 " bytes that can hold pointers are not in the core", unread);
+			 "%" PRIu64 " bytes that can hold pointers are not in the file", unread);
 	else if (unread)
 		r = fail(add_why(look), -ENODATA,
 			 "%" PRIu64 " bytes that can hold pointers could not be read: they are in "
@@ -441,5 +488,7 @@ void graph_look_close(struct graph_look *look)
 	free(look->arenas);
 	ranges_fini(&look->claimed);
 	heap_runs_fini(&look->runs);
+	heap_runs_fini(&look->had);
+	heap_runs_fini(&look->kept);
 	heap_look_close(&look->look);
 }

@@ -22,8 +22,11 @@ struct graph_arena {
 struct graph_look {
 	struct target *target;
 	struct heap_look look;
-	struct heap_runs runs; /* pages that are in memory, or in swap; of a core: in the file */
+	struct heap_runs runs; /* pages that can hold pointers, where that is known */
 	bool has_runs;
+	/* Of a snapshot: pages that the process had in memory or in swap; and those that are kept.
+	 */
+	struct heap_runs had, kept;
 	struct block_index index;   /* blocks that are live, or may be */
 	struct graph_arena *arenas; /* in order */
 	size_t narenas, arenas_room;

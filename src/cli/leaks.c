@@ -6,6 +6,7 @@
  */
 #include "cli/leaks.h"
 
+#include "base/reader_cache.h"
 #include "cli/graph_look.h"
 #include "cli/leaks_since.h"
 #include "cli/report.h"
@@ -39,6 +40,7 @@ struct leaks_finding {
 	struct own_profile profile;
 	struct own_site *sites; /* of trees, for their calls */
 	struct calls calls;
+	struct reader_cache pages;
 	struct types *types;
 	char **type_names; /* as the source has them */
 	size_t ntypes;
@@ -103,12 +105,14 @@ static int name_types(struct leaks_finding *finding)
 	return r;
 }
 
+/* Roots come in order of their addresses: a page of them is read once. */
 static int find_types(struct leaks_finding *finding)
 {
 	size_t i;
 	int r = 0;
 
-	finding->types = types_new(&finding->target->space, graph_look_reader(&finding->look));
+	reader_cache_init(&finding->pages, graph_look_reader(&finding->look));
+	finding->types = types_new(&finding->target->space, &finding->pages.reader);
 	if (!finding->types)
 		return -ENOMEM;
 	for (i = 0; r == 0 && i < finding->lost.n; i++)

@@ -123,6 +123,39 @@ static int take_regions(struct roots_making *making)
 }
 
 /*
+ * Memory is looked at once, however many threads say that it is their stack: of roots that overlap
+ * the second begins where the first ends.
+ */
+
+static int by_start(const void *a, const void *b)
+{
+	const struct root *x = *(struct root *const *)a, *y = *(struct root *const *)b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static int part_roots(struct roots *roots)
+{
+	struct root **order = calloc(roots->n + 1, sizeof(struct root *));
+	plat_addr end = 0;
+	size_t i, n = 0;
+
+	if (!order)
+		return -ENOMEM;
+	for (i = 0; i < roots->n; i++)
+		if (!roots->list[i].is_word)
+			order[n++] = &roots->list[i];
+	qsort(order, n, sizeof(struct root *), by_start);
+	for (i = 0; i < n; i++) {
+		order[i]->end = max_u64(order[i]->end, end);
+		order[i]->start = max_u64(order[i]->start, end);
+		end = order[i]->end;
+	}
+	free(order);
+	return 0;
+}
+
+/*
  * What could not be had.
  */
 
@@ -180,6 +213,8 @@ int roots_make(const struct roots_input *input, struct roots *ret)
 		r = ranges_sort(&making.taken);
 	if (r == 0)
 		r = take_regions(&making);
+	if (r == 0)
+		r = part_roots(&making.roots);
 	ranges_fini(&making.taken);
 	if (r < 0) {
 		roots_fini(&making.roots);

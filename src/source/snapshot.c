@@ -602,6 +602,91 @@ static int copy_page(struct snapshot *snapshot, uint64_t number, size_t at, void
 	return 0;
 }
 
+/* Shows what is kept, as far as it may be: whatever the file says, looking at it has an end. */
+struct showing {
+	struct snapshot *snapshot;
+	int (*take)(void *context, const struct page_run *run);
+	void *context;
+	uint64_t next; /* page of all that are kept */
+	uint64_t left; /* bytes of content that there can be */
+};
+
+#define PACKED_MOST 32768 /* bytes that zstd makes one of */
+
+/* Pages of one frame, from `bit` on: those that are stored, or those that hold zeros. */
+static int show_pages(struct showing *showing, const struct snapshot_frame *frame, plat_addr start,
+		      unsigned bit, unsigned n)
+{
+	uint64_t page = showing->snapshot->page_size;
+	uint64_t stored = frame->packed ? frame->stored : 0, unread = frame->unread;
+	unsigned i, next;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < n; i = next) {
+		bool is_stored = stored >> (bit + i) & 1, is_unread = unread >> (bit + i) & 1;
+		struct page_run run = {.start = start + i * page,
+				       .state = is_stored ? PAGE_PRESENT : PAGE_ZERO};
+
+		for (next = i + 1; next < n && (stored >> (bit + next) & 1) == is_stored &&
+				   (unread >> (bit + next) & 1) == is_unread;
+		     next++)
+			;
+		run.end = start + next * page;
+		if (is_unread)
+			continue;
+		if (is_stored && run.end - run.start > showing->left)
+			return -EIO;
+		showing->left -= is_stored ? run.end - run.start : 0;
+		r = showing->take(showing->context, &run);
+	}
+	return r;
+}
+
+static int show_extent(struct showing *showing, const struct snapshot_extent *extent)
+{
+	struct snapshot *snapshot = showing->snapshot;
+	uint64_t per = snapshot->pages_per_frame, done = 0, part;
+	int r = 0;
+
+	for (; r == 0 && done < extent->npages; done += part) {
+		uint64_t number = extent->first + done;
+		struct snapshot_frame frame;
+
+		part = min_u64(extent->npages - done, per - number % per);
+		r = read_row(snapshot, TABLE_FRAMES, number / per, &frame);
+		if (r == 0)
+			r = show_pages(showing, &frame, extent->start + done * snapshot->page_size,
+				       (unsigned)(number % per), (unsigned)part);
+	}
+	return r;
+}
+
+int snapshot_kept(struct snapshot *snapshot, int (*take)(void *context, const struct page_run *run),
+		  void *context)
+{
+	struct showing showing = {snapshot, take, context, .left = UINT64_MAX};
+	uint64_t n = count_rows(snapshot, TABLE_EXTENTS), i, size;
+	plat_addr done = 0;
+	int r = 0;
+
+	(void)!__builtin_mul_overflow(snapshot->size, PACKED_MOST, &showing.left);
+	for (i = 0; r == 0 && i < n; i++) {
+		struct snapshot_extent extent;
+
+		r = read_row(snapshot, TABLE_EXTENTS, i, &extent);
+		if (r < 0)
+			break;
+		if (!is_aligned(extent.start, snapshot->page_size) || extent.start < done ||
+		    extent.first < showing.next ||
+		    __builtin_add_overflow(extent.first, extent.npages, &showing.next) ||
+		    __builtin_mul_overflow(extent.npages, snapshot->page_size, &size) ||
+		    __builtin_add_overflow(extent.start, size, &done))
+			return -EIO;
+		r = show_extent(&showing, &extent);
+	}
+	return r;
+}
+
 /* The page of zeros is not kept: its state says what it holds. */
 static int read_not_kept(struct snapshot *snapshot, plat_addr from, char *to, size_t size)
 {

@@ -67,6 +67,13 @@ int snapshot_runs(struct snapshot *snapshot, plat_addr start, plat_addr end,
 int snapshot_state(struct snapshot *snapshot, plat_addr page, unsigned *state,
 		   plat_addr *end) MUST_CHECK;
 
+/*
+ * All pages whose content is kept, in order; a run's state is PAGE_ZERO where that is zeros, else
+ * PAGE_PRESENT. There are no more of the latter than the file can have packed. As above.
+ */
+int snapshot_kept(struct snapshot *snapshot, int (*take)(void *context, const struct page_run *run),
+		  void *context) MUST_CHECK;
+
 /* Content that is kept: 0, -ENODATA where a page is not, -EIO. */
 int snapshot_read(struct snapshot *snapshot, plat_addr from, void *to, size_t size) MUST_CHECK;
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define BYTES_MOST ((size_t)65536)   /* of one thread */
-#define ALL_MOST ((size_t)256 << 20) /* of all: a file can claim to have any */
+#define ALL_MOST ((size_t)64 << 20) /* of all: a file can claim to have any */
 
 struct loading {
 	struct thread_registers all;

@@ -385,6 +385,20 @@ static void the_guard_is_read_from_glibcs_descriptor_alone(void **state)
 	assert_int_equal(mangle_find(&space, &array.reader).width, 0);
 }
 
+static void a_stack_that_several_threads_have_is_looked_at_once(void **state)
+{
+	struct thread *thread;
+
+	(void)state;
+	add_main(STACK + 32 * KIB);
+	thread = add_thread(2);
+	thread->stack_start = STACK;
+	thread->stack_end = STACK + 64 * KIB;
+	thread->sp = STACK + 16 * KIB;
+	make(NULL, 0, MANGLE_NONE);
+	assert_int_equal(bytes_in(STACK, STACK + 64 * KIB), 48 * KIB + 128);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -394,6 +408,7 @@ int main(void)
 		TEST(a_stack_counts_from_the_red_zone_on),
 		TEST(without_a_stack_pointer_all_of_a_stack_counts_and_it_says_so),
 		TEST(a_stack_in_a_block_is_a_root),
+		TEST(a_stack_that_several_threads_have_is_looked_at_once),
 		TEST(a_stack_that_is_guessed_takes_nothing_from_others),
 		TEST(registers_count_where_they_lead_into_a_heap),
 		TEST(a_mangled_register_is_undone),
