@@ -169,7 +169,7 @@ begin()
 # Whether a program of this name reads from its standard input by now, and does nothing else.
 reads()
 {
-	[ "$(cat "/proc/$2/comm")" = "$1" ] && grep -q '^0 0x0 ' "/proc/$2/syscall"
+	[ "$(cat "/proc/$2/comm")" = "$1" ] && grep -qE '^[0-9]+ 0x0 ' "/proc/$2/syscall"
 }
 
 # check NAME PID
