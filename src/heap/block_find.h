@@ -6,6 +6,7 @@
 #ifndef HEAP_BLOCK_FIND_H
 #define HEAP_BLOCK_FIND_H
 
+#include "base/search.h"
 #include "heap/block_index.h"
 
 /* Where a block would be. */
@@ -20,20 +21,17 @@ struct block_found {
 	uint64_t back; /* grains from the place back to where it begins */
 };
 
+static ALWAYS_INLINE bool block_stretch_begins(const void *stretch, uint64_t at)
+{
+	return ((const struct block_stretch *)stretch)->start <= at;
+}
+
 /* The last stretch that begins at `at` or before it; `at` is not below the first. */
 static ALWAYS_INLINE const struct block_stretch *block_find_stretch(const struct block_index *index,
 								    plat_addr at)
 {
-	const struct block_stretch *low = index->stretches;
-	size_t n = index->nstretches;
-
-	while (n > 1) {
-		size_t half = n / 2;
-
-		low += low[half].start <= at ? half : 0;
-		n -= half;
-	}
-	return low;
+	return search_last(index->stretches, index->nstretches, sizeof(*index->stretches), at,
+			   block_stretch_begins);
 }
 
 /*
@@ -90,20 +88,17 @@ static ALWAYS_INLINE struct block_found block_find_at(const struct block_index *
 	return found;
 }
 
+static ALWAYS_INLINE bool block_odd_is_up_to(const void *odd, uint64_t number)
+{
+	return ((const struct block_odd *)odd)->number <= number;
+}
+
 /* What is odd about a block of which `sizes` says so. */
 static inline const struct block_odd *block_find_odd(const struct block_index *index,
 						     uint32_t number)
 {
-	const struct block_odd *low = index->odd;
-	size_t n = index->nodd;
-
-	while (n > 1) {
-		size_t half = n / 2;
-
-		low += low[half].number <= number ? half : 0;
-		n -= half;
-	}
-	return low;
+	return search_last(index->odd, index->nodd, sizeof(*index->odd), number,
+			   block_odd_is_up_to);
 }
 
 /* Whether `at` is in the block whose grain begins `past` bytes before; *offset says where in it. */

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/compiler.h"
+#include "base/search.h"
 
 #define ROWS_IN_GROUP 4096
 #define EDGES_PARTS_MOST 64
@@ -64,18 +64,15 @@ struct edge_list {
 	size_t n;
 };
 
+static ALWAYS_INLINE bool edges_part_begins(const void *part, uint64_t row)
+{
+	return ((const struct edges_part *)part)->first <= row;
+}
+
 static inline const struct edges_part *edges_part_of(const struct edges *edges, uint32_t row)
 {
-	const struct edges_part *low = edges->parts;
-	unsigned n = edges->nparts;
-
-	while (n > 1) {
-		unsigned half = n / 2;
-
-		low += low[half].first <= row ? half : 0;
-		n -= half;
-	}
-	return low;
+	return search_last(edges->parts, edges->nparts, sizeof(*edges->parts), row,
+			   edges_part_begins);
 }
 
 static inline size_t edges_part_begin(const struct edges_part *part, uint32_t i)

@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "base/reader_cache.h"
+#include "base/search.h"
 #include "heap/window.h"
 
 #include <errno.h>
@@ -84,19 +85,20 @@ static int find_ranges(struct types *types)
 	return 0;
 }
 
+static ALWAYS_INLINE bool begins_by(const void *range, uint64_t at)
+{
+	return ((const struct module_range *)range)->start <= at;
+}
+
 /* How many bytes of modules there are from `at` on, in a row. */
 static uint64_t bytes_from(const struct types *types, plat_addr at)
 {
-	const struct module_range *low = types->ranges;
-	size_t n = types->nranges;
+	const struct module_range *last;
 
-	while (n > 1) {
-		size_t half = n / 2;
-
-		low += low[half].start <= at ? half : 0;
-		n -= half;
-	}
-	return n && low->start <= at && at < low->end ? low->end - at : 0;
+	if (types->nranges == 0)
+		return 0;
+	last = search_last(types->ranges, types->nranges, sizeof(*types->ranges), at, begins_by);
+	return last->start <= at && at < last->end ? last->end - at : 0;
 }
 
 static bool read_word(struct types *types, plat_addr at, uint64_t *ret)

@@ -20,6 +20,7 @@
 
 #include "base/assert.h"
 #include "base/list.h"
+#include "base/search.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -127,26 +128,30 @@ static void assert_around(const struct vmas *vmas, size_t c)
 	assert(chunks_valid(vmas, c > 0 ? c - 1 : 0, c + 3));
 }
 
-/*
- * The first that ends above addr; the last of the `n` is known to. The sums become conditional
- * moves: as requests come in no order, a branch would be mispredicted every other time.
- */
+static ALWAYS_INLINE bool is_behind_chunk(const void *chunk, uint64_t addr)
+{
+	return ((const struct vma_chunk *)chunk)[-1].end <= addr;
+}
+
+static ALWAYS_INLINE bool is_behind_vma(const void *vma, uint64_t addr)
+{
+	return ((const struct vma *)vma)[-1].end <= addr;
+}
+
+/* The first that ends above addr; the last of the `n` is known to. */
 static size_t chunk_above(const struct vma_chunk *chunks, size_t n, plat_addr addr)
 {
-	size_t low = 0;
+	const struct vma_chunk *above =
+		search_last(chunks, n, sizeof(*chunks), addr, is_behind_chunk);
 
-	for (; n > 1; n -= n / 2)
-		low += chunks[low + n / 2 - 1].end <= addr ? n / 2 : 0;
-	return low;
+	return (size_t)(above - chunks);
 }
 
 static size_t vma_above(const struct vma *vmas, size_t n, plat_addr addr)
 {
-	size_t low = 0;
+	const struct vma *above = search_last(vmas, n, sizeof(*vmas), addr, is_behind_vma);
 
-	for (; n > 1; n -= n / 2)
-		low += vmas[low + n / 2 - 1].end <= addr ? n / 2 : 0;
-	return low;
+	return (size_t)(above - vmas);
 }
 
 struct vma_place vmas_find(const struct vmas *vmas, plat_addr addr)

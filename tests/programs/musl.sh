@@ -253,7 +253,7 @@ run_nginx()
 	local worker
 	mkdir -p "$tmp/nginx/logs"
 	echo "daemon off; user root; worker_processes 1; events { worker_connections 512; }
-		http { server { listen unix:$tmp/nginx.sock; location / { return 200 well; } } }" \
+		http { server { listen unix:$tmp/nginx.sock; location / { empty_gif; } } }" \
 		>"$tmp/nginx/conf"
 	rm -f "$tmp/nginx.sock"
 	begin "$tmp/bin/nginx" -p "$tmp/nginx" -c "$tmp/nginx/conf"
