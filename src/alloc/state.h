@@ -242,7 +242,7 @@ struct sample_row {
 #define SAMPLE_ROWS ((uint32_t)1 << 17)
 
 /* Of what `mean` may be, beside 0. */
-#define SAMPLE_MEAN_MIN ((uint64_t)1 << 10)
+#define SAMPLE_MEAN_MIN ((uint64_t)1) /* all but each block is a sample */
 #define SAMPLE_MEAN_MAX ((uint64_t)1 << 32)
 
 struct site_block {

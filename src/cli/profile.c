@@ -119,7 +119,7 @@ static int take_rate(struct request *request, const char *value)
 	if (code)
 		return code;
 	if (request->mean < SAMPLE_MEAN_MIN || request->mean > SAMPLE_MEAN_MAX)
-		return usage_error(&profile_command, "%s: a rate is from 1K to 4G, or off", value);
+		return usage_error(&profile_command, "%s: a rate is from 1 to 4G, or off", value);
 	return 0;
 }
 

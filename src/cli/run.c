@@ -472,6 +472,9 @@ static int run(struct options *options)
 		code = usage_error(&run_command, "--as-is and --suppressions are for --leaks");
 	if (code == 0 && request.leaks && request.no_trace)
 		code = usage_error(&run_command, "--leaks looks at the end: not with --no-trace");
+	/* Of each block, unless the user has said of how many. */
+	if (request.leaks && !request.as_is && !getenv("PLAT_SAMPLE"))
+		request.settings.sample = "1";
 	if (code == 0)
 		code = run_command_line(&request, options->operands);
 	suppressions_fini(&request.leaks_wish.suppressions);

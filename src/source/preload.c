@@ -386,6 +386,8 @@ static int fill(const struct preload_settings *settings, const char *libraries, 
 		r = add(environment, &n, "PLAT_GUARD", settings->is_guard_all ? "all" : NULL);
 	if (r == 0)
 		r = add(environment, &n, "PLAT_ON_ERROR", settings->on_error);
+	if (r == 0)
+		r = add(environment, &n, "PLAT_SAMPLE", settings->sample);
 	environment[n] = NULL;
 	return r;
 }
@@ -398,7 +400,7 @@ int preload_environment(const struct preload_settings *settings, char ***ret)
 
 	while (environ[n])
 		n++;
-	environment = calloc(n + 8, sizeof(*environment));
+	environment = calloc(n + 9, sizeof(*environment));
 	if (environment && libraries)
 		r = fill(settings, libraries, environment);
 	free(libraries);

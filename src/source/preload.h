@@ -32,6 +32,7 @@ struct preload_settings {
 	bool is_hard;	      /* PLAT_HARD=1 */
 	bool is_guard_all;    /* PLAT_GUARD=all */
 	const char *on_error; /* PLAT_ON_ERROR */
+	const char *sample;   /* PLAT_SAMPLE */
 };
 
 /*

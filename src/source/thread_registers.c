@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BYTES_MOST ((size_t)65536)   /* of one thread */
+#define BYTES_MOST ((size_t)65536)  /* of one thread */
 #define ALL_MOST ((size_t)64 << 20) /* of all: a file can claim to have any */
 
 struct loading {

@@ -324,9 +324,9 @@ static void a_mapping_that_grows_is_told_as_it_is(void)
 
 /* --- rates --- */
 
-static void a_rate_is_from_1_KiB_to_4_GiB(void)
+static void a_rate_is_from_1_to_4_GiB(void)
 {
-	static const char *const wrong[] = {"1", "1023", "1K1", "5G", "", "-1", "of"};
+	static const char *const wrong[] = {"1K1", "5G", "", "-1", "of", "0x1"};
 	char value[20];
 	size_t i;
 
@@ -334,7 +334,7 @@ static void a_rate_is_from_1_KiB_to_4_GiB(void)
 	for (i = 0; i < ARRAY_SIZE(wrong); i++)
 		check_with(plat_malloc_set("PLAT_SAMPLE", wrong[i]) == -EINVAL, "%s", wrong[i]);
 	set_rate("4G");
-	set_rate("1K");
+	set_rate("1");
 	set_rate("512K");
 	check(plat_malloc_get("PLAT_SAMPLE", value, sizeof(value)) == 6);
 	check(strcmp(value, "524288") == 0);
@@ -518,7 +518,7 @@ static const struct test tests[] = {
 	{TEST(leaks_are_told_by_site)},
 	{TEST(every_function_of_the_family_is_counted)},
 	{TEST(a_mapping_that_grows_is_told_as_it_is)},
-	{TEST(a_rate_is_from_1_KiB_to_4_GiB)},
+	{TEST(a_rate_is_from_1_to_4_GiB)},
 	{TEST(numbers_stay_when_sampling_ends)},
 	{TEST(threads_count_together)},
 	{TEST(threads_that_end_soon_count_what_they_made)},

@@ -173,7 +173,7 @@ END
 	[ "$status" -eq 64 ]
 	run profile $$ $$
 	[ "$status" -eq 64 ]
-	for wrong in '--rate 1' '--rate 1000' '--rate 5G' '--rate on' '--sort size' '--top 0' '--top -1' \
+	for wrong in '--rate 0' '--rate 5G' '--rate on' '--sort size' '--top 0' '--top -1' \
 		'--wait x' '--rate 1K --top 3' '--rate 1K --json' '--rate'; do
 		# shellcheck disable=SC2086 # words
 		run profile $wrong $$
