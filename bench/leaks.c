@@ -36,6 +36,7 @@ struct land {
 	uint64_t *roots;
 	uint64_t nedges;
 	pid_t pid; /* whose it is */
+	struct mangle mangle;
 };
 
 static uint64_t random_state = 1;
@@ -196,7 +197,7 @@ static void make_graph(struct land *land, const struct block_index *index, const
 		.nroots = 1,
 		.crew = crew,
 		.readers = readers,
-		.form = {.width = 8},
+		.form = {.width = 8, .mangle = land->mangle},
 	};
 	unsigned i;
 	int r;
@@ -282,7 +283,7 @@ static void time_graph(struct land *land, const struct block_index *index, unsig
 /* The graph alone: how fast is a scan? Of memory that lies here, and of what has to be copied. */
 static void time_scan(const char *what, struct land *land, unsigned rounds)
 {
-	struct times held[2] = {{0, 0}, {0, 0}}, read = {0, 0}, copy = {0, 0};
+	struct times held[2] = {{0, 0}, {0, 0}}, mangled = {0, 0}, read = {0, 0}, copy = {0, 0};
 	struct block_index index;
 	unsigned i;
 
@@ -291,6 +292,9 @@ static void time_scan(const char *what, struct land *land, unsigned rounds)
 		land->reader.view = view_own;
 		time_graph(land, &index, 1, &held[0]);
 		time_graph(land, &index, 2, &held[1]);
+		land->mangle = (struct mangle){8, UINT64_C(0x9e3779b97f4a7c15)};
+		time_graph(land, &index, 1, &mangled);
+		land->mangle = MANGLE_NONE;
 		land->reader.view = NULL;
 		time_graph(land, &index, 1, &read);
 		time_copy(land, &copy);
@@ -300,6 +304,7 @@ static void time_scan(const char *what, struct land *land, unsigned rounds)
 	print("held, 1 worker", held[0], land->size);
 	print("held, 2 workers", held[1], land->size);
 	printf("  %-34s %8.2f\n", "as fast with 2 as with 1", held[0].wall / held[1].wall);
+	print("held, 1 worker, words mangled, too", mangled, land->size);
 	print("of another process, 1 worker", read, land->size);
 	print("process_vm_readv alone", copy, land->size);
 	printf("  %-34s %8.2f\n", "as fast as that (CPU)", copy.cpu / read.cpu);
