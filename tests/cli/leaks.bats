@@ -143,8 +143,8 @@ finds() {
 	[ "$(cat blocks)" -ge 1 ]
 	run plat leaks --no-interior --json "$PID"
 	[ "$status" -eq 1 ]
-	listed <<<"$output" >listed
-	grep -q "^$(awk '$1 == "possible" { print $2, $3 }' program.out) " listed
+	listed <<<"$output" >told
+	grep -q "^$(awk '$1 == "possible" { print $2, $3 }' program.out) " told
 }
 
 @test "since a snapshot: only what is new" {
