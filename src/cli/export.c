@@ -18,30 +18,37 @@ static bool is_output(const char *path)
 	return path && strcmp(path, "-") == 0;
 }
 
-/* The first of bytes is what most want to see. */
-static size_t usual_sum(const struct fold_sum *sums, size_t nsums)
+/* The number of the sum of this name, or nsums. */
+static size_t find_sum(const struct fold_sum *sums, size_t nsums, const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < nsums; i++)
-		if (strcmp(sums[i].unit, "bytes") == 0)
-			return i;
-	return 0;
+		if (strcmp(sums[i].name, name) == 0)
+			break;
+	return i;
 }
 
-static int find_sum(const struct command *command, const char *name, const struct fold_sum *sums,
-		    size_t nsums, size_t *ret)
+/* Without a wish the first one of bytes, which is what most want to see. */
+size_t export_sum(const struct export_wish *wish, const struct fold_sum *sums, size_t nsums)
+{
+	size_t i = 0;
+
+	if (wish->sum)
+		return find_sum(sums, nsums, wish->sum);
+	while (i + 1 < nsums && strcmp(sums[i].unit, "bytes") != 0)
+		i++;
+	return i;
+}
+
+static int no_such_sum(const struct command *command, const char *name, const struct fold_sum *sums,
+		       size_t nsums)
 {
 	struct text list = TEXT_EMPTY;
 	size_t i;
 	int code;
 
 	for (i = 0; i < nsums; i++) {
-		if (strcmp(sums[i].name, name) == 0) {
-			text_fini(&list);
-			*ret = i;
-			return 0;
-		}
 		text_put(&list, i == 0 ? "" : i + 1 < nsums ? ", " : " and ");
 		text_put(&list, sums[i].name);
 	}
@@ -51,11 +58,10 @@ static int find_sum(const struct command *command, const char *name, const struc
 }
 
 int export_check(const struct options *options, const struct export_wish *wish,
-		 const struct fold_sum *sums, size_t nsums, size_t *ret)
+		 const struct fold_sum *sums, size_t nsums)
 {
 	const struct command *command = options->command;
 
-	*ret = usual_sum(sums, nsums);
 	if (wish->sum && !export_is_wished(wish))
 		return usage_error(command, "--sum is for --folded and --pprof");
 	if (!export_is_wished(wish))
@@ -67,7 +73,9 @@ int export_check(const struct options *options, const struct export_wish *wish,
 		return usage_error(command, "only one of them can go to standard output");
 	if (is_output(wish->pprof) && isatty(STDOUT_FILENO))
 		return usage_error(command, "--pprof is nothing for a terminal: give it a file");
-	return wish->sum ? find_sum(command, wish->sum, sums, nsums, ret) : 0;
+	if (export_sum(wish, sums, nsums) == nsums)
+		return no_such_sum(command, wish->sum, sums, nsums);
+	return 0;
 }
 
 /* A snapshot says it as "2026-01-31T12:00:00Z". */

@@ -23,12 +23,12 @@ static inline bool export_is_wished(const struct export_wish *wish)
 	return wish->folded || wish->pprof;
 }
 
-/*
- * Whether it can be done with these sums; which one is asked for is *ret. 0, or an exit code after
- * a complaint.
- */
+/* Whether it can be done with these sums. 0, or an exit code after a complaint. */
 int export_check(const struct options *options, const struct export_wish *wish,
-		 const struct fold_sum *sums, size_t nsums, size_t *ret);
+		 const struct fold_sum *sums, size_t nsums);
+
+/* The number of the sum that is asked for; nsums: there is no such. */
+size_t export_sum(const struct export_wish *wish, const struct fold_sum *sums, size_t nsums);
 
 /* When what is told was so: ns since 1970, now or when the snapshot was taken; 0: not known. */
 uint64_t export_time(const struct target *target);

@@ -169,7 +169,6 @@ static int read_request(struct request *request)
 {
 	struct options *options = request->options;
 	int code = options_read_one(options, take_option, request);
-	size_t sum;
 
 	if (code)
 		return code;
@@ -177,7 +176,7 @@ static int read_request(struct request *request)
 		return usage_error(&heap_command, "filters are for --blocks");
 	if (request->blocks && export_is_wished(&request->export))
 		return usage_error(&heap_command, "--folded and --pprof have sums, and no blocks");
-	return export_check(options, &request->export, block_sums, NBLOCK_SUMS, &sum);
+	return export_check(options, &request->export, block_sums, NBLOCK_SUMS);
 }
 
 /*

@@ -8,11 +8,12 @@
 
 #include "base/reader_cache.h"
 #include "cli/graph_look.h"
+#include "cli/leaks_export.h"
 #include "cli/leaks_since.h"
 #include "cli/report.h"
 #include "cli/sites.h"
+#include "cli/type_names.h"
 #include "heap/types.h"
-#include "source/demangle.h"
 #include "source/exact.h"
 #include "view/leaks.h"
 
@@ -43,7 +44,6 @@ struct leaks_finding {
 	struct reader_cache pages;
 	struct types *types;
 	char **type_names; /* as the source has them */
-	size_t ntypes;
 	struct leak_example *examples;
 	struct block_index since; /* blocks of the file that the wish names */
 };
@@ -85,26 +85,6 @@ static int find_sites(struct leaks_finding *finding)
 	return r;
 }
 
-static int name_types(struct leaks_finding *finding)
-{
-	const struct type *list = types_list(finding->types, &finding->ntypes);
-	const char **mangled = calloc(finding->ntypes + 1, sizeof(*mangled));
-	size_t i;
-	int r = -ENOMEM;
-
-	finding->type_names = calloc(finding->ntypes + 1, sizeof(*finding->type_names));
-	if (mangled && finding->type_names) {
-		for (i = 0; i < finding->ntypes; i++)
-			mangled[i] = list[i].name;
-		r = demangle_types(mangled, finding->ntypes, finding->type_names);
-	}
-	for (i = 0; r == 0 && i < finding->ntypes; i++)
-		if (!finding->type_names[i])
-			finding->type_names[i] = strdup(list[i].name);
-	free(mangled);
-	return r;
-}
-
 /* Roots come in order of their addresses: a page of them is read once. */
 static int find_types(struct leaks_finding *finding)
 {
@@ -118,7 +98,7 @@ static int find_types(struct leaks_finding *finding)
 	for (i = 0; r == 0 && i < finding->lost.n; i++)
 		r = types_of_block(finding->types, &finding->look.index,
 				   finding->lost.trees[i].block, &finding->leaks.trees[i].type);
-	return r == 0 ? name_types(finding) : r;
+	return r == 0 ? type_names_of(finding->types, &finding->type_names) : r;
 }
 
 /*
@@ -290,15 +270,12 @@ static int find_lost(struct leaks_finding *finding)
 
 void leaks_forget(struct leaks_finding *finding)
 {
-	size_t i;
-
 	if (!finding)
 		return;
 
 	free(finding->examples);
-	for (i = 0; finding->type_names && i < finding->ntypes; i++)
-		free(finding->type_names[i]);
-	free(finding->type_names);
+	if (finding->types)
+		type_names_free(finding->types, finding->type_names);
 	types_free(finding->types);
 	calls_fini(&finding->calls);
 	free(finding->sites);
@@ -335,6 +312,8 @@ static int write_report(const struct leaks_finding *finding, FILE *to)
 		.nwhys = finding->look.nwhys,
 	};
 
+	if (export_is_wished(&wish->export))
+		return leaks_export(wish->command, &wish->export, &finding->look, &report);
 	if (wish->json)
 		leaks_json(&report, &text);
 	else

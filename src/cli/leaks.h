@@ -2,6 +2,7 @@
 #ifndef CLI_LEAKS_H
 #define CLI_LEAKS_H
 
+#include "cli/export.h"
 #include "cli/target.h"
 #include "heap/suppressions.h"
 
@@ -17,6 +18,7 @@ struct leaks_wish {
 	const char *looked; /* how it was looked at, in words; NULL: as target->freeze tells */
 	const char *since;  /* a snapshot or a core, or NULL: only what is new since then */
 	struct suppressions suppressions;
+	struct export_wish export; /* files in place of the report */
 };
 
 /* Reads a file of suppressions. 0, or an exit code after a complaint. */

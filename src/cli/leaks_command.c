@@ -1,6 +1,7 @@
 /* plat leaks: what no pointer leads to any more. */
 #include "cli/commands.h"
 #include "cli/leaks.h"
+#include "cli/leaks_export.h"
 #include "cli/report.h"
 
 #include <errno.h>
@@ -8,7 +9,16 @@
 
 #define TOP_USUAL 10
 
-enum { OPT_SINCE, OPT_SUPPRESSIONS, OPT_TOP, OPT_NO_INTERIOR, OPT_NO_CONTENT };
+enum {
+	OPT_SINCE,
+	OPT_SUPPRESSIONS,
+	OPT_TOP,
+	OPT_NO_INTERIOR,
+	OPT_NO_CONTENT,
+	OPT_FOLDED,
+	OPT_PPROF,
+	OPT_SUM,
+};
 
 static const struct option_row rows[] = {
 	ROW(OPT_SINCE, 0, "since", "FILE", "only what was not there in this snapshot or core",
@@ -18,6 +28,9 @@ static const struct option_row rows[] = {
 	ROW(OPT_TOP, 0, "top", "COUNT", "so many groups; else 10", COMPLETE_NOTHING),
 	FLAG(OPT_NO_INTERIOR, 0, "no-interior", "only pointers to a block's first byte hold it"),
 	FLAG(OPT_NO_CONTENT, 0, "no-content", "nothing of what stands in blocks"),
+	ROW_FOLDED(OPT_FOLDED),
+	ROW_PPROF(OPT_PPROF),
+	ROW_SUM(OPT_SUM, "of --folded: leaked_space or leaked_objects"),
 	ROW_JSON("one JSON document, with every block that is lost"),
 	ROW_BYTES,
 	ROW_ASCII,
@@ -69,6 +82,15 @@ static int take_option(void *context, int option, const char *value)
 	case OPT_NO_CONTENT:
 		wish->no_content = true;
 		return 0;
+	case OPT_FOLDED:
+		wish->export.folded = value;
+		return 0;
+	case OPT_PPROF:
+		wish->export.pprof = value;
+		return 0;
+	case OPT_SUM:
+		wish->export.sum = value;
+		return 0;
 	default:
 		return take_top(wish, value);
 	}
@@ -101,6 +123,8 @@ static int run(struct options *options)
 	options->freeze.rung = FREEZE_WHOLE;
 	code = options_read_one(options, take_option, &wish);
 	wish.json = options->json;
+	if (code == 0)
+		code = export_check(options, &wish.export, leak_sums, NLEAK_SUMS);
 	if (code == 0)
 		code = look(&wish, options);
 	suppressions_fini(&wish.suppressions);

@@ -163,7 +163,7 @@
  *          graph_look    who points to whom in what an operand names
  *          heap          plat heap
  *          leaks_since   blocks of an earlier snapshot
- *          leaks         what is lost; leaks_command plat leaks
+ *          leaks         what is lost; leaks_command plat leaks, leaks_export its files for others
  *          diff          plat diff
  *          type_names    names of C++ types
  *          sites         where blocks are made, with names of calls

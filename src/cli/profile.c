@@ -199,7 +199,6 @@ static int read_request(struct request *request)
 {
 	struct options *options = request->options;
 	int code = options_read_one(options, take_option, request);
-	size_t sum;
 
 	if (code)
 		return code;
@@ -210,7 +209,7 @@ static int read_request(struct request *request)
 	/* Tools sort for themselves, and want all of it. */
 	if (export_is_wished(&request->export) && !request->has_top)
 		request->top = SIZE_MAX;
-	return export_check(options, &request->export, profile_sums, NPROFILE_SUMS, &sum);
+	return export_check(options, &request->export, profile_sums, NPROFILE_SUMS);
 }
 
 /*

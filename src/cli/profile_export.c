@@ -57,14 +57,12 @@ static int write_files(const struct options *options, const struct export_wish *
 		.space = report->space,
 		.folds = folds,
 		.calls = report->calls,
+		.sum = export_sum(wish, profile_sums, NPROFILE_SUMS),
 		.time = export_time(target),
 		.period = report->profile->rate.mean,
 		.comments = {title, "estimates, from samples", report->profile->lost ? lost : NULL},
 	};
-	int code = export_check(options, wish, profile_sums, NPROFILE_SUMS, &export.sum);
 
-	if (code)
-		return code;
 	snprintf(title, sizeof(title), "plat profile: %s %d",
 		 text_escape(process->command, name, sizeof(name), 0), process->pid);
 	snprintf(lost, sizeof(lost), "%" PRIu64 " bytes are in none of them: the tables are full",

@@ -7,8 +7,6 @@
 #include <string.h>
 
 #define NAME_SIZE 96
-/* Nothing is asked for by less than this. */
-#define POWER_LEAST 4
 
 const struct fold_sum block_sums[NBLOCK_SUMS] = {
 	[FOLD_LIVE_BLOCKS] = {"live_objects", "count"},
@@ -54,14 +52,6 @@ static enum kind kind_at(struct block_folds *folds, plat_addr addr)
 		       : KIND_NONE;
 }
 
-/* Of 2^n the least n that is not below the size. */
-static uint32_t power_of(uint64_t size)
-{
-	uint32_t power = size > 1 ? 64 - (uint32_t)__builtin_clzll(size - 1) : 0;
-
-	return power < POWER_LEAST ? POWER_LEAST : power;
-}
-
 static void name_arena(const struct block_folds *folds, uint32_t arena, char *to)
 {
 	char name[ARENA_NAME_SIZE];
@@ -78,19 +68,24 @@ static const struct heap_class *class_at(const struct heap_reading *heap, uint32
 
 /* Blocks that stand alone, and those of an allocator without classes, are told apart by powers of
  * two. */
-static void name_class(const struct heap_class *class, uint32_t power, char *to)
+static int step_class(struct block_folds *folds, const struct block_fold *what, uint32_t *node)
 {
-	if (class && class->stride)
-		snprintf(to, NAME_SIZE, "%" PRIu64 "-byte class", class->stride);
-	else if (power < 64)
-		snprintf(to, NAME_SIZE, "up to %" PRIu64 " bytes", UINT64_C(1) << power);
-	else
-		snprintf(to, NAME_SIZE, "more bytes than can be");
+	const struct heap_class *class = class_at(folds->heap, what->class);
+	char name[NAME_SIZE];
+	int r = 0;
+
+	if (class && class->name)
+		r = folds_step_name(&folds->folds, *node, class->name, node);
+	if (r < 0)
+		return r;
+	if (!class || !class->stride)
+		return folds_step_size(&folds->folds, *node, what->size, node);
+	snprintf(name, sizeof(name), "%" PRIu64 "-byte class", class->stride);
+	return folds_step_name(&folds->folds, *node, name, node);
 }
 
 static int make_node(struct block_folds *folds, struct block_fold *what)
 {
-	const struct heap_class *class = class_at(folds->heap, what->class);
 	enum kind kind = (enum kind)what->kind;
 	uint32_t node = FOLD_TOP;
 	char name[NAME_SIZE];
@@ -100,11 +95,8 @@ static int make_node(struct block_folds *folds, struct block_fold *what)
 	name_arena(folds, what->arena, name);
 	if (r == 0)
 		r = folds_step_name(&folds->folds, node, name, &node);
-	if (r == 0 && class && class->name)
-		r = folds_step_name(&folds->folds, node, class->name, &node);
-	name_class(class, what->power, name);
 	if (r == 0)
-		r = folds_step_name(&folds->folds, node, name, &node);
+		r = step_class(folds, what, &node);
 	what->node = node;
 	return r;
 }
@@ -123,7 +115,8 @@ static int class_node(struct block_folds *folds, const struct block *block, uint
 		.kind = (uint32_t)kind_at(folds, block->address),
 		.arena = block->arena,
 		.class = block->class,
-		.power = power_of(block->size),
+		.power = folds_power(block->size),
+		.size = block->size,
 	};
 	struct block_fold *seen =
 		&folds->seen[(what.power + 7 * what.class + 31 * what.arena) % BLOCK_FOLDS_SEEN];

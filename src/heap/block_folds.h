@@ -26,6 +26,7 @@ extern const struct fold_sum block_sums[NBLOCK_SUMS];
 struct block_fold {
 	bool is_there;
 	uint32_t kind, arena, class, power, node;
+	uint64_t size; /* of one of them */
 };
 
 struct block_folds {

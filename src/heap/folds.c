@@ -3,10 +3,15 @@
 #include "base/list.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Of 64 bytes each. A process can show as many stacks as it likes. */
 #define NODES_MOST ((size_t)1 << 20)
+
+/* Nothing is asked for by less than 16 bytes. */
+#define POWER_LEAST 4
 
 static uint64_t frame_hash(const struct fold_frame *frame)
 {
@@ -120,6 +125,23 @@ int folds_step_name(struct folds *folds, uint32_t node, const char *name, uint32
 	int r = names_add(&folds->names, name, &number);
 
 	return r < 0 ? r : folds_step(folds, node, FOLD_NAME, number, ret);
+}
+
+uint32_t folds_power(uint64_t size)
+{
+	uint32_t power = size > 1 ? 64 - (uint32_t)__builtin_clzll(size - 1) : 0;
+
+	return power < POWER_LEAST ? POWER_LEAST : power;
+}
+
+int folds_step_size(struct folds *folds, uint32_t node, uint64_t size, uint32_t *ret)
+{
+	uint32_t power = folds_power(size);
+	char name[48] = "more bytes than can be";
+
+	if (power < 64)
+		snprintf(name, sizeof(name), "up to %" PRIu64 " bytes", UINT64_C(1) << power);
+	return folds_step_name(folds, node, name, ret);
 }
 
 int folds_of_calls(struct folds *folds, const plat_addr *calls, size_t n, uint32_t *ret)

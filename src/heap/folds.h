@@ -73,6 +73,12 @@ int folds_step(struct folds *folds, uint32_t node, enum fold_kind kind, uint64_t
 	       uint32_t *ret) MUST_CHECK;
 int folds_step_name(struct folds *folds, uint32_t node, const char *name, uint32_t *ret) MUST_CHECK;
 
+/* The same by a size, or rather by the power of two that it is up to: "up to 64 bytes". */
+int folds_step_size(struct folds *folds, uint32_t node, uint64_t size, uint32_t *ret) MUST_CHECK;
+
+/* 6 for sizes up to 64; small ones are one. */
+uint32_t folds_power(uint64_t size);
+
 /* The whole stack of return addresses, the innermost first. */
 int folds_of_calls(struct folds *folds, const plat_addr *calls, size_t n, uint32_t *ret) MUST_CHECK;
 

@@ -190,6 +190,35 @@ finds() {
 	[ "$(plat leaks --json --suppressions suppressions "$PID" | json 'd["suppressed"]["blocks"]')" -eq 0 ]
 }
 
+@test "files for other tools have the sums of what is told, by the calls that made the roots" {
+	start_lost -- tree single single cycle
+	run -1 --separate-stderr plat leaks --json "$PID"
+	echo "$output" >leaks.json
+	run -1 --separate-stderr plat leaks --pprof out.pb.gz --folded out "$PID"
+	[ -z "$output" ]
+	python3 "$BATS_TEST_DIRNAME/pprof.py" out.pb.gz >pprof.json
+	python3 - <<'END'
+import json
+leaks, d = json.load(open('leaks.json')), json.load(open('pprof.json'))
+assert d['types'] == [['leaked_objects', 'count'], ['leaked_space', 'bytes']]
+assert d['sums'] == [leaks['lost']['blocks'], leaks['lost']['bytes']] and d['sums'][0] == 7
+assert sum(int(line.split()[-1]) for line in open('out')) == d['sums'][1]
+# Nobody knows who made them.
+assert all(s['stack'][0]['name'] in ('heap', 'anon') and s['stack'][1]['name'] == 'main' for s in d['samples'])
+END
+	echo 'leak:single' >suppressions
+	start_lost LD_PRELOAD="$LIBRARY" PLAT_GUARD=all -- tree single single
+	run -1 --separate-stderr plat leaks --folded - --sum leaked_objects "$PID"
+	# What the root's leaves hold was made elsewhere, but is freed with it.
+	grep -qE ';tree;make 3$' <<<"$output"
+	grep -qE ';single;make 2$' <<<"$output"
+	[ "$(wc -l <<<"$output")" -eq 2 ]
+	run -1 --separate-stderr plat leaks --folded - --suppressions suppressions "$PID"
+	[ "$(awk '{ print $NF }' <<<"$output")" -eq 1112 ]
+	run -64 plat leaks --folded - --sum live_space "$PID"
+	run -64 plat leaks --folded - --json "$PID"
+}
+
 @test "a file of suppressions that is none is refused by name and line" {
 	printf '# fine\n\nleak:fine\nrace:what\n' >suppressions
 	run plat leaks --suppressions suppressions $$
