@@ -45,6 +45,7 @@ struct core_bytes {
 struct core_thread {
 	int tid;
 	plat_addr sp;			   /* or UNKNOWN */
+	plat_addr pc;			   /* or 0 */
 	struct core_bytes general, vector; /* its registers */
 };
 

@@ -56,11 +56,11 @@ static const struct {
 	unsigned machine;
 	bool is_64;
 	unsigned size, registers, nregisters; /* of the whole; where they begin, and how many */
-	unsigned sp;			      /* which of them is the stack pointer */
+	unsigned sp, pc;		      /* which of them these are */
 } prstatus_forms[] = {
-	{EM_X86_64, true, 336, 112, 27, 19},  {EM_386, false, 144, 72, 17, 15},
-	{EM_AARCH64, true, 392, 112, 34, 31}, {EM_ARM, false, 148, 72, 18, 13},
-	{EM_RISCV, true, 376, 112, 32, 2},
+	{EM_X86_64, true, 336, 112, 27, 19, 16},  {EM_386, false, 144, 72, 17, 15, 12},
+	{EM_AARCH64, true, 392, 112, 34, 31, 32}, {EM_ARM, false, 148, 72, 18, 13, 15},
+	{EM_RISCV, true, 376, 112, 32, 2, 0},
 };
 
 static void take_registers(const struct core *core, const struct note *note,
@@ -75,6 +75,8 @@ static void take_registers(const struct core *core, const struct note *note,
 			continue;
 		ret->sp = number_at(
 			bytes, prstatus_forms[i].registers + prstatus_forms[i].sp * word, word);
+		ret->pc = number_at(
+			bytes, prstatus_forms[i].registers + prstatus_forms[i].pc * word, word);
 		ret->general.at = note->at + prstatus_forms[i].registers;
 		ret->general.size = (uint64_t)prstatus_forms[i].nregisters * word;
 	}

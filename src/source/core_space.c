@@ -466,6 +466,7 @@ static int add_threads(const struct core *core, struct space *space)
 			.inner_tid = core->threads[i].tid,
 			.is_main = core->threads[i].tid == space->process.pid,
 			.sp = core->threads[i].sp,
+			.pc = core->threads[i].pc,
 			.descriptor = UNKNOWN,
 			.deepest = UNKNOWN,
 		};

@@ -145,7 +145,7 @@ int facts_thread_stat(struct thread *thread, const char *text)
 	return 0;
 }
 
-/* "running", or "NR ARGS... SP PC", or "-1 SP PC": the stack pointer is the last but one. */
+/* "running", or "NR ARGS... SP PC", or "-1 SP PC". */
 void facts_thread_syscall(struct thread *thread, const char *text)
 {
 	const char *before = NULL, *last = NULL, *s;
@@ -158,10 +158,13 @@ void facts_thread_syscall(struct thread *thread, const char *text)
 		before = last;
 		last = s;
 	}
-	if (before)
+	if (before) {
 		thread->sp = strtoull(before + 2, NULL, 16);
+		thread->pc = strtoull(last + 2, NULL, 16);
+	}
 	if (!before || thread->sp == 0 || thread->sp == UNKNOWN) {
 		thread->sp = UNKNOWN;
+		thread->pc = 0;
 		thread->sp_why = "the kernel does not say";
 	}
 }

@@ -25,7 +25,7 @@
 struct symbol_entry {
 	uint32_t name;
 	uint16_t section;
-	uint64_t value;
+	uint64_t value, size;
 };
 
 static int read_u32(struct reader *reader, plat_addr at, uint32_t *ret)
@@ -150,11 +150,13 @@ static int read_symbol(struct reader *reader, const struct dynamic *dynamic, uin
 	if (dynamic->module->is_64) {
 		r = reader_read(reader, dynamic->symbols + (uint64_t)i * sizeof(wide), &wide,
 				sizeof(wide));
-		*ret = (struct symbol_entry){wide.st_name, wide.st_shndx, wide.st_value};
+		*ret = (struct symbol_entry){wide.st_name, wide.st_shndx, wide.st_value,
+					     wide.st_size};
 	} else {
 		r = reader_read(reader, dynamic->symbols + (uint64_t)i * sizeof(narrow), &narrow,
 				sizeof(narrow));
-		*ret = (struct symbol_entry){narrow.st_name, narrow.st_shndx, narrow.st_value};
+		*ret = (struct symbol_entry){narrow.st_name, narrow.st_shndx, narrow.st_value,
+					     narrow.st_size};
 	}
 	return r;
 }
@@ -305,6 +307,57 @@ int dynamic_find(struct reader *reader, const struct dynamic *dynamic, const cha
 			       ? wanted.symbol.value
 			       : dynamic->module->bias + wanted.symbol.value;
 	return r;
+}
+
+/*
+ * All that it defines.
+ */
+
+/* Where the last symbol's number stands in a GNU table: at the end of the highest bucket's chain.
+ */
+static int count_gnu(struct reader *reader, const struct dynamic *dynamic, uint32_t *ret)
+{
+	struct gnu_table table;
+	uint32_t buckets[AT_ONCE], entry = 0, i, k, n, last = 0;
+	int r = read_gnu_table(reader, dynamic, &table);
+
+	for (i = 0; r == 0 && i < table.nbuckets && i < SYMBOLS_MOST; i += n) {
+		n = table.nbuckets - i < AT_ONCE ? table.nbuckets - i : AT_ONCE;
+		r = reader_read(reader, table.buckets + (uint64_t)i * 4, buckets, n * 4);
+		for (k = 0; r == 0 && k < n; k++)
+			last = buckets[k] > last ? buckets[k] : last;
+	}
+	for (n = 0; r == 0 && last >= table.first && !(entry & 1) && n < CHAIN_MOST; n++)
+		r = read_u32(reader, table.chains + ((uint64_t)last++ - table.first) * 4, &entry);
+	*ret = last;
+	return r;
+}
+
+int dynamic_below(struct reader *reader, const struct dynamic *dynamic, plat_addr at,
+		  plat_addr *ret_start, plat_addr *ret_end)
+{
+	struct symbol_entry symbol;
+	plat_addr start;
+	bool found = false;
+	uint32_t n = 0, i;
+	int r = -ENOENT;
+
+	if (dynamic->symbols && dynamic->gnu_hash)
+		r = count_gnu(reader, dynamic, &n);
+	else if (dynamic->symbols && dynamic->hash)
+		r = read_u32(reader, dynamic->hash + 4, &n);
+	for (i = 0; r == 0 && i < n && i < SYMBOLS_MOST; i++) {
+		r = read_symbol(reader, dynamic, i, &symbol);
+		start = dynamic->module->bias + symbol.value;
+		if (r < 0 || symbol.section == SHN_UNDEF || symbol.section == SHN_ABS ||
+		    !is_inside(dynamic->module, start) || start >= at ||
+		    (found && start < *ret_start))
+			continue;
+		found = true;
+		*ret_start = start;
+		*ret_end = add_capped(start, symbol.size);
+	}
+	return r == 0 && !found ? -ENOENT : r;
 }
 
 /*

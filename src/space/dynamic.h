@@ -30,6 +30,13 @@ int dynamic_read(struct reader *reader, const struct module *module,
 int dynamic_find(struct reader *reader, const struct dynamic *dynamic, const char *name,
 		 plat_addr *ret) MUST_CHECK;
 
+/*
+ * The last function or variable that the module defines for others and that begins below `at`.
+ * *ret_end is where it ends, as its symbol says. 0; -ENOENT; or as the reader.
+ */
+int dynamic_below(struct reader *reader, const struct dynamic *dynamic, plat_addr at,
+		  plat_addr *ret_start, plat_addr *ret_end) MUST_CHECK;
+
 /* A place that the dynamic linker filled with the address of a symbol, and what stands there. */
 struct binding {
 	plat_addr place, target;

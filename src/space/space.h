@@ -144,6 +144,7 @@ struct thread {
 	char name[THREAD_NAME_SIZE];
 	plat_addr sp;	      /* stack pointer, or UNKNOWN */
 	const char *sp_why;   /* static text */
+	plat_addr pc;	      /* what it executes next, where sp is known; 0: not known */
 	plat_addr descriptor; /* the C library's struct pthread, or UNKNOWN */
 	/* Whole numbers of pages. 0 and 0 where not known. The guard lies below the stack. */
 	plat_addr guard_start, stack_start, stack_end;

@@ -102,6 +102,24 @@ static void a_symbol_is_where_the_linker_says(void **state)
 	assert_int_equal(dynamic_find(&own, &dynamic, "", &at), -ENOENT);
 }
 
+static void a_function_ends_where_its_symbol_says(void **state)
+{
+	uint32_t libc = dynamic_module_at(&space, (uintptr_t)dlsym(RTLD_DEFAULT, "fnmatch"));
+	struct dynamic dynamic = dynamic_of(libc);
+	plat_addr at, start, end, before, before_end;
+
+	(void)state;
+	assert_int_equal(dynamic_find(&own, &dynamic, "fnmatch", &at), 0);
+	assert_int_equal(dynamic_below(&own, &dynamic, at + 1, &start, &end), 0);
+	assert_int_equal(start, at);
+	assert_true(end > start);
+	assert_int_equal(dynamic_below(&own, &dynamic, end, &start, &end), 0);
+	assert_int_equal(start, at);
+	assert_int_equal(dynamic_below(&own, &dynamic, at, &before, &before_end), 0);
+	assert_true(before < at);
+	assert_int_equal(dynamic_below(&own, &dynamic, 0, &before, &before_end), -ENOENT);
+}
+
 static void the_order_begins_with_the_program(void **state)
 {
 	uint32_t order[MODULES_MOST], program;
@@ -185,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_symbol_is_where_the_linker_says),
+		cmocka_unit_test(a_function_ends_where_its_symbol_says),
 		cmocka_unit_test(the_order_begins_with_the_program),
 		cmocka_unit_test(a_call_leads_where_the_linker_bound_it),
 		cmocka_unit_test(the_build_id_is_a_note),

@@ -155,7 +155,11 @@ static plat_addr stack_pointer(const char *text, const char **why)
 
 static void the_stack_pointer_is_the_last_but_one(void **state)
 {
+	struct thread thread = {.sp = UNKNOWN};
+
 	(void)state;
+	facts_thread_syscall(&thread, "-1 0x7ffdb7c8e4f8 0x7f5c0d30f5b0\n");
+	assert_int_equal(thread.pc, 0x7f5c0d30f5b0);
 	assert_int_equal(
 		stack_pointer("7 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffdb7c8e4f8 0x7f5c0d30f5b0\n", NULL),
 		0x7ffdb7c8e4f8);
