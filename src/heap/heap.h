@@ -112,6 +112,8 @@ struct heap_proofs {
 	uint64_t unsteady;   /* pieces that changed while they were read: the process runs */
 	uint64_t broken;     /* pieces that contradict themselves */
 	char first[192];     /* the first of these, in words; or "" */
+	/* The first piece that a call under way has left unfinished, as well; it is unsteady. */
+	char first_unsteady[192];
 
 	struct heap_proof *list; /* what was compared */
 	size_t n, room;

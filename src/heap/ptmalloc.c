@@ -7,8 +7,6 @@
 #include "base/list.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,14 +18,6 @@ int ptmalloc_read_word(struct ptmalloc *heap, plat_addr at, uint64_t *ret)
 	if (r == 0)
 		*ret = ptmalloc_word(heap, bytes);
 	return r;
-}
-
-void ptmalloc_say_broken(struct ptmalloc *heap, plat_addr at, const char *what)
-{
-	struct heap_proofs *proofs = &heap->reading.proofs;
-
-	if (proofs->broken++ == 0)
-		snprintf(proofs->first, sizeof(proofs->first), "0x%" PRIx64 ": %s", at, what);
 }
 
 /*
@@ -117,7 +107,9 @@ static void forget_last(struct ptmalloc *heap)
 	heap->nmarks = heap->nstates = 0;
 	heap->key = heap->nkeys = heap->nothers = 0;
 	heap->ncached = heap->nfast = heap->cached_met = heap->fast_met = 0;
-	heap->nprobes = heap->nlinks = 0;
+	heap->nprobes = heap->nlinks = heap->ndoubts = 0;
+	heap->doubts = (struct ptmalloc_doubts){0};
+	heap->call = CALL_NOT_LOOKED;
 	heap->nretries = 0;
 	heap->is_torn = heap->are_caches_torn = false;
 	name_classes(heap);
@@ -167,6 +159,14 @@ static int by_chunk(const void *a, const void *b)
 	return x->chunk < y->chunk ? -1 : x->chunk > y->chunk;
 }
 
+static void doubt_mark(struct ptmalloc *heap, plat_addr chunk)
+{
+	const struct ptmalloc_segment *segment = ptmalloc_segment_at(heap, chunk);
+
+	ptmalloc_doubt(heap, segment ? segment->arena : NO_ARENA, chunk,
+		       "a free chunk is in two lists");
+}
+
 static void sort_marks(struct ptmalloc *heap)
 {
 	size_t i;
@@ -176,8 +176,7 @@ static void sort_marks(struct ptmalloc *heap)
 	qsort(heap->marks, heap->nmarks, sizeof(*heap->marks), by_chunk);
 	for (i = 1; i < heap->nmarks; i++)
 		if (heap->marks[i].chunk == heap->marks[i - 1].chunk) {
-			ptmalloc_say_broken(heap, heap->marks[i].chunk,
-					    "a free chunk is in two lists");
+			doubt_mark(heap, heap->marks[i].chunk);
 			return;
 		}
 }

@@ -145,7 +145,7 @@ static int read_ring(struct ptmalloc *heap)
 		}
 		at = next;
 		if (heap->narenas == ARENAS_MOST || !is_aligned(at, heap->layout.word)) {
-			ptmalloc_say_broken(heap, at, "the ring of arenas does not end");
+			ptmalloc_doubt(heap, NO_ARENA, at, "the ring of arenas does not end");
 			break;
 		}
 	} while (at != heap->main_arena);
@@ -184,8 +184,8 @@ void ptmalloc_sort_segments(struct ptmalloc *heap)
 	qsort(heap->segments, heap->nsegments, sizeof(*heap->segments), by_start);
 	for (i = 0; i < heap->nsegments; i++) {
 		if (kept && heap->segments[i].start < heap->segments[kept - 1].end) {
-			ptmalloc_say_broken(heap, heap->segments[i].start,
-					    "two pieces of the heap overlap");
+			ptmalloc_doubt(heap, NO_ARENA, heap->segments[i].start,
+				       "two pieces of the heap overlap");
 			continue;
 		}
 		heap->segments[kept++] = heap->segments[i];
@@ -297,7 +297,7 @@ static int add_main(struct ptmalloc *heap)
 	segment.end = main_end(heap, arena, segment.start);
 	if (segment.end)
 		return ptmalloc_add_segment(heap, &segment);
-	ptmalloc_say_broken(heap, arena->top, "the main arena's top is not in its heap");
+	ptmalloc_doubt(heap, 0, arena->top, "the main arena's top is not in its heap");
 	return 0;
 }
 
@@ -434,10 +434,7 @@ static int add_heaps(struct ptmalloc *heap, uint32_t number)
 
 	if (r != -EILSEQ)
 		return r;
-	if (heap->arenas[number].is_locked)
-		heap->reading.proofs.unsteady++;
-	else
-		ptmalloc_say_broken(heap, at, wrong);
+	ptmalloc_doubt(heap, number, at, wrong);
 	heap->nsegments = before;
 	return search_heaps(heap, number);
 }

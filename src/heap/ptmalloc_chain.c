@@ -356,12 +356,38 @@ static enum block_state state_in_use(struct chain *chain, const struct chunk *ch
 	return heap->key && chunk->backward != heap->key ? BLOCK_LIVE : BLOCK_CACHED;
 }
 
+/* What was read with other memory in between may have changed: both headers, once more. */
+static bool agree_now(struct chain *chain, const struct chunk *chunk, enum block_state *state)
+{
+	struct ptmalloc *heap = chain->heap;
+	unsigned word = heap->layout.word;
+	unsigned char first[16], second[16];
+	uint64_t end = chunk->at + size_of(chunk);
+	bool is_free;
+
+	if (reader_read(heap->reading.reader, chunk->at, first, 2 * word) < 0 ||
+	    reader_read(heap->reading.reader, end, second, 2 * word) < 0 ||
+	    (ptmalloc_word(heap, first + word) & ~(uint64_t)CHUNK_FLAGS) != size_of(chunk))
+		return false;
+	is_free = !(ptmalloc_word(heap, second + word) & CHUNK_PREV_INUSE);
+	if (is_free && ptmalloc_word(heap, second) != size_of(chunk))
+		return false;
+	*state = is_free ? BLOCK_FREE : BLOCK_LIVE;
+	heap->reading.proofs.unsteady++;
+	chain->arena->is_torn = true;
+	return true;
+}
+
 static enum block_state state_of_free(struct chain *chain, const struct chunk *chunk,
 				      const struct chunk *next)
 {
+	enum block_state state;
+
+	if (next->before != size_of(chunk) && agree_now(chain, chunk, &state))
+		return state;
 	if (next->before != size_of(chunk)) {
-		ptmalloc_say_broken(chain->heap, chunk->at,
-				    "the size of a free chunk is not what the next one says");
+		ptmalloc_doubt(chain->heap, chain->segment->arena, chunk->at,
+			       "the size of a free chunk is not what the next one says");
 		return BLOCK_UNKNOWN;
 	}
 	chain->arena->nfree++;
@@ -498,15 +524,15 @@ static int take_damage(struct chain *chain, const struct chunk *chunk, plat_addr
 	int r = 0;
 
 	if (is_readable)
-		ptmalloc_say_broken(heap, next, "no chunk begins where one must");
+		ptmalloc_doubt(heap, chain->segment->arena, next, "no chunk begins where one must");
 	else
 		heap->reading.proofs.unreadable++;
 	*at = chain->stop;
-	if (chunk && heap->reading.proofs.broken < BROKEN_MOST)
+	if (chunk && heap->ndoubts < BROKEN_MOST)
 		inside = find_inside(heap, chunk->at + chunk_least(heap), next, chain->stop);
 	if (inside != next)
 		*at = inside;
-	else if (heap->reading.proofs.broken < BROKEN_MOST)
+	else if (heap->ndoubts < BROKEN_MOST)
 		*at = ptmalloc_resync(heap, next + heap->layout.align, chain->stop);
 	if (chunk && inside == next)
 		r = take_chunk(chain, chunk, NULL);
@@ -645,7 +671,7 @@ static int walk_mapped(struct chain *chain)
 int ptmalloc_walk_segment(struct ptmalloc_walk *walk, const struct ptmalloc_segment *segment)
 {
 	struct ptmalloc *heap = walk->heap;
-	uint64_t nbroken = heap->reading.proofs.broken;
+	uint64_t ndoubts = heap->ndoubts;
 	struct chain chain = {
 		.walk = walk,
 		.heap = heap,
@@ -665,6 +691,6 @@ int ptmalloc_walk_segment(struct ptmalloc_walk *walk, const struct ptmalloc_segm
 	memset(walk->tallies, 0, sizeof(walk->tallies));
 	r = walk_arena(&chain);
 	add_tallies(&chain);
-	heap->reading.proofs.proved += heap->reading.proofs.broken == nbroken;
+	heap->reading.proofs.proved += heap->ndoubts == ndoubts;
 	return r;
 }

@@ -76,8 +76,8 @@ static int take_fast(struct ptmalloc *heap, uint32_t arena, plat_addr head)
 		}
 	}
 	heap->nfast += heap->nmarks - before;
-	if (r == -EINVAL && !heap->arenas[arena].is_locked)
-		ptmalloc_say_broken(heap, head, "a fast bin leads to what is no chunk");
+	if (r == -EINVAL)
+		ptmalloc_doubt(heap, arena, head, "a fast bin leads to what is no chunk");
 	return r == -EINVAL ? 0 : r;
 }
 

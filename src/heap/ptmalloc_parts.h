@@ -30,6 +30,14 @@ struct ptmalloc_par {
 	plat_addr thp_pagesize; /* 0: this version has none */
 };
 
+/* What the threads are at. */
+enum ptmalloc_call {
+	CALL_NOT_LOOKED,
+	CALL_NONE,
+	CALL_UNDER_WAY, /* one stands in malloc's code */
+	CALL_ABORTED,	/* one in abort's */
+};
+
 enum tcache_link { LINK_PLAIN, LINK_MANGLED, NLINKS };
 
 /* A chunk that is in use by its header, and is in a list all the same. */
@@ -53,6 +61,13 @@ struct ptmalloc_links {
 	uint64_t nodes, forward, backward, edges;
 };
 
+/* Contradictions. */
+struct ptmalloc_doubts {
+	uint64_t n;
+	plat_addr at; /* the first */
+	const char *what;
+};
+
 struct ptmalloc_arena {
 	plat_addr address;
 	plat_addr top; /* 0: it has no memory yet */
@@ -62,6 +77,7 @@ struct ptmalloc_arena {
 	uint64_t digest; /* of its state, when it was read */
 	plat_addr ended; /* where the chain of the last segment did */
 	struct ptmalloc_links links;
+	struct ptmalloc_doubts doubts;
 	bool is_locked, is_scattered; /* its memory is not in one piece */
 	bool is_torn;
 	unsigned nthreads; /* whose it is */
@@ -91,6 +107,9 @@ struct ptmalloc {
 	uint64_t held;		 /* of all segments */
 	uint64_t ncached, nfast; /* marks of either kind */
 	uint64_t cached_met, fast_met;
+	struct ptmalloc_doubts doubts; /* of no arena */
+	enum ptmalloc_call call;
+	uint64_t ndoubts;     /* in all */
 	uint64_t nprobes;     /* addresses at which something was looked for */
 	unsigned nretries;    /* pieces that were read again */
 	uint64_t nlinks;      /* links of lists that were followed */
@@ -170,8 +189,15 @@ static inline plat_addr first_chunk(const struct ptmalloc *heap, plat_addr from)
 	return align_up(from + 2 * heap->layout.word, heap->layout.align) - 2 * heap->layout.word;
 }
 
-/* Counts a contradiction; the first one is kept in words. */
-void ptmalloc_say_broken(struct ptmalloc *heap, plat_addr at, const char *what);
+/*
+ * What contradicts itself, in this arena, or NO_ARENA: whether it is damage or the middle of a call
+ * is settled when all has been seen. ptmalloc_call.c
+ */
+void ptmalloc_doubt(struct ptmalloc *heap, uint32_t arena, plat_addr at, const char *what);
+void ptmalloc_settle(struct ptmalloc *heap);
+/* Whether a call is under way: in this arena; or anywhere, which mapped blocks and caches feel. */
+bool ptmalloc_is_arena_called(struct ptmalloc *heap, const struct ptmalloc_arena *arena);
+bool ptmalloc_is_called(struct ptmalloc *heap);
 
 /* Finds main_arena, and all offsets. 0, -ENOENT, -ENOMEM. ptmalloc_find.c */
 int ptmalloc_find(struct ptmalloc *heap) MUST_CHECK;

@@ -68,11 +68,15 @@ static int prove_equal(struct ptmalloc *heap, const char *words, uint64_t found,
 static int prove_arena(struct ptmalloc *heap, size_t i)
 {
 	const struct ptmalloc_arena *arena = &heap->arenas[i];
-	bool is_torn = arena->is_torn || arena->is_locked;
 	struct heap_proof lists = {.found = arena->nfree, .told = UNKNOWN};
 	struct heap_proof chain = {.found = UNKNOWN, .told = UNKNOWN};
 	char name[ARENA_NAME_SIZE], words[96], where[80];
+	bool is_torn = false;
 	int r;
+
+	if (arena->ended != arena->top || arena->held != arena->system_mem ||
+	    !are_lists(&arena->links))
+		is_torn = ptmalloc_is_arena_called(heap, arena);
 
 	arena_name(&heap->reading.arenas[i], name);
 	snprintf(chain.words, sizeof(chain.words), "%s: the chain of chunks ends on top", name);
@@ -90,8 +94,10 @@ static int prove_arena(struct ptmalloc *heap, size_t i)
 	return r;
 }
 
-static int prove_marks(struct ptmalloc *heap, bool is_torn)
+static int prove_marks(struct ptmalloc *heap)
 {
+	bool is_torn = (heap->fast_met != heap->nfast || heap->cached_met != heap->ncached) &&
+		       ptmalloc_is_called(heap);
 	int r = 0;
 
 	if (heap->layout.nfast)
@@ -121,6 +127,7 @@ static int prove_mapped(struct ptmalloc *heap)
 	const struct heap_sums *sums = &heap->reading.arenas[heap->narenas].sums;
 	struct heap_proof proof = {.result = PROOF_NOT_MADE, .found = UNKNOWN, .told = UNKNOWN};
 	uint64_t n = sums->live_blocks + sums->cached_blocks;
+	bool is_torn;
 	int r;
 
 	if (heap->n_mmaps == UNKNOWN || heap->mmapped_mem == UNKNOWN) {
@@ -129,12 +136,14 @@ static int prove_mapped(struct ptmalloc *heap)
 		snprintf(proof.why, sizeof(proof.why), "glibc's numbers were not found");
 		return heap_prove(&heap->reading.proofs, &proof);
 	}
-	r = prove_equal(heap, "blocks with mappings are n_mmaps", n, heap->n_mmaps, heap->is_torn);
+	is_torn =
+		(n != heap->n_mmaps || sums->held != heap->mmapped_mem) && ptmalloc_is_called(heap);
+	r = prove_equal(heap, "blocks with mappings are n_mmaps", n, heap->n_mmaps, is_torn);
 	if (r == 0 && sums->held != heap->mmapped_mem && ptmalloc_is_mapped_sum(heap, sums->held))
 		return prove_drift(heap, sums->held);
 	if (r == 0)
 		r = prove_equal(heap, "their mappings are mmapped_mem", sums->held,
-				heap->mmapped_mem, heap->is_torn);
+				heap->mmapped_mem, is_torn);
 	return r;
 }
 
@@ -159,10 +168,11 @@ int ptmalloc_prove(struct ptmalloc *heap)
 
 	for (i = 0; i < heap->narenas; i++)
 		look_again(heap, &heap->arenas[i]);
+	ptmalloc_settle(heap);
 	for (i = 0; r == 0 && i < heap->narenas; i++)
 		if (heap->arenas[i].top)
 			r = prove_arena(heap, i);
 	if (r == 0)
-		r = prove_marks(heap, heap->is_torn);
+		r = prove_marks(heap);
 	return r ? r : prove_mapped(heap);
 }

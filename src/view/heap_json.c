@@ -312,6 +312,9 @@ static json_t *proofs_object(const struct heap_proofs *proofs)
 	put_size(object, "proved", proofs->proved);
 	put_size(object, "unreadable", proofs->unreadable);
 	put_size(object, "unsteady", proofs->unsteady);
+	json_object_set_new(object, "first_unsteady",
+			    proofs->first_unsteady[0] ? json_string(proofs->first_unsteady)
+						      : json_null());
 	put_size(object, "broken", proofs->broken);
 	json_object_set_new(object, "first_broken",
 			    proofs->first[0] ? json_string(proofs->first) : json_null());

@@ -71,8 +71,16 @@ static void draw_damage(const struct heap_picture *picture)
 			 heap->proofs.first);
 		heap_put_remark(picture, STYLE_WARN, sentence);
 	}
+	if (heap->proofs.first_unsteady[0]) {
+		snprintf(
+			sentence, sizeof(sentence),
+			"A call of malloc's was under way, and has left unfinished what it did: %s",
+			heap->proofs.first_unsteady);
+		heap_put_remark(picture, STYLE_FAINT, sentence);
+	}
 	if (heap->sums.unknown_bytes) {
-		snprintf(sentence, sizeof(sentence), "Damage hides what %s are.",
+		snprintf(sentence, sizeof(sentence), "%s hides what %s are.",
+			 heap->proofs.broken ? "Damage" : "That",
 			 heap_size(picture, heap->sums.unknown_bytes, size));
 		heap_put_remark(picture, STYLE_WARN, sentence);
 	}

@@ -448,6 +448,68 @@ static void a_free_chunk_of_two_sizes_is_unknown(void **state)
 	end();
 }
 
+/* One contradiction of an arena, and what is made of it. */
+static void assert_no_damage(void)
+{
+	assert_int_equal(try_read(), 0);
+	assert_state(free_at, BLOCK_UNKNOWN);
+	assert_int_equal(heap->proofs.broken, 0);
+	assert_true(heap->proofs.unsteady > 0);
+	assert_non_null(strstr(heap->proofs.first_unsteady, "the size of a free chunk"));
+	assert_int_equal(count_proofs(PROOF_FAILS), 0);
+	end();
+}
+
+static void what_the_owner_of_a_lock_has_left_unfinished_is_no_damage(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	put(last_at, PAGE);
+	put_int(ARENA, 1);
+	assert_no_damage();
+}
+
+static void more_than_a_call_can_leave_unfinished_is_damage(void **state)
+{
+	plat_addr at;
+
+	(void)state;
+	make(FORM_236);
+	put_int(ARENA, 1);
+	for (at = free_at + 5 * 32; at < free_at + 10 * 32; at += 32) {
+		put(at + 8, 32); /* chunks that are free by the next one */
+		put(at, 0xbad);	 /* of another size */
+	}
+	put(at + 8, (last_at - at) | 1);
+	put(at, 0xbad);
+	put(free_at + 8, (5 * 32) | 1);
+	assert_int_equal(try_read(), 0);
+	assert_true(heap->proofs.broken > 4);
+	assert_string_equal(heap->proofs.first_unsteady, "");
+	end();
+}
+
+static void a_thread_that_runs_without_locks_may_be_in_a_call(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	put(last_at, PAGE);
+	add_thread(&space, 1, "alone")->state = 'R';
+	assert_no_damage();
+}
+
+static void a_second_thread_would_hold_the_lock(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	put(last_at, PAGE);
+	add_thread(&space, 1, "one")->state = 'R';
+	add_thread(&space, 2, "two")->state = 'R';
+	assert_int_equal(try_read(), 0);
+	assert_int_equal(heap->proofs.broken, 1);
+	end();
+}
+
 static void a_link_that_leads_elsewhere_is_noticed(void **state)
 {
 	(void)state;
@@ -585,6 +647,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_header_written_over_hides_one_block),
 		cmocka_unit_test(a_size_that_lies_is_found_by_what_lies_in_it),
 		cmocka_unit_test(a_free_chunk_of_two_sizes_is_unknown),
+		cmocka_unit_test(what_the_owner_of_a_lock_has_left_unfinished_is_no_damage),
+		cmocka_unit_test(more_than_a_call_can_leave_unfinished_is_damage),
+		cmocka_unit_test(a_thread_that_runs_without_locks_may_be_in_a_call),
+		cmocka_unit_test(a_second_thread_would_hold_the_lock),
 		cmocka_unit_test(a_link_that_leads_elsewhere_is_noticed),
 		cmocka_unit_test(a_fast_bin_in_a_circle_ends),
 		cmocka_unit_test(what_cannot_be_read_is_unknown_and_the_rest_is_right),

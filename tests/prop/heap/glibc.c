@@ -68,8 +68,11 @@ static void look(struct judge *judge, const struct heap_visitor *visitor, struct
 
 int main(int argc, char **argv)
 {
-	const struct subject subject = {
-		.look = look, .has_ranges = true, .needs_map = true, .is_torn_by_calls = true};
+	const struct subject subject = {.look = look,
+					.has_ranges = true,
+					.needs_map = true,
+					.is_torn_by_calls = true,
+					.tells_calls = true};
 
 	unsetenv("MALLOC_PERTURB_");
 	unsetenv("MALLOC_ARENA_MAX");

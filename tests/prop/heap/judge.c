@@ -153,7 +153,8 @@ static void check_proofs(struct judge *judge, const struct look *look, bool is_b
 {
 	if (is_busy && judge->subject->is_torn_by_calls) {
 		judge->ntorn += look->proofs.broken || look->failed;
-		return;
+		if (!judge->subject->tells_calls)
+			return;
 	}
 	if (look->proofs.broken)
 		wrong(judge, "%" PRIu64 " contradictions: %s", look->proofs.broken,
@@ -203,8 +204,8 @@ static struct seen wanted_of(const struct judge *judge, const struct log_block *
  */
 static bool says_torn(const struct judge *judge, const struct look *look)
 {
-	return judge->subject->is_torn_by_calls && count_busy(judge) &&
-	       (look->proofs.broken || look->proofs.unsteady || look->failed);
+	return judge->subject->is_torn_by_calls && !judge->subject->tells_calls &&
+	       count_busy(judge) && (look->proofs.broken || look->proofs.unsteady || look->failed);
 }
 
 /* Of a stopped worker: its list, and what was there before, and nothing else. */

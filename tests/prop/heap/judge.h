@@ -37,6 +37,7 @@ struct subject {
 	bool has_ranges;       /* in order, and each block lies in the last one */
 	bool needs_map;	       /* as it is at each look */
 	bool is_torn_by_calls; /* in the middle of a call it contradicts itself */
+	bool tells_calls;      /* from damage: what a call has torn is unsteady */
 };
 
 struct seen {
