@@ -322,21 +322,28 @@ static int open_workers(struct graph_look *look, struct workers *workers)
 	return r;
 }
 
-static int make_graph(struct graph_look *look)
+struct graph_input graph_look_input(struct graph_look *look)
 {
-	struct workers workers = {.n = 0};
-	struct graph_input input = {
+	return (struct graph_input){
 		.index = &look->index,
 		.roots = look->roots.list,
 		.nroots = look->roots.n,
-		.crew = &look->crew,
-		.readers = workers.readers,
+		.readers = &look->reader,
 		.form = {.width = look->target->space.process.bits == 32 ? 4 : 8,
 			 .mangle = look->mangle},
 		.present = look->has_runs ? look->runs.items : NULL,
 		.npresent = look->runs.n,
 	};
+}
+
+static int make_graph(struct graph_look *look)
+{
+	struct workers workers = {.n = 0};
+	struct graph_input input = graph_look_input(look);
 	int r = open_workers(look, &workers);
+
+	input.crew = &look->crew;
+	input.readers = workers.readers;
 
 	if (r == 0)
 		r = graph_make(&input, &look->graph);
@@ -455,6 +462,7 @@ static int make(struct graph_look *look)
 		r = walk_heaps(look);
 	if (r < 0)
 		return r;
+	look->reader = graph_look_reader(look);
 	look->mangle = mangle_find(&look->target->space, graph_look_reader(look));
 	r = make_roots(look);
 	return r == 0 ? make_graph(look) : r;

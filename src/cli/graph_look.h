@@ -35,6 +35,7 @@ struct graph_look {
 	struct roots roots;
 	struct graph graph;
 	struct crew crew;
+	struct reader *reader; /* graph_look_reader() */
 
 	/* Why the answer is partial: sentences without the process's name. */
 	struct error whys[GRAPH_LOOK_WHYS];
@@ -55,6 +56,9 @@ struct reader *graph_look_reader(struct graph_look *look);
 /* The name of the arena that a block of the index is of; "-" where there is none. Returns `to`. */
 const char *graph_look_arena(const struct graph_look *look, plat_addr block,
 			     char to[ARENA_NAME_SIZE]);
+
+/* What the graph was made of; of its readers only the first is there, and no crew. */
+struct graph_input graph_look_input(struct graph_look *look);
 
 /* Once it goes on: adds what can only be said then to `whys`. */
 void graph_look_judge(struct graph_look *look);

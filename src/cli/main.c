@@ -143,6 +143,7 @@
  *          trim          plat trim
  *          doctor        plat doctor
  *          explain       plat explain; explain_json, explain_words its parts
+ *          holder        what holds a block, in words and as JSON
  * cli/     commands.h    the subcommands
  *          terminal      what the terminal can show
  *          report        complaints and exit codes
@@ -161,6 +162,7 @@
  *          heap_look     a process's allocators, found and opened
  *          heap_survey   all of them, walked and seen together with pages
  *          graph_look    who points to whom in what an operand names
+ *          root_names    words of roots: variables, frames, registers
  *          heap          plat heap
  *          leaks_since   blocks of an earlier snapshot
  *          leaks         what is lost; leaks_command plat leaks, leaks_export its files for others

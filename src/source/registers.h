@@ -24,4 +24,10 @@ struct registers {
 int registers_take(int tid, struct registers *ret) MUST_CHECK;
 void registers_fini(struct registers *registers);
 
+/*
+ * "rbx", "xmm3": the register that the byte `at` of all of a thread's bytes is of, of which the
+ * general ones are `general`. "byte 24" where nobody has taught us its name. Returns `to`.
+ */
+const char *registers_name(size_t general, size_t at, char *to, size_t size);
+
 #endif
