@@ -3,6 +3,7 @@
 #include "cli/heap_look.h"
 #include "cli/report.h"
 #include "cli/target.h"
+#include "cli/ties.h"
 #include "source/cache.h"
 #include "source/query.h"
 #include "source/symbols.h"
@@ -13,15 +14,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_NO_SYMBOLS, OPT_NO_BLOCKS };
+#define TOP_USUAL 5
+
+enum { OPT_NO_SYMBOLS, OPT_NO_BLOCKS, OPT_NO_OWNERS, OPT_NO_CONTENT, OPT_TOP };
 
 static const struct option_row rows[] = {
 	ROW_JSON("one JSON document"),
 	ROW_BYTES,
 	FLAG(OPT_NO_SYMBOLS, 0, "no-symbols", "do not look into programs and libraries"),
 	FLAG(OPT_NO_BLOCKS, 0, "no-blocks", "do not look for the allocator's block"),
+	FLAG(OPT_NO_OWNERS, 0, "no-owners", "do not ask who points to the block"),
+	FLAG(OPT_NO_CONTENT, 0, "no-content", "do not show what stands in the block"),
+	ROW(OPT_TOP, 0, "top", "COUNT", "so many of those that point to it; else 5",
+	    COMPLETE_NOTHING),
 	ROW_ASCII,
 	ROW_COLOR,
+	ROW_STOP,
+	ROW_NO_STOP,
+	ROW_MAX_PAUSE,
+	ROW_INJECT,
 	ROW_ROOT,
 	ROWS_END,
 };
@@ -41,7 +52,8 @@ const struct command explain_command = {
 /* What was asked for. */
 struct request {
 	struct options *options;
-	bool symbols, blocks;
+	bool symbols, blocks, owners, content;
+	uint64_t top;
 	size_t n;
 	plat_addr addrs[2];
 };
@@ -50,12 +62,22 @@ static int take_option(void *context, int option, const char *value)
 {
 	struct request *request = context;
 
-	(void)value;
-	if (option == OPT_NO_SYMBOLS)
+	switch (option) {
+	case OPT_NO_SYMBOLS:
 		request->symbols = false;
-	else
+		return 0;
+	case OPT_NO_BLOCKS:
 		request->blocks = false;
-	return 0;
+		return 0;
+	case OPT_NO_OWNERS:
+		request->owners = false;
+		return 0;
+	case OPT_NO_CONTENT:
+		request->content = false;
+		return 0;
+	default:
+		return target_count(&explain_command, value, &request->top);
+	}
 }
 
 static int read_operands(struct request *request)
@@ -280,6 +302,18 @@ static int gather(const struct request *request, const struct procdir *dir, stru
 	return gather_blocks(request, dir, space, ret);
 }
 
+/*
+ * Who points to a block; for this the process is stopped, and only where there is a live one.
+ */
+
+static bool has_ties(const struct request *request, const struct explanation *explanation)
+{
+	const struct heap_location *heap = &explanation->findings[0].heap;
+
+	return request->owners && explanation->n == 1 && heap->has_block &&
+	       (heap->block.state == BLOCK_LIVE || heap->block.state == BLOCK_UNKNOWN);
+}
+
 static int show(const struct request *request, const struct explanation *explanation)
 {
 	struct text text = text_to_stream(stdout);
@@ -291,6 +325,30 @@ static int show(const struct request *request, const struct explanation *explana
 		explain_write(explanation, &request->options->paint, &text);
 	code = finish_output(&explain_command, &text, r);
 	return code ? code : report_space(&explain_command, explanation->space, false);
+}
+
+static int show_with_ties(const struct request *request, struct explanation *explanation)
+{
+	const struct ties_wish wish = {
+		.addr = explanation->findings[0].heap.block.address,
+		.top = (size_t)min_u64(request->top, TIES_TOP_MOST),
+		.content = request->content,
+		.symbols = request->symbols,
+	};
+	struct ties *ties = &explanation->findings[0].ties;
+	struct ties_look *look;
+	int code;
+
+	if (!has_ties(request, explanation))
+		return show(request, explanation);
+	look = malloc(sizeof(*look));
+	if (!look)
+		return look_error(&explain_command, "%s", strerror(ENOMEM));
+	code = ties_look_open(look, request->options, request->options->operands[0], &wish, ties);
+	code = worse_of(code, show(request, explanation));
+	ties_look_close(look, ties);
+	free(look);
+	return code;
 }
 
 static int explain(const struct request *request, struct target *target)
@@ -305,21 +363,34 @@ static int explain(const struct request *request, struct target *target)
 	explanation = calloc(1, sizeof(*explanation));
 	r = explanation ? gather(request, &target->dir, &target->space, explanation) : -ENOMEM;
 	code = r < 0 ? look_error(&explain_command, "%s: %s", target->name, strerror(-r))
-		     : show(request, explanation);
+		     : show_with_ties(request, explanation);
 	free(explanation);
 	return code;
 }
 
 static int run(struct options *options)
 {
-	struct request request = {.options = options, .symbols = true, .blocks = true};
+	struct request request = {
+		.options = options,
+		.symbols = true,
+		.blocks = true,
+		.owners = true,
+		.content = true,
+		.top = TOP_USUAL,
+	};
+	struct options quiet;
 	struct target target;
-	int code = options_read(options, take_option, &request);
+	int code;
 
+	options->freeze = (struct freeze_wish){.rung = FREEZE_WHOLE};
+	code = options_read(options, take_option, &request);
 	if (code == 0)
 		code = read_operands(&request);
+	/* The first look stops nothing: whether there is a block is known only after it. */
+	quiet = *options;
+	quiet.freeze = (struct freeze_wish){.rung = FREEZE_NEVER};
 	if (code == 0)
-		code = target_open(options, options->operands[0], 0, &target);
+		code = target_open(&quiet, options->operands[0], 0, &target);
 	if (code)
 		return code;
 	code = explain(&request, &target);

@@ -105,17 +105,6 @@ static int take_states(struct request *request, const char *list)
 	return 0;
 }
 
-static int take_count(const char *value, uint64_t *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtoull(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || errno || *ret == 0)
-		return usage_error(&heap_command, "%s: not a count", value);
-	return 0;
-}
-
 static int take_filter(struct request *request, int option, const char *value)
 {
 	request->has_filter = true;
@@ -127,7 +116,7 @@ static int take_filter(struct request *request, int option, const char *value)
 	case OPT_MAX_SIZE:
 		return target_size(&heap_command, value, &request->filter.most);
 	default:
-		return take_count(value, &request->filter.limit);
+		return target_count(&heap_command, value, &request->filter.limit);
 	}
 }
 
@@ -148,7 +137,7 @@ static int take_option(void *context, int option, const char *value)
 		request->show.trim = true;
 		return 0;
 	case OPT_TOP:
-		code = take_count(value, &top);
+		code = target_count(&heap_command, value, &top);
 		request->show.top = (size_t)min_u64(top, TOP_MOST);
 		return code;
 	case OPT_FOLDED:

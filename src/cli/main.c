@@ -142,7 +142,8 @@
  *          snapshot      plat snapshot
  *          trim          plat trim
  *          doctor        plat doctor
- *          explain       plat explain; explain_json, explain_words its parts
+ *          ties          who points to a block, and what it holds; ties_json
+ *          explain       plat explain; explain_json, explain_ties, explain_words its parts
  *          holder        what holds a block, in words and as JSON
  * cli/     commands.h    the subcommands
  *          terminal      what the terminal can show
@@ -151,7 +152,7 @@
  *          target        what an operand means, and opening it
  *          map           plat map
  *          map_command   plat map -- COMMAND
- *          explain       plat explain
+ *          explain       plat explain; ties who points to a block
  *          usage         plat usage
  *          resident      plat resident
  *          headroom      plat headroom

@@ -216,6 +216,17 @@ static const char *parse_size(const char *s, uint64_t *ret)
 	return *end ? NULL : end;
 }
 
+int target_count(const struct command *command, const char *operand, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(operand, &end, 10);
+	if (!isdigit((unsigned char)*operand) || *end || errno || *ret == 0)
+		return usage_error(command, "%s: not a count", operand);
+	return 0;
+}
+
 int target_size(const struct command *command, const char *operand, uint64_t *ret)
 {
 	if (!parse_size(operand, ret))

@@ -55,6 +55,9 @@ int target_range(const struct command *command, const char *operand, plat_addr *
 /* "heap,stack": adds a bit for each enum kind to *kinds. As above. */
 int target_kinds(const struct command *command, const char *list, uint32_t *kinds);
 
+/* "10": how many; at least one. As above. */
+int target_count(const struct command *command, const char *operand, uint64_t *ret);
+
 /* "64K", "8M", "1G", or plain bytes. As above. */
 int target_size(const struct command *command, const char *operand, uint64_t *ret);
 

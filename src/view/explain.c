@@ -1,4 +1,4 @@
-#include "view/explain_words.h"
+#include "view/explain_parts.h"
 
 #include "space/kinds.h"
 #include "space/stacks.h"
@@ -11,24 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define INDENT 13 /* where what is said of a label begins */
-#define SENTENCE 1024
 #define RED_ZONE 128 /* x86-64 ABI: below the stack pointer, and still in use */
 
-struct show {
-	const struct explanation *all;
-	const struct space *space;
-	const struct finding *finding;
-	const struct region *region; /* or NULL */
-	const struct paint *paint;
-	struct text *text;
-};
-
-static void put(const struct show *show, const char *label, const char *format, ...)
-	PRINTF_LIKE(3, 4);
-
-/* "  label      sentence", broken between words. */
-static void put(const struct show *show, const char *label, const char *format, ...)
+void explain_put(const struct show *show, const char *label, const char *format, ...)
 {
 	struct line line = line_begin(show->text, show->paint);
 	char sentence[SENTENCE];
@@ -43,7 +28,7 @@ static void put(const struct show *show, const char *label, const char *format, 
 	line_wrap(&line, STYLE_PLAIN, sentence, INDENT);
 }
 
-static void put_point(const struct show *show, const char *sentence)
+void explain_put_point(const struct show *show, const char *sentence)
 {
 	struct line line = line_begin(show->text, show->paint);
 
@@ -53,8 +38,7 @@ static void put_point(const struct show *show, const char *sentence)
 	line_wrap(&line, STYLE_PLAIN, sentence, INDENT + 2);
 }
 
-/* "4K", or "4096B". */
-static const char *size_text(const struct show *show, uint64_t size, char *to)
+const char *explain_size(const struct show *show, uint64_t size, char *to)
 {
 	units_size(size, show->paint->bytes, to);
 	if (show->paint->bytes && size != UNKNOWN)
@@ -101,7 +85,7 @@ static void put_symbol(const struct show *show)
 		return;
 	if (!symbol->known) {
 		if (show->region->module != NO_MODULE)
-			put(show, "symbol", "none: %s", symbol->why);
+			explain_put(show, "symbol", "none: %s", symbol->why);
 		return;
 	}
 	text_escape(symbol->name, name, sizeof(name), !show->paint->unicode);
@@ -109,22 +93,23 @@ static void put_symbol(const struct show *show)
 		snprintf(size, sizeof(size), ", %" PRIu64 " bytes", symbol->size);
 	if (offset)
 		snprintf(where, sizeof(where), "+0x%" PRIx64, offset);
-	put(show, "symbol", "%s%s%s (%s%s%s)", name,
-	    strlen(name) < strlen(symbol->name) ? "..." : "", where, words[symbol->type], size,
-	    symbol->from_memory ? ", as read from memory" : "");
+	explain_put(show, "symbol", "%s%s%s (%s%s%s)", name,
+		    strlen(name) < strlen(symbol->name) ? "..." : "", where, words[symbol->type],
+		    size, symbol->from_memory ? ", as read from memory" : "");
 	if (symbol->line)
-		put(show, "source", "%s:%u", symbol->source, symbol->line);
+		explain_put(show, "source", "%s:%u", symbol->source, symbol->line);
 	if (symbol->line_why[0])
-		put(show, "source", "not known: %s", symbol->line_why);
+		explain_put(show, "source", "not known: %s", symbol->line_why);
 }
 
 static void put_region(const struct show *show)
 {
 	char size[UNITS_SIZE], rights[5];
 
-	put(show, "region", "0x%" PRIx64 "-0x%" PRIx64 "  %s  %s  %s", show->region->start,
-	    show->region->end, size_text(show, region_size(show->region), size),
-	    explain_permissions(show->region->rights, rights), kind_name(show->region->kind));
+	explain_put(show, "region", "0x%" PRIx64 "-0x%" PRIx64 "  %s  %s  %s", show->region->start,
+		    show->region->end, explain_size(show, region_size(show->region), size),
+		    explain_permissions(show->region->rights, rights),
+		    kind_name(show->region->kind));
 }
 
 /* The kinds of a mapping's regions, from below. */
@@ -154,12 +139,12 @@ static void put_mapping(const struct show *show)
 	space_mapping_range(show->space, (size_t)(show->region - show->space->regions), &start,
 			    &end);
 	if (start == show->region->start && end == show->region->end) {
-		put(show, "mapping", "the same: all of it is of this kind");
+		explain_put(show, "mapping", "the same: all of it is of this kind");
 		return;
 	}
 	list_kinds(show->space, show->region, kinds, sizeof(kinds));
-	put(show, "mapping", "0x%" PRIx64 "-0x%" PRIx64 "  %s: %s", start, end,
-	    size_text(show, end - start, size), kinds);
+	explain_put(show, "mapping", "0x%" PRIx64 "-0x%" PRIx64 "  %s: %s", start, end,
+		    explain_size(show, end - start, size), kinds);
 }
 
 static void put_owner(const struct show *show)
@@ -172,15 +157,16 @@ static void put_owner(const struct show *show)
 		if (!thread)
 			break;
 		explain_thread(thread, title, sizeof(title));
-		put(show, "owner", "%s", title);
+		explain_put(show, "owner", "%s", title);
 		return;
 	case SHARED_BY_PROCESSES:
-		put(show, "owner", "all threads, and other processes that map the same object");
+		explain_put(show, "owner",
+			    "all threads, and other processes that map the same object");
 		return;
 	case SHARED_BY_THREADS:
 		break;
 	}
-	put(show, "owner", "all threads of the process");
+	explain_put(show, "owner", "all threads of the process");
 }
 
 /* Where in a stack, and how far the stack was used. */
@@ -196,11 +182,13 @@ static void put_stack(const struct show *show)
 	    (show->region->kind != KIND_STACK && show->region->kind != KIND_THREAD_STACK))
 		return;
 	high = stack_high_water(show->space, thread);
-	size_text(show, high, deepest);
+	explain_size(show, high, deepest);
 	if (thread->sp < thread->stack_start || thread->sp >= thread->stack_end) {
-		put(show, "stack", "the stack pointer is not known: %s%s%s",
-		    thread->sp == UNKNOWN && thread->sp_why ? thread->sp_why : "on another stack",
-		    high == UNKNOWN ? "" : "; deepest use so far ", high == UNKNOWN ? "" : deepest);
+		explain_put(show, "stack", "the stack pointer is not known: %s%s%s",
+			    thread->sp == UNKNOWN && thread->sp_why ? thread->sp_why
+								    : "on another stack",
+			    high == UNKNOWN ? "" : "; deepest use so far ",
+			    high == UNKNOWN ? "" : deepest);
 		return;
 	}
 	if (addr >= thread->sp)
@@ -211,10 +199,11 @@ static void put_stack(const struct show *show)
 		state = "free now, used before";
 	else
 		state = "never touched";
-	size_text(show, addr >= thread->sp ? addr - thread->sp : thread->sp - addr, distance);
-	size_text(show, stack_used(show->space, thread), used);
-	put(show, "stack", "%s %s the stack pointer 0x%" PRIx64 ": %s; used now %s, deepest %s",
-	    distance, addr >= thread->sp ? "above" : "below", thread->sp, state, used, deepest);
+	explain_size(show, addr >= thread->sp ? addr - thread->sp : thread->sp - addr, distance);
+	explain_size(show, stack_used(show->space, thread), used);
+	explain_put(show, "stack",
+		    "%s %s the stack pointer 0x%" PRIx64 ": %s; used now %s, deepest %s", distance,
+		    addr >= thread->sp ? "above" : "below", thread->sp, state, used, deepest);
 }
 
 static void put_heap(const struct show *show)
@@ -226,9 +215,9 @@ static void put_heap(const struct show *show)
 	if (show->region->kind != KIND_HEAP || space->brk == UNKNOWN || addr < space->start_brk ||
 	    addr > space->brk)
 		return;
-	put(show, "heap", "%s above start_brk 0x%" PRIx64 ", %s below the break 0x%" PRIx64,
-	    size_text(show, addr - space->start_brk, above), space->start_brk,
-	    size_text(show, space->brk - addr, below), space->brk);
+	explain_put(show, "heap", "%s above start_brk 0x%" PRIx64 ", %s below the break 0x%" PRIx64,
+		    explain_size(show, addr - space->start_brk, above), space->start_brk,
+		    explain_size(show, space->brk - addr, below), space->brk);
 }
 
 /* "byte 16 of 48", or how far it is outside of the block's own bytes. */
@@ -255,25 +244,25 @@ static void put_block(const struct show *show)
 	char offset[120], tid[40] = "";
 
 	if (show->finding->heap_why[0]) {
-		put(show, "block", "not known: %s", show->finding->heap_why);
+		explain_put(show, "block", "not known: %s", show->finding->heap_why);
 		return;
 	}
 	if (!heap->allocator)
 		return;
 	if (!heap->has_block) {
-		put(show, "block", "none: %s holds this memory, and it is in no block",
-		    heap->allocator);
+		explain_put(show, "block", "none: %s holds this memory, and it is in no block",
+			    heap->allocator);
 		return;
 	}
 	offset_words(show, offset, sizeof(offset));
-	put(show, "block", "%s, %" PRIu64 " bytes %s, from 0x%" PRIx64 " on; %s",
-	    block_state_name(heap->block.state), heap->block.size,
-	    heap->block.is_requested ? "as asked for" : "that can be used", heap->block.address,
-	    offset);
+	explain_put(show, "block", "%s, %" PRIu64 " bytes %s, from 0x%" PRIx64 " on; %s",
+		    block_state_name(heap->block.state), heap->block.size,
+		    heap->block.is_requested ? "as asked for" : "that can be used",
+		    heap->block.address, offset);
 	if (heap->tid)
 		snprintf(tid, sizeof(tid), ", of thread %d", heap->tid);
-	put(show, "arena", "%s of %s's malloc%s", heap->arena[0] ? heap->arena : "none",
-	    heap->allocator, tid);
+	explain_put(show, "arena", "%s of %s's malloc%s", heap->arena[0] ? heap->arena : "none",
+		    heap->allocator, tid);
 }
 
 static void put_file(const struct show *show)
@@ -285,12 +274,13 @@ static void put_file(const struct show *show)
 	if (!has_inode(file))
 		return;
 	text_escape(file->name, name, sizeof(name) - 256, 0);
-	put(show, "file", "%s%s, offset 0x%" PRIx64 "%s", name, file->deleted ? " (deleted)" : "",
-	    offset,
-	    show->region->kind == KIND_BSS ? ", but cleared: not the file's bytes any more" : "");
+	explain_put(show, "file", "%s%s, offset 0x%" PRIx64 "%s", name,
+		    file->deleted ? " (deleted)" : "", offset,
+		    show->region->kind == KIND_BSS ? ", but cleared: not the file's bytes any more"
+						   : "");
 	if (show->region->module == NO_MODULE)
-		put(show, "", "device %u:%u, inode %" PRIu64, file->major, file->minor,
-		    file->inode);
+		explain_put(show, "", "device %u:%u, inode %" PRIu64, file->major, file->minor,
+			    file->inode);
 }
 
 static void put_module(const struct show *show)
@@ -304,10 +294,10 @@ static void put_module(const struct show *show)
 	if (module->file != NO_FILE)
 		text_escape(explain_last_part(show->space->files[module->file].name), name,
 			    sizeof(name) - 256, 0);
-	put(show, "module", "%s (%s), here 0x%" PRIx64 " + bias 0x%" PRIx64, name,
-	    explain_role(module), show->finding->addr - module->bias, module->bias);
+	explain_put(show, "module", "%s (%s), here 0x%" PRIx64 " + bias 0x%" PRIx64, name,
+		    explain_role(module), show->finding->addr - module->bias, module->bias);
 	if (show->finding->build_id[0])
-		put(show, "build-id", "%s", show->finding->build_id);
+		explain_put(show, "build-id", "%s", show->finding->build_id);
 }
 
 /* A page that is there, in words. */
@@ -382,7 +372,7 @@ static void put_page(const struct show *show)
 		snprintf(words, sizeof(words), "in swap: the first access reads it back");
 	else
 		absent_words(show, words, sizeof(words));
-	put(show, "page", "0x%" PRIx64 ": %s", page_of(show->space, finding->addr), words);
+	explain_put(show, "page", "0x%" PRIx64 ": %s", page_of(show->space, finding->addr), words);
 }
 
 static void put_access(const struct show *show)
@@ -393,11 +383,11 @@ static void put_access(const struct show *show)
 	case ACCESS_ALLOWED:
 		break;
 	case ACCESS_GROWS:
-		put(show, "access", "does not fault: %s", why);
+		explain_put(show, "access", "does not fault: %s", why);
 		break;
 	case ACCESS_SEGV:
 	case ACCESS_BUS:
-		put(show, "access", "faults: %s", why);
+		explain_put(show, "access", "faults: %s", why);
 		break;
 	}
 }
@@ -430,25 +420,25 @@ static void put_details(const struct show *show)
 	char flags[480], rss[UNITS_SIZE], pss[UNITS_SIZE], locked[UNITS_SIZE], key[48] = "";
 
 	if (!detail) {
-		put(show, "attributes", "not known: %s",
-		    explain_details_why(show->space, show->region));
+		explain_put(show, "attributes", "not known: %s",
+			    explain_details_why(show->space, show->region));
 		return;
 	}
-	size_text(show,
-		  detail->private_clean + detail->private_dirty + detail->shared_clean +
-			  detail->shared_dirty,
-		  rss);
-	size_text(show, detail->pss, pss);
-	size_text(show, detail->locked, locked);
+	explain_size(show,
+		     detail->private_clean + detail->private_dirty + detail->shared_clean +
+			     detail->shared_dirty,
+		     rss);
+	explain_size(show, detail->pss, pss);
+	explain_size(show, detail->locked, locked);
 	list_flags(detail, flags, sizeof(flags));
 	if (detail->protection_key > 0)
 		snprintf(key, sizeof(key), "%sprotection key %d", flags[0] ? "; " : "",
 			 detail->protection_key);
-	put(show, "locked", "%s",
-	    vmflags_have(detail->flags, "lo") ? "yes: it cannot be swapped out" : "no");
-	put(show, "attributes", "%s%s", flags[0] || key[0] ? flags : "none but its permissions",
-	    key);
-	put(show, "memory", "of the mapping: RSS %s, PSS %s, locked %s", rss, pss, locked);
+	explain_put(show, "locked", "%s",
+		    vmflags_have(detail->flags, "lo") ? "yes: it cannot be swapped out" : "no");
+	explain_put(show, "attributes", "%s%s",
+		    flags[0] || key[0] ? flags : "none but its permissions", key);
+	explain_put(show, "memory", "of the mapping: RSS %s, PSS %s, locked %s", rss, pss, locked);
 }
 
 /* The neighbour above or below: what lies between, then what comes. */
@@ -463,20 +453,21 @@ static void put_neighbour(const struct show *show, const char *label, size_t to,
 
 	if (!next) {
 		explain_gaps(space, up ? edge : 0, up ? ADDR_MAX : edge, gaps, sizeof(gaps));
-		put(show, label, "nothing mapped%s%s", gaps[0] ? ", only: " : "", gaps);
+		explain_put(show, label, "nothing mapped%s%s", gaps[0] ? ", only: " : "", gaps);
 		return;
 	}
 	explain_gaps(space, up ? edge : other_edge, up ? other_edge : edge, gaps, sizeof(gaps));
-	size_text(show, region_size(next), size);
+	explain_size(show, region_size(next), size);
 	explain_region(space, next, false, title, sizeof(title));
 	if (!distance)
-		put(show, label, "touching: %s, %s%s", title, size,
-		    show->region && next->mapping == show->region->mapping ? ", of the same mapping"
-									   : "");
+		explain_put(show, label, "touching: %s, %s%s", title, size,
+			    show->region && next->mapping == show->region->mapping
+				    ? ", of the same mapping"
+				    : "");
 	else
-		put(show, label, "%s away (%s): %s, %s, %s 0x%" PRIx64,
-		    size_text(show, distance, away), gaps, title, size, up ? "from" : "up to",
-		    up ? next->start : next->end);
+		explain_put(show, label, "%s away (%s): %s, %s, %s 0x%" PRIx64,
+			    explain_size(show, distance, away), gaps, title, size,
+			    up ? "from" : "up to", up ? next->start : next->end);
 }
 
 static void put_neighbours(const struct show *show)
@@ -505,17 +496,17 @@ static void put_gap(const struct show *show)
 		snprintf(end, sizeof(end), "2^64");
 	else
 		json_address(gap->end, end);
-	put(show, "gap", "0x%" PRIx64 "-%s  %s", gap->start, end,
-	    size_text(show, gap_size(gap), size));
-	put(show, "", "%s", title);
+	explain_put(show, "gap", "0x%" PRIx64 "-%s  %s", gap->start, end,
+		    explain_size(show, gap_size(gap), size));
+	explain_put(show, "", "%s", title);
 }
 
 static void write_one(const struct show *show, bool brief)
 {
 	put_heading(show);
 	if (show->finding->changed)
-		put(show, "changed",
-		    "the mapping here changed while we looked; this is the first look");
+		explain_put(show, "changed",
+			    "the mapping here changed while we looked; this is the first look");
 	if (!show->region) {
 		put_gap(show);
 		put_access(show);
@@ -525,12 +516,14 @@ static void write_one(const struct show *show, bool brief)
 	put_symbol(show);
 	put_region(show);
 	if (!brief)
-		put(show, "", "%s", kind_help(show->region->kind));
+		explain_put(show, "", "%s", kind_help(show->region->kind));
 	put_mapping(show);
 	put_owner(show);
 	put_stack(show);
 	put_heap(show);
 	put_block(show);
+	if (!brief)
+		explain_put_ties(show);
 	put_file(show);
 	if (!brief)
 		put_module(show);
@@ -549,7 +542,7 @@ static void border_words(const struct show *show, const struct border *border, c
 	char gap[UNITS_SIZE];
 	const struct gap *between;
 
-	size_text(show, border->gap, gap);
+	explain_size(show, border->gap, gap);
 	switch (border->type) {
 	case BORDER_UNMAPPED:
 		snprintf(to, size, "there are no two mappings to compare");
@@ -589,15 +582,15 @@ static void write_border(const struct show *show)
 
 	border_explain(show->space, all->findings[0].addr, all->findings[1].addr, &border);
 	border_words(show, &border, words, sizeof(words));
-	put(show, "why two", "%s", words);
+	explain_put(show, "why two", "%s", words);
 	for (i = 0; i < border.nreasons; i++)
-		put_point(show, border.reasons[i].text);
+		explain_put_point(show, border.reasons[i].text);
 	if (border.nreasons == 0)
 		return;
 	if (!border.flags_known && show->space->why.details)
-		put(show, "", "Flags were not compared: %s.", show->space->why.details);
-	put(show, "rules", "%s%s%s", border_rules, all->kernel[0] ? "; this kernel is " : "",
-	    all->kernel);
+		explain_put(show, "", "Flags were not compared: %s.", show->space->why.details);
+	explain_put(show, "rules", "%s%s%s", border_rules,
+		    all->kernel[0] ? "; this kernel is " : "", all->kernel);
 }
 
 void explain_write(const struct explanation *explanation, const struct paint *paint,

@@ -9,6 +9,7 @@
 #include "space/space.h"
 #include "space/symbol.h"
 #include "view/paint.h"
+#include "view/ties.h"
 
 /* What was found out about one address besides what the space holds. */
 struct finding {
@@ -27,6 +28,7 @@ struct finding {
 	bool changed;		   /* a second look found another mapping here */
 	struct heap_location heap; /* what allocators have here */
 	char heap_why[160];	   /* why that is not known; or "" */
+	struct ties ties;	   /* of a live block */
 };
 
 struct explanation {

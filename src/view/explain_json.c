@@ -5,6 +5,7 @@
 #include "space/vmflags.h"
 #include "view/document.h"
 #include "view/json.h"
+#include "view/ties_json.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -245,6 +246,7 @@ static json_t *block_object(const struct finding *finding)
 			    json_integer((json_int_t)(finding->addr - block->address)));
 	set_text(object, "arena", heap->arena, NULL);
 	json_object_set_new(object, "tid", heap->tid ? json_integer(heap->tid) : json_null());
+	ties_set(object, &finding->ties);
 	return object;
 }
 

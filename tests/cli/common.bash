@@ -81,6 +81,26 @@ start_town() {
 	await "$LIST" '^ready '
 }
 
+# start_holders PROGRAM: one that says what it has, holders.c or classes.cc; sets PID, and HOLDERS_LIST.
+# Its standard input is open as long as the file $PROGRAM.in is.
+start_holders() {
+	local name
+	name=$(basename "$1")
+	mkfifo "$name.in"
+	sleep 600 >"$name.in" 3>&- &
+	echo $! >>pids
+	# It is the C library's heap that is looked at.
+	MALLOC_PERTURB_='' ASAN_OPTIONS='' start "$name.list" "$1" <"$name.in"
+	HOLDERS_LIST=$PWD/$name.list
+	rm "$name.in"
+	await "$HOLDERS_LIST" '^ready '
+}
+
+# held NAME: where the block lies that the program has said so.
+held() {
+	awk -v name="$1" '$1 == name { print $2; exit }' "$HOLDERS_LIST"
+}
+
 # stop PID: its figures and pages stand still from now on.
 stop() {
 	kill -STOP "$1"

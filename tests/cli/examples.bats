@@ -54,6 +54,7 @@ here() {
 	local guard
 	case $1 in
 	0x56543886c360) place bss ;;
+	0x5628b2e55240) place heap-block ;;
 	0x7ffde1d71ff8) at "$(start_of '[stack]')" -8 ;;
 	0x7f3a1e177000) place guard-none ;;
 	0x7f3a1e178000) at "$(place guard-none)" 4096 ;;

@@ -349,7 +349,8 @@ libc.mmap(base, 4 * P, RW, SHARED | FIXED, fd, 0)'
 	local kind
 	export COLUMNS=80
 	for kind in text bss tls heap-block shm-posix reserved thread-stack; do
-		explain --ascii "$PID" "$(place $kind)" >out
+		# The town has memory that nobody may read.
+		explain --ascii "$PID" "$(place $kind)" >out || [ $? -eq 2 ]
 		is_ascii <out
 		fits 80 <out
 	done
