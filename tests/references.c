@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "heap/anchors.h"
+#include "heap/holdings.h"
 #include "heap/lost.h"
 #include "heap/owners.h"
 #include "heap/reach.h"
@@ -565,6 +566,77 @@ static int try_owners(const struct graph *graph)
 	return 0;
 }
 
+/* Whether a root comes before another when shared blocks are counted. */
+static bool is_before(const struct owned *exclusive, size_t a, size_t b)
+{
+	if (exclusive[a].exclusive_bytes != exclusive[b].exclusive_bytes)
+		return exclusive[a].exclusive_bytes > exclusive[b].exclusive_bytes;
+	return a < b;
+}
+
+static void check_holdings(const struct holding *holdings, const struct holding_all *alls)
+{
+	bool reached[TOWN_ROOTS_MOST][TOWN_BLOCKS_MOST];
+	struct owned expected[TOWN_ROOTS_MOST] = {{0}};
+	struct holding_all all[TOWN_ROOTS_MOST] = {{0}};
+	size_t i, j, nroots = truth.town->nroots;
+
+	for (i = 0; i < nroots; i++)
+		reach_from(i, reached[i]);
+	for (j = 0; j < truth.n; j++) {
+		size_t only = nroots, holders = 0;
+
+		for (i = 0; i < nroots; i++)
+			if (reached[i][j]) {
+				only = i;
+				holders++;
+				all[i].blocks++;
+				all[i].bytes += truth.town->blocks[j].size;
+			}
+		if (holders != 1)
+			continue;
+		expected[only].exclusive_blocks++;
+		expected[only].exclusive_bytes += truth.town->blocks[j].size;
+	}
+	for (j = 0; j < truth.n; j++) {
+		size_t first = nroots;
+
+		for (i = 0; i < nroots; i++)
+			if (reached[i][j] && (first == nroots || is_before(expected, i, first)))
+				first = i;
+		if (first == nroots)
+			continue;
+		expected[first].blocks++;
+		expected[first].bytes += truth.town->blocks[j].size;
+	}
+	for (i = 0; i < nroots; i++)
+		must(memcmp(&expected[i], &holdings[i].owned, sizeof(*expected)) == 0);
+	must(memcmp(all, alls, nroots * sizeof(*all)) == 0);
+}
+
+static int try_holdings(const struct graph *graph)
+{
+	struct holding_start *starts = calloc(graph->nspans + 1, sizeof(*starts));
+	struct holding holdings[TOWN_ROOTS_MOST];
+	struct holding_all alls[TOWN_ROOTS_MOST];
+	uint32_t numbers[TOWN_ROOTS_MOST];
+	size_t i;
+	int r = starts ? 0 : -ENOMEM;
+
+	for (i = 0; r == 0 && i < graph->nspans; i++)
+		starts[i] = (struct holding_start){graph->spans[i].root, (uint32_t)i, true};
+	for (i = 0; i < graph->nroots; i++)
+		numbers[i] = (uint32_t)i;
+	if (r == 0)
+		r = holdings_count(graph, starts, graph->nspans, holdings, graph->nroots);
+	if (r == 0)
+		r = holdings_in_all(graph, starts, graph->nspans, numbers, graph->nroots, alls);
+	if (r == 0)
+		check_holdings(holdings, alls);
+	free(starts);
+	return r;
+}
+
 static int try_lost(const struct graph *graph, struct crew *crew)
 {
 	struct reach reach;
@@ -593,6 +665,8 @@ static int try_all(const struct graph *graph, struct crew *crew)
 	r = try_lost(graph, crew);
 	if (r == 0)
 		r = try_owners(graph);
+	if (r == 0)
+		r = try_holdings(graph);
 	for (i = 0; r == 0 && i < truth.n; i++)
 		r = check_path(graph, i);
 	return r;

@@ -118,6 +118,7 @@
  *          suppressions  what of that is not to be told
  *          roots         what a program can get at by itself; roots_threads its threads' part
  *          anchors       where exactly the words stand that point to blocks
+ *          holdings      what each of many owners holds
  *          types         the C++ type of a block, by its first word
  * view/    units         sizes for people
  *          paint         colours, letters, lines that fit
