@@ -566,9 +566,13 @@ static int try_owners(const struct graph *graph)
 	return 0;
 }
 
+#define TIER(root) ((unsigned)((root) % 3 == 0)) /* some come last */
+
 /* Whether a root comes before another when shared blocks are counted. */
 static bool is_before(const struct owned *exclusive, size_t a, size_t b)
 {
+	if (TIER(a) != TIER(b))
+		return TIER(a) < TIER(b);
 	if (exclusive[a].exclusive_bytes != exclusive[b].exclusive_bytes)
 		return exclusive[a].exclusive_bytes > exclusive[b].exclusive_bytes;
 	return a < b;
@@ -625,8 +629,10 @@ static int try_holdings(const struct graph *graph)
 
 	for (i = 0; r == 0 && i < graph->nspans; i++)
 		starts[i] = (struct holding_start){graph->spans[i].root, (uint32_t)i, true};
-	for (i = 0; i < graph->nroots; i++)
+	for (i = 0; i < graph->nroots; i++) {
 		numbers[i] = (uint32_t)i;
+		holdings[i].tier = TIER(i);
+	}
 	if (r == 0)
 		r = holdings_count(graph, starts, graph->nspans, holdings, graph->nroots);
 	if (r == 0)

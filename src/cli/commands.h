@@ -14,6 +14,7 @@ extern const struct command model_command;
 extern const struct command heap_command;
 extern const struct command leaks_command;
 extern const struct command diff_command;
+extern const struct command owners_command;
 extern const struct command profile_command;
 extern const struct command snapshot_command;
 extern const struct command trim_command;

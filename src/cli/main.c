@@ -136,6 +136,8 @@
  *          layout        plat model layout, below the picture
  *          heap          plat heap; heap_sizes, _pages, _proofs, _blocks, _json its parts
  *          leaks         plat leaks; leaks_json its document
+ *          owner_list    who holds how much, as plain data
+ *          owners        plat owners
  *          diff          plat diff
  *          calls         the frames of a site, with their names
  *          export.h      folds for the tools of others: folded, and pprof by protobuf and gzip
@@ -168,6 +170,8 @@
  *          heap          plat heap
  *          leaks_since   blocks of an earlier snapshot
  *          leaks         what is lost; leaks_command plat leaks, leaks_export its files for others
+ *          leaks         what is lost; leaks_command plat leaks
+ *          owners        plat owners; owner_look who holds how much
  *          diff          plat diff
  *          type_names    names of C++ types
  *          sites         where blocks are made, with names of calls
@@ -204,6 +208,7 @@ const struct command *const commands[] = {
 	&model_command,
 	&heap_command,
 	&leaks_command,
+	&owners_command,
 	&diff_command,
 	&profile_command,
 	&snapshot_command,

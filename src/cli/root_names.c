@@ -260,6 +260,7 @@ static void name_stack(const struct root_names *names, const struct root_origin 
 
 	if (symbol) {
 		ret->function = symbol->name;
+		ret->code = symbol->start;
 		ret->source = symbol->source;
 		ret->line = symbol->line;
 	}

@@ -12,6 +12,7 @@
 
 struct ranked {
 	uint32_t owner;
+	unsigned tier;
 	uint64_t exclusive;
 	size_t first, n; /* its starts */
 };
@@ -45,10 +46,12 @@ static int count_in_order(const struct graph *graph, const struct holding_start 
 	return 0;
 }
 
-static int by_exclusive(const void *a, const void *b)
+static int by_rank(const void *a, const void *b)
 {
 	const struct ranked *x = a, *y = b;
 
+	if (x->tier != y->tier)
+		return x->tier < y->tier ? -1 : 1;
 	if (x->exclusive != y->exclusive)
 		return x->exclusive > y->exclusive ? -1 : 1;
 	return x->owner < y->owner ? -1 : x->owner > y->owner;
@@ -75,9 +78,11 @@ static int count_twice(const struct graph *graph, const struct holding_start *st
 
 	if (r < 0)
 		return r;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		ranked[i].tier = ret[i].tier;
 		ranked[i].exclusive = totals[i].exclusive_bytes;
-	qsort(ranked, n, sizeof(*ranked), by_exclusive);
+	}
+	qsort(ranked, n, sizeof(*ranked), by_rank);
 	r = count_in_order(graph, starts, ranked, n, totals);
 	for (i = 0; r == 0 && i < n; i++)
 		ret[ranked[i].owner].owned = totals[i];

@@ -29,6 +29,8 @@ struct holding_start {
 };
 
 struct holding {
+	/* The caller's: with owners of a lower one shared blocks are counted before all others. */
+	unsigned tier;
 	struct owned owned; /* bytes and blocks: held; exclusive_...: exclusive */
 };
 
@@ -37,8 +39,9 @@ struct holding_all {
 };
 
 /*
- * Of owners 0 to n - 1, whose starts come in the order of their owners. Among owners that have as
- * much for themselves the first is the one with whom shared blocks are counted. 0 or -ENOMEM.
+ * Of owners 0 to n - 1, whose starts come in the order of their owners: fills `owned`. Among owners
+ * of a tier that have as much for themselves, shared blocks are counted with the first. 0 or
+ * -ENOMEM.
  */
 int holdings_count(const struct graph *graph, const struct holding_start *starts, size_t nstarts,
 		   struct holding *ret, size_t n) MUST_CHECK;

@@ -136,6 +136,10 @@ const char *holder_words(const struct holder *holder, bool is_exact, bool ascii,
 	struct words words = {.to = to, .ascii = ascii};
 
 	to[0] = '\0';
+	if (holder->is_whole && holder->tid) {
+		add_thread(&words, holder);
+		return to;
+	}
 	switch (holder->kind) {
 	case ROOT_GLOBAL:
 		global_words(&words, holder, is_exact);

@@ -27,8 +27,10 @@ struct holder {
 	char reg[24];	       /* a register's name, or "" */
 	size_t frame;	       /* its number, from 0; SIZE_MAX: not known */
 	const char *function;  /* of the frame, or NULL */
+	plat_addr code;	       /* where that begins */
 	const char *source;    /* or NULL */
 	unsigned line;	       /* or 0 */
+	bool is_whole;	       /* all of the thread, or of the module */
 	const char *frame_why; /* of a stack: why its frame is not known; or NULL */
 };
 

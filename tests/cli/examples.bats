@@ -169,6 +169,10 @@ check_page() {
 	check_page plat-model-layout.1
 }
 
+@test "the examples of plat-owners(1) work" {
+	PID=$HEAP check_page plat-owners.1
+}
+
 @test "the examples of plat-profile(1) work" {
 	PID=$HEAP check_page plat-profile.1
 }
