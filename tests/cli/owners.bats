@@ -91,7 +91,7 @@ told() {
 	[ "$(told 'cellar in holders' '"\(.grew) \(.before.held == .held)"' --since earlier)" = "0 true" ]
 	run owners --since earlier --top 3
 	[ "$status" -eq 0 ]
-	[[ "$output" == *"compared with earlier"*"GREW"* ]]
+	[[ "$(tr -s ' \n' '  ' <<<"$output")" == *"compared with earlier, stopped for"*" GREW "* ]]
 	# Another process instead of the same one later: its holders have come, the others have gone.
 	look_at_classes
 	[ "$(told 'cellar in holders' '"\(.held) \(.grew < -40000)"' --since earlier)" = "0 true" ]
