@@ -434,6 +434,32 @@ static int check_path(const struct graph *graph, uint32_t block)
 	return 0;
 }
 
+/* The same by pointers to first bytes alone. */
+static int check_firm_path(const struct graph *graph, uint32_t block)
+{
+	struct path path;
+	size_t i;
+	int r = path_find(graph, ROOTS_ALL | REACH_FIRM, block, &path);
+
+	if (r == -ENOMEM)
+		return r;
+	must(r == (truth.kinds[block] & REACH_FIRM ? 0 : -ENOENT));
+	if (r < 0)
+		return 0;
+	must(edge_block(path.edges[path.n - 1]) == block);
+	for (i = 0; i < path.n; i++) {
+		uint32_t to = edge_block(path.edges[i]);
+
+		must(!edge_is_interior(path.edges[i]));
+		if (i)
+			must(truth.edge[edge_block(path.edges[i - 1])][to] & 2);
+		else if (path.root != NO_ROOT)
+			must(truth.anchor[path.root][to] & 2);
+	}
+	path_fini(&path);
+	return 0;
+}
+
 /* Alone, or the lowest of a cycle, and no other lost block leads there. */
 static bool is_tree_root(size_t i)
 {
@@ -578,6 +604,46 @@ static bool is_before(const struct owned *exclusive, size_t a, size_t b)
 	return a < b;
 }
 
+static size_t assigned[TOWN_BLOCKS_MOST]; /* of each block: to which root; or NONE */
+
+/* What leads from the blocks of a root, and from itself, to what is nobody's is the root's. */
+static void assign_to(size_t root, unsigned bits)
+{
+	bool changes = true;
+	size_t i, j;
+
+	for (j = 0; j < truth.n; j++)
+		if (assigned[j] == NONE && (truth.anchor[root][j] & bits))
+			assigned[j] = root;
+	while (changes) {
+		changes = false;
+		for (i = 0; i < truth.n; i++)
+			for (j = 0; assigned[i] == root && j < truth.n; j++)
+				if (assigned[j] == NONE && (truth.edge[i][j] & bits)) {
+					assigned[j] = root;
+					changes = true;
+				}
+	}
+}
+
+/* In order, first by pointers to first bytes, then by all. */
+static void assign_all(const struct owned *exclusive)
+{
+	size_t order[TOWN_ROOTS_MOST], i, j, nroots = truth.town->nroots;
+
+	for (i = 0; i < nroots; i++) {
+		for (j = i; j > 0 && is_before(exclusive, i, order[j - 1]); j--)
+			order[j] = order[j - 1];
+		order[j] = i;
+	}
+	for (j = 0; j < truth.n; j++)
+		assigned[j] = NONE;
+	for (i = 0; i < nroots; i++)
+		assign_to(order[i], 2);
+	for (i = 0; i < nroots; i++)
+		assign_to(order[i], 3);
+}
+
 static void check_holdings(const struct holding *holdings, const struct holding_all *alls)
 {
 	bool reached[TOWN_ROOTS_MOST][TOWN_BLOCKS_MOST];
@@ -602,16 +668,12 @@ static void check_holdings(const struct holding *holdings, const struct holding_
 		expected[only].exclusive_blocks++;
 		expected[only].exclusive_bytes += truth.town->blocks[j].size;
 	}
+	assign_all(expected);
 	for (j = 0; j < truth.n; j++) {
-		size_t first = nroots;
-
-		for (i = 0; i < nroots; i++)
-			if (reached[i][j] && (first == nroots || is_before(expected, i, first)))
-				first = i;
-		if (first == nroots)
+		if (assigned[j] == NONE)
 			continue;
-		expected[first].blocks++;
-		expected[first].bytes += truth.town->blocks[j].size;
+		expected[assigned[j]].blocks++;
+		expected[assigned[j]].bytes += truth.town->blocks[j].size;
 	}
 	for (i = 0; i < nroots; i++)
 		must(memcmp(&expected[i], &holdings[i].owned, sizeof(*expected)) == 0);
@@ -628,7 +690,7 @@ static int try_holdings(const struct graph *graph)
 	int r = starts ? 0 : -ENOMEM;
 
 	for (i = 0; r == 0 && i < graph->nspans; i++)
-		starts[i] = (struct holding_start){graph->spans[i].root, (uint32_t)i, true};
+		starts[i] = (struct holding_start){graph->spans[i].root, (uint32_t)i, true, false};
 	for (i = 0; i < graph->nroots; i++) {
 		numbers[i] = (uint32_t)i;
 		holdings[i].tier = TIER(i);
@@ -675,6 +737,8 @@ static int try_all(const struct graph *graph, struct crew *crew)
 		r = try_holdings(graph);
 	for (i = 0; r == 0 && i < truth.n; i++)
 		r = check_path(graph, i);
+	for (i = 0; r == 0 && i < truth.n; i++)
+		r = check_firm_path(graph, i);
 	return r;
 }
 

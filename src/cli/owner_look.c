@@ -252,7 +252,9 @@ static int number(const struct owner_looking *looking, const struct keyed_list *
 			return -ENOMEM;
 		owner->starts++;
 		starts[i] = (struct holding_start){(uint32_t)(owner - list->list - first),
-						   one->number, one->is_span};
+						   one->number, one->is_span,
+						   !one->is_span && one->anchor.edge != NO_EDGE &&
+							   edge_is_interior(one->anchor.edge)};
 	}
 	*nowners = list->n - first;
 	return 0;
@@ -276,25 +278,44 @@ static int by_held(const void *a, const void *b)
 	return x->owner < y->owner ? -1 : x->owner > y->owner;
 }
 
-/* Of those who hold most, what they lead to in all. */
+/*
+ * Of those who hold most, what they lead to in all; and of frames and registers, which are the last
+ * that anything is counted with, though they may lead to all there is.
+ */
+static size_t choose(const struct owner_looking *looking, const struct owner *owners, size_t n,
+		     struct ranked *ranked)
+{
+	size_t i, most = (size_t)min_u64(min_u64(n, looking->wish->top), OWNER_TOP_ALL);
+	size_t end = (size_t)min_u64(n, most + OWNER_PASSING_ALL);
+
+	for (i = 0; i < n; i++)
+		ranked[i] = (struct ranked){(uint32_t)i, owners[i].owned.bytes};
+	qsort(ranked, n, sizeof(*ranked), by_held);
+	for (i = most; i < n && most < end; i++)
+		if (owner_is_passing(&owners[ranked[i].owner]))
+			ranked[most++] = ranked[i];
+	return most;
+}
+
 static int find_all(const struct owner_looking *looking, const struct holding_start *starts,
 		    size_t nstarts, struct owner *owners, size_t n)
 {
-	size_t i, j, most = (size_t)min_u64(min_u64(n, looking->wish->top), OWNER_TOP_ALL);
 	struct ranked *ranked = calloc(n + 1, sizeof(*ranked));
 	uint32_t numbers[HOLDINGS_AT_ONCE];
 	struct holding_all all[HOLDINGS_AT_ONCE];
-	int r = ranked ? 0 : -ENOMEM;
+	size_t i, j, most;
+	int r = 0;
 
-	for (i = 0; r == 0 && i < n; i++)
-		ranked[i] = (struct ranked){(uint32_t)i, owners[i].owned.bytes};
-	if (r == 0)
-		qsort(ranked, n, sizeof(*ranked), by_held);
-	for (i = 0; r == 0 && i < most; i += j) {
-		for (j = 0; j < HOLDINGS_AT_ONCE && i + j < most; j++)
+	if (!ranked)
+		return -ENOMEM;
+	most = choose(looking, owners, n, ranked);
+	for (i = 0; r == 0 && i < most; i += HOLDINGS_AT_ONCE) {
+		size_t part = (size_t)min_u64(most - i, HOLDINGS_AT_ONCE);
+
+		for (j = 0; j < part; j++)
 			numbers[j] = ranked[i + j].owner;
-		r = holdings_in_all(&looking->look.graph, starts, nstarts, numbers, j, all);
-		for (j = 0; r == 0 && j < HOLDINGS_AT_ONCE && i + j < most; j++) {
+		r = holdings_in_all(&looking->look.graph, starts, nstarts, numbers, part, all);
+		for (j = 0; r == 0 && j < part; j++) {
 			owners[numbers[j]].all = all[j];
 			owners[numbers[j]].has_all = true;
 		}
@@ -311,7 +332,7 @@ static unsigned tier_of(const struct owner *owner)
 {
 	if (owner->sort == OWNER_TYPE)
 		return 0;
-	if (owner->kind == ROOT_STACK || owner->kind == ROOT_REGISTER)
+	if (owner_is_passing(owner))
 		return 2;
 	return !owner->symbol && owner->sort == OWNER_HOLDER;
 }
@@ -395,7 +416,8 @@ static struct holding_start *starts_of_types(const struct owner_looking *looking
 		uint16_t type = looking->type_of[i];
 
 		if (type != NO_TYPE)
-			starts[at[type]++] = (struct holding_start){type, (uint32_t)i, false};
+			starts[at[type]++] =
+				(struct holding_start){.owner = type, .number = (uint32_t)i};
 	}
 	free(at);
 	return starts;

@@ -11,7 +11,8 @@ struct owner_wish {
 	size_t top; /* of each sort: of so many it is found out what they lead to in all */
 };
 
-#define OWNER_TOP_ALL 64 /* of these at most */
+#define OWNER_TOP_ALL 64     /* of these at most */
+#define OWNER_PASSING_ALL 32 /* and of frames and registers */
 
 /*
  * Looks at what `operand` names, and closes it again. *ret is the caller's to owner_list_fini();

@@ -97,7 +97,7 @@ static int show(const struct request *request, const struct owners_report *repor
 	if (request->options->json)
 		r = owners_json(report, &text);
 	else
-		owners_draw(report, &request->options->paint, &text);
+		r = owners_draw(report, &request->options->paint, &text);
 	return finish_output(&owners_command, &text, r);
 }
 

@@ -285,32 +285,44 @@ static int take_path(struct ties_look *look, const struct path *path, struct tie
 	return r;
 }
 
-/*
- * Of two that are as short, one from what lasts: a stack also has words that calls have left
- * behind.
- */
-static int find_shortest(const struct graph *graph, uint32_t block, struct path *ret)
+/* Of two that are as short, one from what lasts: calls also leave words behind in stacks. */
+static int prefer_lasting(const struct graph *graph, unsigned kinds, uint32_t block,
+			  struct path *path)
 {
 	const unsigned passing = 1u << ROOT_STACK | 1u << ROOT_REGISTER;
 	struct path lasting;
-	int r = path_find(graph, ROOTS_ALL, block, ret);
+	int r;
 
-	if (r < 0 || ret->root == NO_ROOT || !(passing >> graph->roots[ret->root].kind & 1))
-		return r;
-	r = path_find(graph, ROOTS_ALL & ~passing, block, &lasting);
-	if (r == -ENOENT)
+	if (path->root == NO_ROOT || !(passing >> graph->roots[path->root].kind & 1))
 		return 0;
-	if (r < 0) {
-		path_fini(ret);
-		return r;
-	}
-	if (lasting.n == ret->n) {
-		path_fini(ret);
-		*ret = lasting;
+	r = path_find(graph, kinds & ~passing, block, &lasting);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (lasting.n == path->n) {
+		path_fini(path);
+		*path = lasting;
 	} else {
 		path_fini(&lasting);
 	}
 	return 0;
+}
+
+/* By pointers to first bytes where there is such a way: what points inside may be no pointer. */
+static int find_shortest(const struct graph *graph, uint32_t block, struct path *ret)
+{
+	unsigned kinds = ROOTS_ALL | REACH_FIRM;
+	int r = path_find(graph, kinds, block, ret);
+
+	if (r == -ENOENT) {
+		kinds = ROOTS_ALL;
+		r = path_find(graph, kinds, block, ret);
+	}
+	if (r < 0)
+		return r;
+	r = prefer_lasting(graph, kinds, block, ret);
+	if (r < 0)
+		path_fini(ret);
+	return r;
 }
 
 static int find_way(struct ties_look *look, struct ties *ties)

@@ -9,6 +9,10 @@
  * Shared blocks have to be counted with somebody, and who that is must not depend on where a
  * variable happens to lie: of two that lead to a list, one to its head and one into its middle, it
  * is the former, which alone holds the beginning. So it is gone through twice.
+ *
+ * And a pointer to a first byte counts before one into a block: numbers, texts and what was left in
+ * memory look like the latter more often. What nobody leads to by the former belongs with whoever
+ * has the block in which the latter stands.
  */
 #ifndef HEAP_HOLDINGS_H
 #define HEAP_HOLDINGS_H
@@ -26,6 +30,7 @@ struct holding_start {
 	uint32_t owner;
 	uint32_t number; /* of a block, or of one of the graph's spans */
 	bool is_span;
+	bool is_interior; /* of a block: it is pointed into */
 };
 
 struct holding {

@@ -138,6 +138,7 @@ void reach_fini(struct reach *reach)
 struct finding {
 	const struct graph *graph;
 	struct flood flood;
+	bool is_firm; /* only along pointers to first bytes */
 	uint32_t target;
 	uint32_t *parents; /* NO_BLOCK: not reached; itself: a root points to it */
 	struct path path;
@@ -149,7 +150,7 @@ static bool find_enter(void *context, uint32_t from, uint32_t edge)
 	struct finding *finding = context;
 	uint32_t to = edge_block(edge);
 
-	if (finding->parents[to] != NO_BLOCK)
+	if (finding->parents[to] != NO_BLOCK || (finding->is_firm && edge_is_interior(edge)))
 		return false;
 	finding->parents[to] = from;
 	/* Who has arrived goes on from nowhere else: levels that follow find nothing to enter. */
@@ -162,7 +163,7 @@ static bool find_begin(void *context, uint32_t root, uint32_t edge)
 	uint32_t to = edge_block(edge);
 
 	(void)root;
-	if (finding->parents[to] == NO_BLOCK) {
+	if (finding->parents[to] == NO_BLOCK && !(finding->is_firm && edge_is_interior(edge))) {
 		finding->parents[to] = to;
 		flood_push(&finding->flood, to);
 	}
@@ -174,7 +175,8 @@ static bool find_root(void *context, uint32_t root, uint32_t edge)
 {
 	struct finding *finding = context;
 
-	if (edge_block(edge) != edge_block(finding->path.edges[0]))
+	if (edge_block(edge) != edge_block(finding->path.edges[0]) ||
+	    (finding->is_firm && edge_is_interior(edge)))
 		return true;
 	finding->path.root = root;
 	finding->path.edges[0] = edge;
@@ -240,6 +242,7 @@ int path_find(const struct graph *graph, unsigned kinds, uint32_t block, struct 
 	struct finding finding = {
 		.graph = graph,
 		.flood = {.graph = graph, .enter = find_enter, .mark_bytes = 4},
+		.is_firm = kinds & REACH_FIRM,
 		.target = block,
 		.parents = malloc((graph->index->n + 1) * sizeof(*finding.parents)),
 	};

@@ -66,7 +66,10 @@ struct path {
 	size_t n;
 };
 
-/* 0, and *ret is the caller's to path_fini(); -ENOENT: there is none; -ENOMEM. */
+/*
+ * From roots of these kinds; with REACH_FIRM only by pointers to first bytes. 0, and *ret is the
+ * caller's to path_fini(); -ENOENT: there is none; -ENOMEM.
+ */
 int path_find(const struct graph *graph, unsigned kinds, uint32_t block,
 	      struct path *ret) MUST_CHECK;
 void path_fini(struct path *path);

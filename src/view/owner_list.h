@@ -47,6 +47,13 @@ struct owner_list {
 	bool has_before;
 };
 
+/* Whether what holds lasts only as long as a call. */
+static inline bool owner_is_passing(const struct owner *owner)
+{
+	return owner->sort == OWNER_HOLDER &&
+	       (owner->kind == ROOT_STACK || owner->kind == ROOT_REGISTER);
+}
+
 void owner_list_fini(struct owner_list *list);
 
 /* Makes room for one more, empty; NULL: no memory. */

@@ -11,6 +11,7 @@
 #include "view/document.h"
 #include "view/units.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #define ALL_END 27
 #define BLOCKS_END 37
 #define NAME_START 39
+#define PASSING_MOST 3 /* shown beside the top, though they hold little */
 
 struct drawing {
 	const struct owners_report *report;
@@ -96,39 +98,64 @@ static void draw_owner(const struct drawing *drawing, const struct owner *owner)
 		  NAME_START + 2);
 }
 
-static void draw_rest(const struct drawing *drawing, const struct owner *owners, size_t n)
+/* Adds up what is not shown. */
+static void draw_rest(const struct drawing *drawing, const struct owner *owners, size_t n,
+		      const bool *is_shown)
 {
 	struct line line = line_begin(drawing->text, drawing->paint);
 	char number[UNITS_SIZE + 1];
 	int64_t growth = 0;
 	uint64_t held = 0;
-	size_t i;
+	size_t i, left = 0;
 
 	for (i = 0; i < n; i++) {
+		if (is_shown[i])
+			continue;
+		left++;
 		held += owners[i].owned.bytes;
 		growth += owner_growth(&owners[i]);
 	}
+	if (left == 0)
+		return;
 	if (drawing->report->list->has_before)
 		line_put_right(&line, STYLE_FAINT, grown(drawing, growth, number), HELD_END);
 	line_put_right(&line, STYLE_FAINT, units_size(held, drawing->paint->bytes, number),
 		       drawing->report->list->has_before ? ALONE_END : HELD_END);
 	line_to(&line, NAME_START);
-	line_format(&line, STYLE_FAINT, "%zu more", n);
+	line_format(&line, STYLE_FAINT, "%zu more", left);
 	line_end(&line);
 }
 
-/* Those of one sort follow one another. */
-static void draw_sort(const struct drawing *drawing, const struct owner *owners, size_t n)
+/* A call that leads to as much as the first has: it may be why that is there. */
+static bool leads_to_much(const struct owner *owner, const struct owner *first)
 {
-	size_t i, top = drawing->report->top;
-	size_t shown = top && top < n ? top : n;
+	return owner_is_passing(owner) && owner->has_all && first->owned.bytes &&
+	       owner->all.bytes >= first->owned.bytes / 2;
+}
 
+/* Those of one sort follow one another. */
+static int draw_sort(const struct drawing *drawing, const struct owner *owners, size_t n)
+{
+	bool *is_shown = calloc(n, sizeof(*is_shown)),
+	     has_before = drawing->report->list->has_before;
+	size_t i, top = drawing->report->top, npassing = 0;
+
+	if (!is_shown)
+		return -ENOMEM;
 	text_char(drawing->text, '\n');
 	draw_headings(drawing, owners[0].sort);
-	for (i = 0; i < shown; i++)
-		draw_owner(drawing, &owners[i]);
-	if (shown < n)
-		draw_rest(drawing, owners + shown, n - shown);
+	for (i = 0; i < n; i++) {
+		bool is_passing = i >= top && npassing < PASSING_MOST && !has_before &&
+				  leads_to_much(&owners[i], &owners[0]);
+
+		is_shown[i] = top == 0 || i < top || is_passing;
+		npassing += is_passing;
+		if (is_shown[i])
+			draw_owner(drawing, &owners[i]);
+	}
+	draw_rest(drawing, owners, n, is_shown);
+	free(is_shown);
+	return 0;
 }
 
 static void draw_title(const struct drawing *drawing)
@@ -153,20 +180,22 @@ static void draw_title(const struct drawing *drawing)
 	line_wrap(&line, STYLE_PLAIN, sentence, 2);
 }
 
-void owners_draw(const struct owners_report *report, const struct paint *paint, struct text *text)
+int owners_draw(const struct owners_report *report, const struct paint *paint, struct text *text)
 {
 	const struct drawing drawing = {report, paint, text};
 	const struct owner_list *list = report->list;
 	size_t i, n;
+	int r = 0;
 
 	draw_title(&drawing);
 	if (list->n == 0)
 		text_put(text, "There is no owner of these sorts.\n");
-	for (i = 0; i < list->n; i += n) {
+	for (i = 0; r == 0 && i < list->n; i += n) {
 		for (n = 1; i + n < list->n && list->list[i + n].sort == list->list[i].sort; n++)
 			;
-		draw_sort(&drawing, &list->list[i], n);
+		r = draw_sort(&drawing, &list->list[i], n);
 	}
+	return r;
 }
 
 /*

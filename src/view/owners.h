@@ -15,7 +15,9 @@ struct owners_report {
 	size_t top;		  /* of each sort; 0: all */
 };
 
-void owners_draw(const struct owners_report *report, const struct paint *paint, struct text *text);
+/* 0 or -ENOMEM. */
+int owners_draw(const struct owners_report *report, const struct paint *paint,
+		struct text *text) MUST_CHECK;
 
 /* One document. 0 or a negative errno. */
 int owners_json(const struct owners_report *report, struct text *text) MUST_CHECK;
