@@ -324,17 +324,12 @@ static int run_argv(const struct request *request, char **argv)
 static int check_operands(const struct request *request)
 {
 	const struct options *options = request->options;
-	int i;
 
 	if (request->settings || request->at != AT_BOTH)
 		return usage_error(&map_command, "%s: for a command behind --",
 				   request->settings ? "--legacy, --no-aslr, --stack" : "--at");
 	if (options->noperands == 0)
 		return usage_error(&map_command, "name a process");
-	for (i = 0; i < options->noperands; i++)
-		if (strcmp(options->operands[i], "--") == 0)
-			return usage_error(&map_command,
-					   "either processes or one command behind --, not both");
 	return 0;
 }
 
@@ -345,6 +340,9 @@ static int run(struct options *options)
 
 	if (code)
 		return code;
+	if (options->is_mixed)
+		return usage_error(&map_command,
+				   "either processes or one command behind --, not both");
 	if (options->has_separator)
 		return run_argv(&request, options->operands);
 	code = check_operands(&request);

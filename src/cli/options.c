@@ -160,8 +160,8 @@ static void translate(const struct command *command, struct option *longs, char 
 	const struct option_row *rows = command->options;
 	int i;
 
-	if (!command->mixes_options)
-		*shorts++ = '+'; /* operands end the options */
+	if (command->parts || (command->takes_command && !command->takes_pid))
+		*shorts++ = '+'; /* what stands behind has options of its own */
 	*shorts++ = ':';	 /* a missing argument is told from a wrong option */
 	*shorts++ = 'h';
 	for (i = 0; i < OPTIONS_MOST && rows[i].name; i++) {
@@ -186,13 +186,24 @@ static const struct option_row *find_row(const struct option_row *rows, int foun
 	return rows;
 }
 
+/* Arguments behind a "--"; getopt may move others there. */
+static int count_behind(const struct options *options)
+{
+	int i;
+
+	for (i = 1; i < options->argc; i++)
+		if (strcmp(options->argv[i], "--") == 0)
+			return options->argc - i - 1;
+	return 0;
+}
+
 int options_read(struct options *options, int (*take)(void *request, int option, const char *value),
 		 void *request)
 {
 	struct option longs[OPTIONS_MOST + 2] = {0};
 	char shorts[2 * OPTIONS_MOST + 4] = "";
 	const struct option_row *row;
-	int found, code;
+	int nbehind = count_behind(options), found, code;
 
 	translate(options->command, longs, shorts);
 	optind = 0; /* glibc and musl: begin anew */
@@ -214,6 +225,7 @@ int options_read(struct options *options, int (*take)(void *request, int option,
 	options->operands = options->argv + optind;
 	options->noperands = options->argc - optind;
 	options->has_separator = strcmp(options->argv[optind - 1], "--") == 0;
+	options->is_mixed = options->has_separator && options->noperands != nbehind;
 	return 0;
 }
 

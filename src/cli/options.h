@@ -87,7 +87,6 @@ struct command {
 	bool takes_pid;			  /* for completion */
 	bool takes_core;		  /* as well: a core or a snapshot stands in for a PID */
 	bool takes_command;		  /* as well: a command line stands behind the options */
-	bool mixes_options;		  /* options may stand behind operands, too */
 	/* Commands behind this one's name, each with both in its own; ends with NULL. Or NULL. */
 	const struct command *const *parts;
 	const char *more;		     /* said at the end of --help, or NULL */
@@ -113,7 +112,8 @@ struct options {
 	/* What stands behind all options. */
 	char **operands;
 	int noperands;
-	bool has_separator; /* a "--" stood right before them */
+	bool has_separator; /* a "--" stood before them, */
+	bool is_mixed;	    /* or between some and the others */
 };
 
 #define OPTION_HELP (-1) /* --help was given, and has been answered: exit with EXIT_FINE */

@@ -43,7 +43,6 @@ const struct command snapshot_command = {
 	.synopsis = "PID -o FILE",
 	.options = rows,
 	.takes_pid = true,
-	.mixes_options = true,
 	.more = "Every command takes FILE in the place of a PID. With 'pointers' it holds what\n"
 		"heaps and leaks are found by, and no text; with 'full' all memory.\n",
 	.run = run,

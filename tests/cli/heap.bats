@@ -147,8 +147,9 @@ print(next(b["tid"] for b in map(json.loads, sys.stdin) if b["addr"] == sys.argv
 	start_blocks
 	address=$(awk '$1 == "block" && $3 == 500 { print $2 }' program.out)
 	plat explain --json "$PID" "$(at "$address" 499)" >out
-	[ "$(json "d['addresses'][0]['block']" <out)" = "{'allocator': 'plat', 'addr': '$address', \
-'size': 500, 'size_is': 'requested', 'state': 'live', 'offset': 499, 'arena': 'thread 1', 'tid': $PID}" ]
+	[ "$(json "dict(list(d['addresses'][0]['block'].items())[:8])" <out)" = "{\
+'allocator': 'plat', 'addr': '$address', 'size': 500, 'size_is': 'requested', 'state': 'live', 'offset': 499, \
+'arena': 'thread 1', 'tid': $PID}" ]
 	plat explain "$PID" "$(at "$address" 501)" | tr -s '\n ' ' ' >lines
 	grep -q "block live, 500 bytes as asked for, from $address on; this is 1 behind its end" lines
 	grep -q "arena thread 1 of plat's malloc, of thread $PID" lines
@@ -295,4 +296,14 @@ END
 	run heap --help
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"--min-size SIZE"* ]]
+}
+
+@test "options may stand behind the process, too" {
+	start_blocks
+	plat heap --json --top 2 "$PID" >before
+	plat heap "$PID" --json --top 2 >behind
+	[ "$(python3 -c 'import json, sys; print(sorted(json.load(sys.stdin)))' <before)" = \
+		"$(python3 -c 'import json, sys; print(sorted(json.load(sys.stdin)))' <behind)" ]
+	run plat heap "$PID" --no-such-option
+	[ "$status" -eq 64 ]
 }
