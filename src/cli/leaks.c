@@ -28,6 +28,7 @@
 #define SUPPRESSIONS_MOST ((off_t)16 << 20) /* bytes of a file */
 #define TEXT_BYTES 64			    /* of a block, that are looked at for a text */
 #define TEXT_LEAST 4
+#define TEXT_SURE 8	 /* bytes that are no address */
 #define SITES_MOST 65536 /* whose calls are looked up */
 
 /* All that is known of what is lost. */
@@ -184,20 +185,39 @@ int leaks_suppress(struct leaks_wish *wish, const char *path)
  * Examples.
  */
 
-/* The first row of letters in a block, if it has one. */
-static void find_text(const char *bytes, size_t size, struct leak_example *ret)
+static size_t letters_from(const char *bytes, size_t size, size_t i)
 {
-	size_t i, start = 0;
-	char text[LEAK_TEXT_SIZE] = "";
+	size_t n = 0;
 
-	for (i = 0; i <= size; i++) {
-		if (i < size && isprint((unsigned char)bytes[i]) && i - start < sizeof(text) - 1)
+	while (i + n < size && isprint((unsigned char)bytes[i + n]))
+		n++;
+	return n;
+}
+
+/* The bytes of an address can be letters, too: no more than six of them. */
+static bool is_address(const struct space *space, const char *bytes, size_t size, size_t i)
+{
+	uint64_t word = 0;
+
+	i -= i % sizeof(word);
+	if (i + sizeof(word) <= size)
+		memcpy(&word, bytes + i, sizeof(word));
+	return word && space_find(space, word);
+}
+
+/* The first text in a block, if it has one. */
+static void find_text(const struct space *space, const char *bytes, size_t size,
+		      struct leak_example *ret)
+{
+	char text[LEAK_TEXT_SIZE] = "";
+	size_t i, n = 0;
+
+	for (i = 0; i < size; i += n ? n : 1) {
+		n = letters_from(bytes, size, i);
+		if (n < TEXT_LEAST || (n < TEXT_SURE && is_address(space, bytes, size, i)))
 			continue;
-		if (i - start >= TEXT_LEAST) {
-			memcpy(text, bytes + start, i - start);
-			break;
-		}
-		start = i + 1;
+		memcpy(text, bytes + i, n < sizeof(text) ? n : sizeof(text) - 1);
+		break;
 	}
 	text_escape(text, ret->text, sizeof(ret->text), 0);
 }
@@ -214,7 +234,7 @@ static void find_example(struct leaks_finding *finding, const struct leak_group 
 	if (!finding->wish->no_content && size &&
 	    reader_read(graph_look_reader(&finding->look), block_address_of(index, block), bytes,
 			size) == 0)
-		find_text(bytes, size, ret);
+		find_text(&finding->target->space, bytes, size, ret);
 }
 
 static int find_examples(struct leaks_finding *finding)
