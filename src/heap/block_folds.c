@@ -2,8 +2,10 @@
 
 #include "space/kinds.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NAME_SIZE 96
@@ -24,6 +26,7 @@ int block_folds_init(struct block_folds *ret, const struct space *space,
 void block_folds_fini(struct block_folds *folds)
 {
 	folds_fini(&folds->folds);
+	free(folds->site_nodes);
 }
 
 void block_folds_begin(struct block_folds *folds, const struct heap_reading *heap,
@@ -34,6 +37,8 @@ void block_folds_begin(struct block_folds *folds, const struct heap_reading *hea
 	folds->prefix = prefix;
 	folds->at_run = folds->at_region = folds->at_site = 0;
 	memset(folds->seen, 0, sizeof(folds->seen));
+	free(folds->site_nodes);
+	folds->site_nodes = NULL;
 }
 
 /*
@@ -162,12 +167,30 @@ static const struct own_site *site_of(struct block_folds *folds, plat_addr addre
 	return &profile->sites[profile->blocks[*at].site];
 }
 
+/* Where every block is guarded, many are of one site. */
+static int site_node(struct block_folds *folds, const struct own_site *site, uint32_t *ret)
+{
+	const struct own_profile *profile = folds->profile;
+	uint32_t *node;
+	int r = 0;
+
+	if (!folds->site_nodes)
+		folds->site_nodes = calloc(profile->nsites, sizeof(*folds->site_nodes));
+	if (!folds->site_nodes)
+		return -ENOMEM;
+	node = &folds->site_nodes[site - profile->sites];
+	if (*node == FOLD_TOP)
+		r = folds_of_calls(&folds->folds, site->frames, site->nframes, node);
+	*ret = *node;
+	return r;
+}
+
 static int live_node(struct block_folds *folds, const struct block *block, uint32_t *ret)
 {
 	const struct own_site *site = site_of(folds, block->address);
 
 	if (site && site->nframes)
-		return folds_of_calls(&folds->folds, site->frames, site->nframes, ret);
+		return site_node(folds, site, ret);
 	return block_folds_node(folds, block, ret);
 }
 

@@ -42,6 +42,7 @@ struct block_folds {
 
 	/* On the way. */
 	size_t at_run, at_region, at_site;
+	uint32_t *site_nodes; /* by the numbers of sites; FOLD_TOP: not made yet */
 	struct block_fold seen[BLOCK_FOLDS_SEEN];
 };
 

@@ -340,9 +340,9 @@ static void assert_blocks(const struct block_folds *blocks, size_t sum, const ch
 static void blocks_stand_below_who_made_them_or_what_they_are(void **state)
 {
 	struct own_site site = {.nframes = 2, .frames = {0x2345, 0x1234}};
-	struct own_sited sited[] = {{0x5030, 0, 3}, {0x5090, 0, 0}};
+	struct own_sited sited[] = {{0x5030, 0, 3}, {0x5060, 0, 0}, {0x5090, 0, 0}};
 	const struct own_profile profile = {
-		.sites = &site, .nsites = 1, .blocks = sited, .nblocks = 2};
+		.sites = &site, .nsites = 1, .blocks = sited, .nblocks = 3};
 	struct heap_run run = {0x5000, 0x6000};
 	const struct heap_runs runs = {&run, 1, 1};
 	struct block_folds blocks;
@@ -353,8 +353,8 @@ static void blocks_stand_below_who_made_them_or_what_they_are(void **state)
 	assert_int_equal(block_folds_init(&blocks, &space, &runs), 0);
 	block_folds_begin(&blocks, &reading, &profile, "");
 	take(&blocks, 0x5000, BLOCK_LIVE, 0, 0);
-	take(&blocks, 0x5030, BLOCK_LIVE, 0, 0); /* it is a sample: it counts for itself alone */
-	take(&blocks, 0x5060, BLOCK_LIVE, 0, 0);
+	take(&blocks, 0x5030, BLOCK_LIVE, 0, 0);   /* it is a sample: it counts for itself alone */
+	take(&blocks, 0x5060, BLOCK_LIVE, 0, 0);   /* of the same site, and no sample */
 	take(&blocks, 0x5090, BLOCK_CACHED, 0, 0); /* it was one */
 	take(&blocks, 0x50c0, BLOCK_FREE, NO_CLASS, 1);
 	take(&blocks, 0x50f0, BLOCK_UNKNOWN, 0, 0);
@@ -362,10 +362,10 @@ static void blocks_stand_below_who_made_them_or_what_they_are(void **state)
 	take(&blocks, 0x6100, BLOCK_FREE, 0, NO_ARENA);
 	take(&blocks, 0x7100, BLOCK_LIVE, NO_CLASS, NO_ARENA);
 	assert_blocks(&blocks, FOLD_LIVE_BYTES,
-		      "heap;thread 2;48-byte class 80\n0x1234;0x2345 40\n"
+		      "heap;thread 2;48-byte class 40\n0x1234;0x2345 80\n"
 		      "not mapped;no arena;up to 64 bytes 40\n");
 	assert_blocks(&blocks, FOLD_LIVE_BLOCKS,
-		      "heap;thread 2;48-byte class 2\n0x1234;0x2345 1\n"
+		      "heap;thread 2;48-byte class 1\n0x1234;0x2345 2\n"
 		      "not mapped;no arena;up to 64 bytes 1\n");
 	assert_blocks(&blocks, FOLD_FREE_RESIDENT,
 		      "heap;thread 2;48-byte class 48\nheap;mapped;up to 64 bytes 48\n"
