@@ -95,6 +95,23 @@ bool old_is_chain(struct old_walk *walk, plat_addr at, plat_addr limit)
 	return i == CHAIN_MOST;
 }
 
+/* Whether a call is cutting the first chunk in two: what follows leads back to it, and goes on. */
+static bool is_cut(struct old_walk *walk, plat_addr at, const struct old_span *span)
+{
+	uint64_t grain = old_grain(walk->old);
+	struct old_chunk chunk;
+	plat_addr x = at + grain, end = min_u64(span->end, at + OLD_GRAINS_LARGE * grain);
+
+	for (; x < end && walk->grains_left; x += grain) {
+		walk->grains_left--;
+		if (old_read(walk, x, false, &chunk) < 0)
+			return false;
+		if (x - old_size(chunk.psize) == at && old_is_chain(walk, x, span->limit))
+			return true;
+	}
+	return false;
+}
+
 bool old_is_region(struct old_walk *walk, plat_addr at, const struct old_span *span)
 {
 	plat_addr limit = span->limit;
@@ -107,5 +124,5 @@ bool old_is_region(struct old_walk *walk, plat_addr at, const struct old_span *s
 	second = at + old_size(first.csize);
 	return (old_read(walk, second, false, &next) == 0 &&
 		old_size(next.psize) == old_size(first.csize)) ||
-	       old_is_chain(walk, second, limit);
+	       old_is_chain(walk, second, limit) || is_cut(walk, at, span);
 }

@@ -5,7 +5,8 @@
 #include "heap/musl.h"
 
 #define OLD_BINS 64
-#define OLD_IN_USE 1 /* in the sizes at both ends */
+#define OLD_IN_USE 1		/* in the sizes at both ends */
+#define OLD_GRAINS_LARGE 0x1c00 /* a chunk in the hand of a call has at most so many */
 
 /* Indices of the reading's lists. */
 enum { OLD_CLASS_MAPPED = OLD_BINS, OLD_CLASS_REGION, OLD_NCLASSES };

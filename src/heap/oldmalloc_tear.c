@@ -16,7 +16,6 @@
 #include "heap/oldmalloc_way.h"
 
 #define TRIES 3
-#define GRAINS_LARGE 0x1c00 /* a chunk that is made by a call has at most so many */
 
 /* What stands at a chunk, and behind it. */
 struct pair {
@@ -252,7 +251,8 @@ static struct old_step pass_over(struct old_way *way, const struct pair *pair, b
 		way->walk->nended++;
 		return step(way, pair, cut + old_overhead(way->walk->old), OLD_LINK_CALL);
 	}
-	found = find_astray(way, min_u64(way->end, cut + GRAINS_LARGE * old_grain(way->walk->old)));
+	found = find_astray(way,
+			    min_u64(way->end, cut + OLD_GRAINS_LARGE * old_grain(way->walk->old)));
 	if (found.at)
 		return go_back(way, &found);
 	found = find_back(way, cut);

@@ -511,6 +511,21 @@ static void headers_of_earlier_chunks_do_not_lead_away(void **state)
 	}
 }
 
+/* It has its new size, and nothing stands where it ends; what follows leads back to all of it. */
+static void a_region_whose_first_chunk_is_cut_is_found(void **state)
+{
+	struct heap_reading *heap;
+
+	(void)state;
+	make_oldmalloc();
+	put_word(FIRST + word, GRAIN | 1);
+	heap = walk(&oldmalloc_type);
+	assert_block(FIRST + 2 * word, BLOCK_UNKNOWN, 3 * GRAIN - 2 * word);
+	assert_int_equal(heap->sums.live_blocks, 3);
+	assert_int_equal(heap->proofs.broken, 0);
+	heap_close(heap);
+}
+
 /* The pages of two chunks that are merged were given back, and the second one's header with them.
  */
 static void chunks_that_are_merged_may_lack_a_header(void **state)
@@ -654,6 +669,7 @@ int main(void)
 		TEST(an_aligned_block_that_was_moved_is_found),
 		TEST(a_block_in_what_another_one_has_given_back_is_found),
 		TEST(headers_of_earlier_chunks_do_not_lead_away),
+		TEST(a_region_whose_first_chunk_is_cut_is_found),
 		TEST(chunks_that_are_merged_may_lack_a_header),
 		TEST(a_walk_goes_on_behind_overwritten_chunks),
 		TEST(an_overwritten_end_hides_no_chunk),
