@@ -186,9 +186,9 @@ static enum outcome read_group(struct ng_walk *walk, struct seen *seen)
  * What is not as it should be.
  */
 
-static void take_call(struct ng_walk *walk, plat_addr at)
+static void take_call(struct ng_walk *walk, plat_addr at, const char *what)
 {
-	walk->ng->reading.proofs.unsteady++;
+	musl_say_call(&walk->ng->reading.proofs, at, what);
 	walk->ncalls++;
 	walk->last_call = at;
 }
@@ -224,7 +224,7 @@ static void pass_over(struct ng_walk *walk, const struct seen *seen, enum outcom
 		proofs->unreadable++;
 		return;
 	case GROUP_CALLED:
-		take_call(walk, seen->group->mem);
+		take_call(walk, seen->group->mem, "this group does not lead back to its meta");
 		return;
 	case GROUP_WRONG:
 		walk->ngroups++;
@@ -391,7 +391,8 @@ static void note_call(struct ng_walk *walk, const struct seen *seen)
 	if (seen->is_torn)
 		walk->ng->reading.proofs.unsteady++;
 	else if (seen->has_call)
-		take_call(walk, seen->group->mem);
+		take_call(walk, seen->group->mem,
+			  "slots of this group have no header, or half of one");
 }
 
 /* In a slot a group lacks what would be the header of the slot behind its last one. */

@@ -175,6 +175,14 @@ int musl_show_range(const struct heap_visitor *visitor, plat_addr start, plat_ad
 	return visitor && visitor->range ? visitor->range(visitor->context, start, end) : 0;
 }
 
+void musl_say_call(struct heap_proofs *proofs, plat_addr at, const char *what)
+{
+	proofs->unsteady++;
+	if (!proofs->first_unsteady[0])
+		snprintf(proofs->first_unsteady, sizeof(proofs->first_unsteady),
+			 "0x%" PRIx64 ": %s", at, what);
+}
+
 void musl_say_broken(struct heap_proofs *proofs, plat_addr at, const char *what)
 {
 	if (proofs->broken++ == 0)

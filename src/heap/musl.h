@@ -69,6 +69,9 @@ uint64_t musl_calls_most(const struct space *space);
 int musl_show_block(const struct heap_visitor *visitor, const struct block *block) MUST_CHECK;
 int musl_show_range(const struct heap_visitor *visitor, plat_addr start, plat_addr end) MUST_CHECK;
 
+/* Counts what a call that is under way has not finished; keeps the first one's words. */
+void musl_say_call(struct heap_proofs *proofs, plat_addr at, const char *what);
+
 /* Counts a contradiction; keeps the first one's words. */
 void musl_say_broken(struct heap_proofs *proofs, plat_addr at, const char *what);
 

@@ -55,9 +55,6 @@ static int open_oldmalloc(const struct space *space, struct reader *reader,
 	old->reading.state_bytes = 0; /* it lies in libc's memory */
 	snprintf(old->reading.version, sizeof(old->reading.version), "oldmalloc");
 	old->word = finding.search.word;
-	if (old->word == 4)
-		snprintf(old->reading.unproven, sizeof(old->reading.unproven),
-			 "in 32-bit programs with threads a call was rarely taken for damage");
 	old->at = finding.at;
 	*ret = &old->reading;
 	return 0;
@@ -134,9 +131,9 @@ static void judge_calls(struct old_walk *walk)
 			"more calls of malloc and free are under way than there are threads");
 }
 
-void old_take_call(struct old_walk *walk, plat_addr at)
+void old_take_call(struct old_walk *walk, plat_addr at, const char *what)
 {
-	walk->old->reading.proofs.unsteady++;
+	musl_say_call(&walk->old->reading.proofs, at, what);
 	walk->ncalls++;
 	walk->last_call = at;
 }

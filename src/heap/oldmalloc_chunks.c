@@ -23,7 +23,7 @@ static enum block_state count(struct old_way *way, const struct old_step *step)
 
 	switch (step->link) {
 	case OLD_LINK_CALL:
-		old_take_call(way->walk, step->at);
+		old_take_call(way->walk, step->at, "the sizes of this chunk do not fit yet");
 		return BLOCK_UNKNOWN;
 	case OLD_LINK_BROKEN:
 		take_damage(way, step->at, "the sizes of this chunk lead nowhere");

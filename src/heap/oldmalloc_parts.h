@@ -111,7 +111,7 @@ bool old_is_chain(struct old_walk *walk, plat_addr at, plat_addr limit);
 int old_read(struct old_walk *walk, plat_addr at, bool fresh, struct old_chunk *ret) MUST_CHECK;
 
 /* Notes that a call is under way here. */
-void old_take_call(struct old_walk *walk, plat_addr at);
+void old_take_call(struct old_walk *walk, plat_addr at, const char *what);
 
 /* Counts a block in its arena and class, and shows it. */
 int old_show(struct old_walk *walk, const struct block *block) MUST_CHECK;

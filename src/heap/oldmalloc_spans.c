@@ -247,7 +247,7 @@ static void cut_short(struct old_walk *walk, const struct old_span *span, struct
 		walk->inner_left--;
 		if (!find_mapped(walk, at, span, &inner) || !is_border(walk, at + inner.size, span))
 			continue;
-		old_take_call(walk, mapped->base);
+		old_take_call(walk, mapped->base, "the size of this block is not written yet");
 		mapped->size = at - mapped->base;
 		return;
 	}

@@ -395,6 +395,7 @@ static void a_slot_in_the_middle_of_a_call_is_unknown(void **state)
 	heap = walk(&mallocng_type);
 	assert_block(GROUPS + 16, BLOCK_UNKNOWN, STRIDE - 4);
 	assert_int_equal(heap->proofs.unsteady, 1);
+	assert_non_null(strstr(heap->proofs.first_unsteady, "slots of this group"));
 	assert_int_equal(heap->proofs.broken, 0);
 	heap_close(heap);
 }
@@ -522,6 +523,7 @@ static void a_region_whose_first_chunk_is_cut_is_found(void **state)
 	heap = walk(&oldmalloc_type);
 	assert_block(FIRST + 2 * word, BLOCK_UNKNOWN, 3 * GRAIN - 2 * word);
 	assert_int_equal(heap->sums.live_blocks, 3);
+	assert_non_null(strstr(heap->proofs.first_unsteady, "sizes of this chunk"));
 	assert_int_equal(heap->proofs.broken, 0);
 	heap_close(heap);
 }
