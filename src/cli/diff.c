@@ -1,5 +1,6 @@
 /* plat diff: what grew between two processes, or two moments of one. */
 #include "cli/commands.h"
+#include "cli/owner_look.h"
 #include "cli/portray.h"
 #include "cli/report.h"
 #include "cli/target.h"
@@ -13,11 +14,11 @@
 
 #define TOP_USUAL 10
 
-enum { OPT_TOP };
+enum { OPT_TOP, OPT_OWNERS };
 
 static const struct option_row rows[] = {
-	ROW(OPT_TOP, 0, "top", "COUNT", "so many sizes, types, sites and regions; else 10",
-	    COMPLETE_NOTHING),
+	ROW(OPT_TOP, 0, "top", "COUNT", "so many of each list; else 10", COMPLETE_NOTHING),
+	FLAG(OPT_OWNERS, 0, "owners", "who holds more, too; stops both"),
 	ROW_JSON("one JSON document, with all that differs"),
 	ROW_BYTES,
 	ROW_ASCII,
@@ -44,6 +45,7 @@ const struct command diff_command = {
 struct request {
 	struct options *options;
 	size_t top;
+	bool owners;
 };
 
 static int take_option(void *context, int option, const char *value)
@@ -51,7 +53,12 @@ static int take_option(void *context, int option, const char *value)
 	struct request *request = context;
 	char *end;
 
-	(void)option;
+	/* Pointers that move while they are looked for are missed. What is said later counts. */
+	if (option == OPT_OWNERS) {
+		request->owners = true;
+		request->options->freeze.rung = FREEZE_WHOLE;
+		return 0;
+	}
 	errno = 0;
 	request->top = strtoul(value, &end, 10);
 	if (*value < '0' || *value > '9' || *end || errno || request->top == 0)
@@ -59,9 +66,28 @@ static int take_option(void *context, int option, const char *value)
 	return 0;
 }
 
-/* One side: it is closed before the other one is opened. */
-static int look_at(const struct options *options, const char *operand, struct portrait *ret)
+static int add_owners(const struct options *options, const char *operand, struct portrait *ret)
 {
+	const struct owner_wish wish = {.sorts = 1u << OWNER_HOLDER, .symbols = true};
+	char looked[FREEZE_WORDS_SIZE];
+	struct owner_list owners;
+	size_t i;
+	int code = owner_look(options, operand, &wish, &owners, looked), r = 0;
+
+	if (code >= EXIT_NO_LOOK)
+		return code;
+	ret->lists[PORTRAIT_OWNERS].is_known = true;
+	for (i = 0; r == 0 && i < owners.n; i++)
+		r = portrait_add(ret, PORTRAIT_OWNERS, owners.list[i].words,
+				 owners.list[i].owned.blocks, owners.list[i].owned.bytes);
+	owner_list_fini(&owners);
+	return r < 0 ? look_error(options->command, "%s: %s", operand, strerror(-r)) : code;
+}
+
+/* One side: it is closed before the other one is opened. */
+static int look_at(const struct request *request, const char *operand, struct portrait *ret)
+{
+	const struct options *options = request->options;
 	struct target target;
 	int code = target_open(options, operand, PROC_PAGES, &target);
 
@@ -69,6 +95,10 @@ static int look_at(const struct options *options, const char *operand, struct po
 		return code;
 	code = portray(&diff_command, &target, ret);
 	target_close(&target);
+	snprintf(ret->lists[PORTRAIT_OWNERS].why, sizeof(ret->lists[PORTRAIT_OWNERS].why),
+		 "not asked for: --owners");
+	if (request->owners && code < EXIT_NO_LOOK)
+		code = worse_of(code, add_owners(options, operand, ret));
 	return code;
 }
 
@@ -95,10 +125,10 @@ static int compare(const struct request *request)
 {
 	char **operands = request->options->operands;
 	struct portrait sides[2] = {{0}, {0}};
-	int code = look_at(request->options, operands[0], &sides[0]);
+	int code = look_at(request, operands[0], &sides[0]);
 
 	if (code < EXIT_NO_LOOK)
-		code = worse_of(code, look_at(request->options, operands[1], &sides[1]));
+		code = worse_of(code, look_at(request, operands[1], &sides[1]));
 	if (code < EXIT_NO_LOOK)
 		code = worse_of(code, show(request, sides));
 	portrait_fini(&sides[0]);

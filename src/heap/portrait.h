@@ -23,8 +23,9 @@ struct portrait_heap {
 
 /* What live blocks belong to by name: that is compared alike, whatever it is. */
 enum portrait_list {
-	PORTRAIT_TYPES, /* of C++ */
-	PORTRAIT_SITES, /* a line for each call, the innermost first; estimates, from samples */
+	PORTRAIT_TYPES,	 /* of C++ */
+	PORTRAIT_SITES,	 /* a line for each call, the innermost first; estimates, from samples */
+	PORTRAIT_OWNERS, /* who holds them: variables, frames, registers */
 	NPORTRAIT_LISTS
 };
 

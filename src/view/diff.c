@@ -219,6 +219,7 @@ static const struct {
 } lists[NPORTRAIT_LISTS] = {
 	[PORTRAIT_TYPES] = {"TYPES", "types", "NAME"},
 	[PORTRAIT_SITES] = {"SITES", "sites", "estimates, from samples"},
+	[PORTRAIT_OWNERS] = {"OWNERS", "owners", "HOLDER"},
 };
 
 /* The first of the calls, made harmless; returns those behind it. */
@@ -255,7 +256,7 @@ static void draw_holding(const struct diff *diff, enum portrait_list list,
 	put_change(diff, &line, change->bytes, false);
 	line_put_right(&line, STYLE_PLAIN,
 		       change_text(change->blocks, true, diff->paint->bytes, to), RSS_END);
-	if (list == PORTRAIT_TYPES) {
+	if (list != PORTRAIT_SITES) {
 		line_to(&line, NAME);
 		line_put(&line, STYLE_PLAIN,
 			 text_escape(change->name, name, sizeof(name), !diff->paint->unicode));

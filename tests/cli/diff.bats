@@ -144,6 +144,13 @@ END
 	run -1 --separate-stderr plat diff --json "$first" "$PID"
 	[ "$(json "[(t['name'], t['blocks']['a'], t['blocks']['b']) for t in d['types']]" <<<"$output")" = \
 		"[('shop::Item', 100, 250)]" ]
+	# Who holds them is told where that is asked for.
+	[ "$(json "d['owners'], d['owners_why']" <<<"$output")" = "(None, 'not asked for: --owners')" ]
+	run -1 --separate-stderr plat diff --owners --json "$first" "$PID"
+	[ "$(json "[o['blocks']['change'] for o in d['owners'] if o['name'].startswith('items')]" <<<"$output")" = "[150]" ]
+	run -1 --separate-stderr plat diff --owners "$first" "$PID"
+	grep -qE '^OWNERS .*HOLDER$' <<<"$output"
+	fits 80 <<<"$output"
 	run -1 --separate-stderr plat diff "$first" "$PID"
 	grep -qE '^ +5.[0-9]K +1[34](\.[0-9])?K +\+[0-9.]+K +\+150  shop::Item$' <<<"$output"
 }
