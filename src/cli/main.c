@@ -167,15 +167,12 @@
  *          heap_survey   all of them, walked and seen together with pages
  *          graph_look    who points to whom in what an operand names
  *          root_names    words of roots: variables, frames, registers
- *          heap          plat heap
- *          leaks_since   blocks of an earlier snapshot
- *          leaks         what is lost; leaks_command plat leaks, leaks_export its files for others
- *          leaks         what is lost; leaks_command plat leaks
- *          owners        plat owners; owner_look who holds how much
- *          diff          plat diff
  *          type_names    names of C++ types
  *          sites         where blocks are made, with names of calls
  *          export        files for the tools of others
+ *          leaks_since   blocks of an earlier snapshot
+ *          leaks         what is lost; leaks_command plat leaks, leaks_export its files for others
+ *          owners        plat owners; owner_look who holds how much
  *          heap          plat heap; heap_export --folded and --pprof
  *          diff          plat diff; portray one side of it
  *          profile       plat profile; profile_export the same
@@ -199,24 +196,12 @@
 #endif
 
 const struct command *const commands[] = {
-	&map_command,
-	&explain_command,
-	&usage_command,
-	&resident_command,
-	&headroom_command,
-	&limits_command,
-	&model_command,
-	&heap_command,
-	&leaks_command,
-	&owners_command,
-	&diff_command,
-	&profile_command,
-	&snapshot_command,
-	&trim_command,
-	&run_command,
-	&doctor_command,
-	&completion_command,
-	NULL,
+	&map_command,	   &explain_command,	&usage_command,
+	&resident_command, &headroom_command,	&limits_command,
+	&model_command,	   &heap_command,	&leaks_command,
+	&owners_command,   &diff_command,	&profile_command,
+	&snapshot_command, &trim_command,	&run_command,
+	&doctor_command,   &completion_command, NULL,
 };
 
 static void help(void)
