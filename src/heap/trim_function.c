@@ -64,6 +64,11 @@ int trim_function_find(const struct space *space, struct reader *reader,
 	struct trim_function found = {0};
 	int r = -ENOENT;
 
+	/* Its functions have names in its file at most, of which stripping leaves none. */
+	if (allocator->how == ALLOCATOR_STATIC)
+		return fail(err, -ENOTSUP,
+			    "it is linked statically: nothing in its memory says where malloc_trim "
+			    "is");
 	if (allocator->kind == ALLOCATOR_MUSL)
 		return fail(err, -ENOTSUP,
 			    "musl's malloc has nothing that can be called to give memory back");

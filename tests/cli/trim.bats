@@ -111,6 +111,18 @@ trim() {
 	[ "$status" -eq 3 ]
 }
 
+@test "a static program does not say where its malloc_trim is" {
+	echo 'int getchar(void); int main(void) { return getchar(); }' >program.c
+	cc -static -o program program.c 2>/dev/null || skip "no static libc"
+	mkfifo program.in
+	exec 7<>program.in
+	start program.out ./program <program.in
+	await "/proc/$PID/comm" program
+	run trim --inject "$PID"
+	[ "$status" -eq 3 ]
+	[ "$output" = "plat trim: $PID: it is linked statically: nothing in its memory says where malloc_trim is" ]
+}
+
 @test "a 32-bit program is refused by name" {
 	echo 'int getchar(void); int main(void) { return getchar(); }' >program.c
 	gcc -m32 -o program program.c 2>/dev/null && ./program </dev/null || [ $? -eq 255 ] ||

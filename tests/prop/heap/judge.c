@@ -346,7 +346,8 @@ static void advance(struct judge *judge, struct stepper *stepper)
 /* Instruction by instruction. */
 static void stop_by_trace(struct judge *judge)
 {
-	uint64_t steps = judge->nsteps ? judge->nsteps : draw(judge) % STEPS_MOST;
+	uint64_t steps =
+		judge->nsteps ? judge->nsteps : draw(judge) % STEPS_MOST / judge->log->nthreads + 1;
 	struct stepper stepper;
 
 	judge->way = "ptrace";

@@ -1,16 +1,14 @@
 #include "stepper.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-#define EVENT_STOP 128	/* PTRACE_EVENT_STOP, which not all headers have */
-#define POLLS_MOST 3000 /* then a thread waits for another one */
+#define EVENT_STOP 128 /* PTRACE_EVENT_STOP, which not all headers have */
 
 static bool is_stop(int status)
 {
@@ -62,21 +60,37 @@ bool stepper_begin(struct stepper *stepper, pid_t process)
 	return !entry && stepper->n;
 }
 
+/* In a system call that waits for something: what stands behind the name in its stat. */
+static bool sleeps(pid_t thread)
+{
+	char path[32], text[128] = "", *name_end;
+	FILE *file;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", thread);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	n = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[n] = 0;
+	name_end = strrchr(text, ')');
+	return name_end && strncmp(name_end, ") S", 3) == 0;
+}
+
 bool stepper_step(struct stepper *stepper, unsigned thread)
 {
 	pid_t tid = stepper->threads[thread];
-	int status = 0, i;
+	int status = 0;
 
 	/* What waits for a lock goes on by itself once somebody gives it away. */
 	if (!stepper->is_waiting[thread])
 		ptrace(PTRACE_SINGLESTEP, tid, NULL, NULL);
-	for (i = 0; waitpid(tid, &status, __WALL | WNOHANG) == 0; i++) {
-		if (i == POLLS_MOST || stepper->is_waiting[thread]) {
+	while (waitpid(tid, &status, __WALL | WNOHANG) == 0)
+		if (stepper->is_waiting[thread] || sleeps(tid)) {
 			stepper->is_waiting[thread] = true;
 			return false;
 		}
-		sched_yield();
-	}
 	stepper->is_waiting[thread] = false;
 	return WIFSTOPPED(status);
 }
