@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define EVENT_STOP 128 /* PTRACE_EVENT_STOP, which not all headers have */
 
@@ -95,18 +96,28 @@ bool stepper_step(struct stepper *stepper, unsigned thread)
 	return WIFSTOPPED(status);
 }
 
-/* Who waits is woken by the others when these go on, and traps then. */
+/*
+ * Who waits is woken by the others when these go on, and traps then: a lock is handed to one after
+ * the other, so that each must be let go as soon as it comes.
+ */
 void stepper_end(struct stepper *stepper)
 {
-	unsigned i;
+	const struct timespec moment = {.tv_nsec = 100000};
+	unsigned i, nleft = stepper->n;
 
-	for (i = 0; i < stepper->n; i++)
-		if (!stepper->is_waiting[i])
-			ptrace(PTRACE_DETACH, stepper->threads[i], NULL, NULL);
-	for (i = 0; i < stepper->n; i++)
-		if (stepper->is_waiting[i]) {
-			waitpid(stepper->threads[i], NULL, __WALL);
-			ptrace(PTRACE_DETACH, stepper->threads[i], NULL, NULL);
+	while (nleft) {
+		for (i = 0; i < stepper->n; i++) {
+			pid_t tid = stepper->threads[i];
+
+			if (!tid ||
+			    (stepper->is_waiting[i] && waitpid(tid, NULL, __WALL | WNOHANG) == 0))
+				continue;
+			ptrace(PTRACE_DETACH, tid, NULL, NULL);
+			stepper->threads[i] = 0;
+			nleft--;
 		}
+		if (nleft)
+			nanosleep(&moment, NULL);
+	}
 	stepper->n = 0;
 }
