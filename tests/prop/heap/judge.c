@@ -59,6 +59,12 @@ static int take_block(void *context, const struct block *block)
 {
 	struct judge *judge = context;
 
+	if (block->state == BLOCK_UNKNOWN) {
+		if (judge->nhidden < HIDDEN_MOST)
+			judge->hidden[judge->nhidden++] =
+				(struct seen){block->address, block->size};
+		return 0;
+	}
 	if (judge->nnow == BLOCKS_MOST)
 		wrong(judge, "too many blocks");
 	if (judge->nnow && judge->now[judge->nnow - 1].address >= block->address)
@@ -124,12 +130,12 @@ static void read_heap(struct judge *judge, bool is_stopped, struct look *look)
 		.block = take_block,
 		.range = take_range,
 		.context = judge,
-		.states = 1u << BLOCK_LIVE,
+		.states = 1u << BLOCK_LIVE | 1u << BLOCK_UNKNOWN,
 	};
 
 	judge->is_stopped = is_stopped;
 	judge->nlooks++;
-	judge->nnow = 0;
+	judge->nnow = judge->nhidden = 0;
 	judge->held = judge->range_start = judge->range_end = 0;
 	*look = (struct look){.nextra = 2};
 	if (judge->subject->needs_map && judge->nlooks > 1)
@@ -198,14 +204,29 @@ static struct seen wanted_of(const struct judge *judge, const struct log_block *
 	return (struct seen){block->address, judge->is_usable ? block->usable : block->size};
 }
 
+/* It lies in memory of which the reader says that it does not know what it is. */
+static bool is_hidden(const struct judge *judge, uint64_t address)
+{
+	size_t i;
+
+	for (i = 0; i < judge->nhidden; i++)
+		if (address >= judge->hidden[i].address &&
+		    address - judge->hidden[i].address < judge->hidden[i].size)
+			return true;
+	return false;
+}
+
 /*
  * A thread is in the middle of a call that tears heaps, and the reader says that something does not
- * fit: blocks may be missing then.
+ * fit: blocks may be missing then; of one that tells calls from damage, where it says so.
  */
-static bool says_torn(const struct judge *judge, const struct look *look)
+static bool may_be_missing(const struct judge *judge, const struct look *look, uint64_t address)
 {
-	return judge->subject->is_torn_by_calls && !judge->subject->tells_calls &&
-	       count_busy(judge) && (look->proofs.broken || look->proofs.unsteady || look->failed);
+	if (!judge->subject->is_torn_by_calls || !count_busy(judge))
+		return false;
+	if (judge->subject->tells_calls)
+		return is_hidden(judge, address);
+	return look->proofs.broken || look->proofs.unsteady || look->failed;
 }
 
 /* Of a stopped worker: its list, and what was there before, and nothing else. */
@@ -213,10 +234,8 @@ static void compare(struct judge *judge)
 {
 	size_t i, expected = judge->nbefore, nbusy = 0, nmissing = 0;
 	struct look look;
-	bool is_told;
 
 	read_heap(judge, true, &look);
-	is_told = says_torn(judge, &look);
 	/* Without brk a piece whose beginning is torn is not found; what matters is between calls.
 	 */
 	if (judge->is_brk_stopped && count_busy(judge))
@@ -231,7 +250,8 @@ static void compare(struct judge *judge)
 		} else if (block->address) {
 			struct seen wanted = wanted_of(judge, block);
 
-			if (is_told && !find(judge->now, judge->nnow, wanted.address)) {
+			if (!find(judge->now, judge->nnow, wanted.address) &&
+			    may_be_missing(judge, &look, wanted.address)) {
 				nmissing++;
 				continue;
 			}

@@ -17,6 +17,8 @@
 #include "source/procdir.h"
 #include "space/space.h"
 
+#define HIDDEN_MOST 64
+
 struct judge;
 
 /* What one look has told. */
@@ -64,6 +66,8 @@ struct judge {
 	plat_addr state;
 	struct seen *before, *now; /* sorted by address */
 	size_t nbefore, nnow;
+	struct seen hidden[HIDDEN_MOST]; /* memory of an unknown state */
+	size_t nhidden;
 	plat_addr range_start, range_end; /* the last one that was shown */
 	uint64_t held;			  /* by ranges */
 	uint64_t seed, first_seed;
