@@ -3,6 +3,7 @@
 #   make demo    a release build, and the maps of your shell and of a small town
 #   make test    all tests, again under sanitizers, and the checks of form
 #   make test-model OPS=10000000    the model beside the running kernel
+#   make test-leaks SEEDS=1000    plat leaks beside programs that say what they have lost
 #   make soak HOURS=4    whether memory creeps up; MINUTES=3 for a short one
 #   make test-forks FORKS=1000000    storms of forks
 #   make test-kills KILLS=1000    plat killed while it looks at a process
@@ -17,7 +18,7 @@ SANITIZED = build/sanitize
 
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: all deps deps-test release demo test test-programs test-model test-forks test-kills soak fuzz bench install clean
+.PHONY: all deps deps-test release demo test test-programs test-model test-forks test-kills test-leaks soak fuzz bench install clean
 
 all: release
 
@@ -64,6 +65,11 @@ test-forks: deps-test release
 KILLS ?= 1000
 test-kills: deps-test release
 	@$(RELEASE)/tests/prop/freeze/freeze-kills --kills $(KILLS) --seed $$(date +%s)
+
+# plat leaks, on programs that know what they have lost; one seed each, in turn over all allocators.
+SEEDS ?= 1000
+test-leaks: deps-test release
+	@sh $(RELEASE)/tests/prop/leaks/judge.sh --seeds $(SEEDS)
 
 # RUN= options of plat run, as --hard
 HOURS ?= 4
