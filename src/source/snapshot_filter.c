@@ -6,6 +6,7 @@
  *     below 4096, or a multiple of 4096: a count, a mask, a size in pages
  *     a chunk's size: it leads to another size, or to the end of a page
  *     the size of the chunk before, which says the same
+ *     how far a mapped chunk of glibc's lies from where its mapping begins, for its alignment
  *     a count of what a thread has cached
  *     a header of a slot, where the walk over a heap has met one
  *
@@ -25,6 +26,7 @@
 #define UNIT 4096	     /* of sizes in pages; a target's page may be larger */
 #define MANGLE_SHIFT 12	     /* glibc malloc.c PROTECT_PTR */
 #define SIZE_FLAGS 7	     /* glibc malloc.c SIZE_BITS */
+#define SIZE_MAPPED 2	     /* the same, IS_MMAPPED */
 #define SLOT_MOST (1u << 17) /* musl mallocng/meta.h MMAP_THRESHOLD is a little less */
 #define FAR_MOST 512	     /* words beyond a window that are asked for, per window */
 
@@ -141,6 +143,17 @@ static bool is_mangled_address(struct filtering *filtering, uint64_t value)
 	return value >> FILTER_BITS == 0 && is_address(filtering, value);
 }
 
+/* Before the size of a chunk whose flags say that it is mapped; it begins at a page. */
+static bool is_padding(struct filtering *filtering, plat_addr at, uint64_t value)
+{
+	unsigned word = filtering->filter->word;
+	uint64_t size;
+
+	return at % (2 * word) == 0 && value <= at - filtering->here.start &&
+	       (at - value) % UNIT == 0 && word_at(filtering, at + word, &size) &&
+	       (size & SIZE_FLAGS) == SIZE_MAPPED && fits(filtering, size, at + word);
+}
+
 static bool is_kept(struct filtering *filtering, plat_addr at, uint64_t value)
 {
 	uint64_t plain = value ^ at >> MANGLE_SHIFT;
@@ -151,7 +164,8 @@ static bool is_kept(struct filtering *filtering, plat_addr at, uint64_t value)
 		return false;
 	return value % UNIT == 0 || is_address(filtering, value) || plain == 0 ||
 	       (plain % filtering->filter->word == 0 && is_address(filtering, plain)) ||
-	       is_chunk_size(filtering, at, value) || is_size_before(filtering, at, value);
+	       is_chunk_size(filtering, at, value) || is_size_before(filtering, at, value) ||
+	       is_padding(filtering, at, value);
 }
 
 /*
