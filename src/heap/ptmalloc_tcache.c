@@ -6,8 +6,10 @@
  *     2.42   | 76 counts of 2 bytes | 76 heads |     of how many more there is room for
  *
  * The variable is found by what it leads to, so that neither symbols nor the place of the variable
- * are needed: each word of each thread's own memory is tried. Stacks that are kept for later
- * threads have such memory, too: after a fork they are all that is left of the other threads.
+ * are needed: each word of each thread's own memory is tried. It has the same place in all threads;
+ * most of those that lead to a cache with blocks say which, for one that is empty cannot be told
+ * from any other block of zeros. Stacks that are kept for later threads have such memory, too:
+ * after a fork they are all that is left of the other threads.
  *
  * From 2.34 on all cached blocks hold the same number in their second word.
  */
@@ -25,6 +27,7 @@
 #define LIST_MOST 65536
 #define WRONG_MOST 1 /* bins of a cache, and of those in use an eighth */
 #define TRIES 3
+#define PLACES_MOST 64
 
 static const struct form {
 	unsigned nbins, count_bytes;
@@ -35,6 +38,7 @@ struct cache {
 	const struct form *form;
 	plat_addr chunk;
 	unsigned char bytes[76 * 2 + 76 * 8];
+	unsigned nused; /* bins with blocks */
 	enum tcache_link link;
 };
 
@@ -132,7 +136,7 @@ static bool is_bin(struct ptmalloc *heap, const struct cache *cache, unsigned i,
  * All counts are of lists. A thread can be between one and the other. Which is empty could be
  * anything that is zeros, unless something else says that it is a cache.
  */
-static bool has_form(struct ptmalloc *heap, const struct cache *cache, bool may_be_empty)
+static bool has_form(struct ptmalloc *heap, struct cache *cache, bool may_be_empty)
 {
 	unsigned room = 0, nwrong = 0, nused = 0, i;
 
@@ -143,6 +147,7 @@ static bool has_form(struct ptmalloc *heap, const struct cache *cache, bool may_
 		nwrong += !is_bin(heap, cache, i, room);
 		nused += head_at(heap, cache, i) != 0;
 	}
+	cache->nused = nused;
 	return nwrong <= WRONG_MOST + nused / 8 && (may_be_empty || nused > nwrong || room);
 }
 
@@ -190,26 +195,35 @@ static bool read_cache(struct ptmalloc *heap, struct cache *cache, bool may_be_e
 }
 
 /* Whether a block is a cache, by the size of its chunk and what it holds. */
-static int try_block(struct ptmalloc *heap, plat_addr block, bool may_be_empty)
+static bool is_cache(struct ptmalloc *heap, plat_addr block, bool may_be_empty, struct cache *ret)
 {
-	struct cache cache;
 	uint64_t size;
 	unsigned i;
 
 	if (!is_block(heap, block) ||
 	    ptmalloc_read_word(heap, block - heap->layout.word, &size) < 0)
-		return 0;
+		return false;
 	size &= ~(uint64_t)CHUNK_FLAGS;
 	for (i = 0; i < ARRAY_SIZE(forms); i++) {
-		cache.form = &forms[i];
-		cache.chunk = block - 2 * heap->layout.word;
+		ret->form = &forms[i];
+		ret->chunk = block - 2 * heap->layout.word;
+		/* Its large bins take any size, and so nearly any block of zeros. */
+		if (heap->version && ret->form->counts_room != (heap->version >= 42))
+			continue;
 		/* What was left was too small for a chunk; 2.43 rounds up twice (tcache_init). */
-		if (size >= chunk_bytes(heap, cache.form) &&
-		    size < chunk_bytes(heap, cache.form) + chunk_least(heap) + heap->layout.align &&
-		    read_cache(heap, &cache, may_be_empty))
-			return take_cache(heap, &cache);
+		if (size >= chunk_bytes(heap, ret->form) &&
+		    size < chunk_bytes(heap, ret->form) + chunk_least(heap) + heap->layout.align &&
+		    read_cache(heap, ret, may_be_empty))
+			return true;
 	}
-	return 0;
+	return false;
+}
+
+static int try_block(struct ptmalloc *heap, plat_addr block, bool may_be_empty)
+{
+	struct cache cache;
+
+	return is_cache(heap, block, may_be_empty, &cache) ? take_cache(heap, &cache) : 0;
 }
 
 /*
@@ -227,16 +241,80 @@ static void note_arena(struct ptmalloc *heap, plat_addr at, int tid)
 		}
 }
 
-static int try_word(struct ptmalloc *heap, plat_addr value, int tid)
+/* Where the variable may be, counted from the threads' descriptors. */
+struct places {
+	struct place {
+		uint64_t offset; /* it wraps */
+		unsigned n;
+	} list[PLACES_MOST];
+	size_t n;
+};
+
+static void vote(struct places *places, uint64_t offset)
 {
+	size_t i = 0;
+
+	while (i < places->n && places->list[i].offset != offset)
+		i++;
+	if (i == PLACES_MOST)
+		return;
+	if (i == places->n)
+		places->list[places->n++] = (struct place){.offset = offset};
+	places->list[i].n++;
+}
+
+static const struct place *most_votes(const struct places *places)
+{
+	const struct place *best = NULL;
+	size_t i;
+
+	for (i = 0; i < places->n; i++)
+		if (!best || places->list[i].n > best->n)
+			best = &places->list[i];
+	return best;
+}
+
+static plat_addr origin_of(const struct thread *thread)
+{
+	return thread->descriptor != UNKNOWN ? thread->descriptor : thread->tls_end;
+}
+
+/* Nothing is in it, and nothing behind it, where the chunk is larger. */
+static bool is_blank(struct ptmalloc *heap, const struct cache *cache)
+{
+	unsigned word = heap->layout.word;
+	plat_addr at = cache->chunk + 2 * word + bytes_of(heap, cache->form), end;
+	uint64_t value;
+
+	if (ptmalloc_read_word(heap, cache->chunk + word, &value) < 0)
+		return false;
+	end = cache->chunk + (value & ~(uint64_t)CHUNK_FLAGS) + word;
+	for (at = align_up(at, word); at < end; at += word)
+		if (ptmalloc_read_word(heap, at, &value) < 0 || value)
+			return false;
+	return !cache->nused;
+}
+
+/* A word of a thread's own memory. Without `places` what can be a cache and is empty is taken. */
+static int try_word(struct ptmalloc *heap, const struct thread *thread, plat_addr at,
+		    plat_addr value, struct places *places)
+{
+	struct cache cache;
+
 	if (!value)
 		return 0;
-	note_arena(heap, value, tid);
-	return is_block(heap, value) ? try_block(heap, value, true) : 0;
+	if (!places)
+		return is_cache(heap, value, true, &cache) && is_blank(heap, &cache)
+			       ? take_cache(heap, &cache)
+			       : 0;
+	note_arena(heap, value, thread->tid);
+	if (is_cache(heap, value, false, &cache))
+		vote(places, at - origin_of(thread));
+	return 0;
 }
 
 /* Static memory of threads ends at the descriptor; what libraries have is near that. */
-static int try_thread(struct ptmalloc *heap, const struct thread *thread)
+static int try_thread(struct ptmalloc *heap, const struct thread *thread, struct places *places)
 {
 	unsigned char bytes[OWN_STEP];
 	plat_addr end = thread->tls_end, at;
@@ -250,8 +328,36 @@ static int try_thread(struct ptmalloc *heap, const struct thread *thread)
 		if (reader_read(heap->reading.reader, at, bytes, size) < 0)
 			continue;
 		for (i = 0; r == 0 && i + word <= size; i += word)
-			r = try_word(heap, ptmalloc_word(heap, bytes + i), thread->tid);
+			r = try_word(heap, thread, at + i, ptmalloc_word(heap, bytes + i), places);
 	}
+	return r;
+}
+
+static int try_place(struct ptmalloc *heap, const struct thread *thread, const struct place *place)
+{
+	plat_addr at = origin_of(thread) + place->offset;
+	uint64_t value;
+
+	if (at < thread->tls_start || at >= thread->tls_end ||
+	    ptmalloc_read_word(heap, at, &value) < 0)
+		return 0;
+	return try_block(heap, value, true);
+}
+
+static int try_threads(struct ptmalloc *heap)
+{
+	const struct space *space = heap->reading.space;
+	struct places places = {.n = 0};
+	const struct place *place;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < space->nthreads; i++)
+		r = try_thread(heap, &space->threads[i], &places);
+	place = most_votes(&places);
+	for (i = 0; r == 0 && i < space->nthreads; i++)
+		r = place ? try_place(heap, &space->threads[i], place)
+			  : try_thread(heap, &space->threads[i], NULL);
 	return r;
 }
 
@@ -294,14 +400,11 @@ static void match_arenas(struct ptmalloc *heap)
 
 int ptmalloc_read_caches(struct ptmalloc *heap)
 {
-	const struct space *space = heap->reading.space;
 	size_t i;
-	int r = 0;
+	int r;
 
 	heap->nstates = 0;
-	for (i = 0; r == 0 && i < space->nthreads; i++)
-		if (space->threads[i].tls_end > space->threads[i].tls_start)
-			r = try_thread(heap, &space->threads[i]);
+	r = try_threads(heap);
 	for (i = 0; r == 0 && i < heap->nsegments; i++)
 		if (heap->segments[i].kind != SEGMENT_MAPPED)
 			r = try_first_chunks(heap, &heap->segments[i]);
