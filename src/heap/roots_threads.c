@@ -65,12 +65,14 @@ static const struct root_registers *registers_of(const struct by_tid *all, int t
  * Registers.
  */
 
-/* A block of no bytes can stand at the very end. */
+/* A block of no bytes can stand where nothing is held. */
 static bool is_claimed(const struct roots_making *making, uint64_t word)
 {
-	const struct range *range = ranges_from(making->input->claimed, sub_floored(word, 1));
+	const struct range *range = ranges_from(making->input->claimed, word);
+	uint64_t offset;
 
-	return range && range->start <= word;
+	return (range && range->start <= word) ||
+	       block_index_find(making->input->index, word, &offset) != NO_BLOCK;
 }
 
 static int take_registers(struct roots_making *making, uint32_t thread,
