@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 3
 build=build/fuzz
 jobs=1
-all="auxv elf facts graph kinds limits maps musl operations own ptmalloc script smaps snapshot stacks"
+all="auxv elf facts graph kinds leaks limits maps musl operations own ptmalloc script smaps snapshot stacks"
 
 usage()
 {
