@@ -46,6 +46,8 @@ test-programs: deps-test release
 	tests/programs/headroom.sh $(RELEASE)/src/cli/plat $(RELEASE)/demo/town || status=1; \
 	tests/programs/malloc.sh --install $(RELEASE)/src/cli/plat || status=1; \
 	tests/programs/pprof.sh $(RELEASE)/src/cli/plat || status=1; \
+	tests/programs/leaks.sh $(RELEASE)/src/cli/plat $(RELEASE)/src/alloc/libplat-malloc.so || status=1; \
+	tests/programs/leaks-peers.sh $(RELEASE)/src/cli/plat || status=1; \
 	tests/programs/ptmalloc.sh $(RELEASE)/tests/prop/heap/heap-reader-glibc || status=1; \
 	tests/programs/musl.sh $(RELEASE)/tests/prop/heap/heap-reader-musl $(RELEASE)/src/cli/plat || status=1; \
 	exit $$status
