@@ -23,6 +23,7 @@
 
 struct finding {
 	struct musl_search search; /* first */
+	struct reader *reader;
 	plat_addr at;
 };
 
@@ -30,7 +31,7 @@ static int look(struct musl_search *search, plat_addr at, const unsigned char *b
 {
 	struct finding *finding = (struct finding *)search;
 
-	if (!old_bins_look_right(bytes, search->word, at))
+	if (!old_bins_look_right(finding->reader, bytes, search->word, at))
 		return 0;
 	finding->at = at;
 	return 1;
@@ -39,7 +40,10 @@ static int look(struct musl_search *search, plat_addr at, const unsigned char *b
 static int open_oldmalloc(const struct space *space, struct reader *reader,
 			  struct heap_reading **ret, struct error *err)
 {
-	struct finding finding = {.search = {.size_of = old_bins_bytes, .look = look}};
+	struct finding finding = {
+		.search = {.size_of = old_bins_bytes, .look = look},
+		.reader = reader,
+	};
 	struct oldmalloc *old;
 	int r = musl_search(space, reader, &finding.search);
 

@@ -58,21 +58,37 @@ static enum bin_look look_at(const unsigned char *bytes, unsigned word, plat_add
 										  : BIN_NONE;
 }
 
-bool old_bins_look_right(const unsigned char *bytes, unsigned word, plat_addr at)
+/* Whether the first chunk of a bin leads back to it. */
+static bool leads_back(struct reader *reader, const unsigned char *bytes, unsigned word,
+		       plat_addr at, unsigned i)
+{
+	const unsigned char *bin = bytes + MAP_BYTES + i * bin_bytes(word);
+	unsigned char prev[8];
+
+	return reader_read(reader, musl_word(bin + LOCK_BYTES, word) + 3 * word, prev, word) == 0 &&
+	       musl_word(prev, word) == bin_as_chunk(at, word, i);
+}
+
+bool old_bins_look_right(struct reader *reader, const unsigned char *bytes, unsigned word,
+			 plat_addr at)
 {
 	uint64_t map = musl_word(bytes, 8);
-	unsigned i, nempty = 0, nused = 0, nwrong = 0;
+	unsigned i, nempty = 0, nused = 0, nwrong = 0, full = OLD_BINS;
 
 	for (i = 0; i < OLD_BINS; i++) {
 		enum bin_look look = look_at(bytes, word, at, i);
 
 		if (look == BIN_NONE || (look == BIN_NEW && (map >> i & 1)))
 			return false;
+		full = look == BIN_FULL ? i : full;
 		nempty += look == BIN_EMPTY;
 		nused += look != BIN_NEW;
 		nwrong += (look == BIN_FULL) != (map >> i & 1);
 	}
-	return nused > 0 && nempty > 0 && nwrong <= WRONG_MOST;
+	if (nused == 0 || nwrong > WRONG_MOST)
+		return false;
+	/* Of a program that has hardly begun no bin is empty again. */
+	return nempty > 0 || (full < OLD_BINS && leads_back(reader, bytes, word, at, full));
 }
 
 /* Whoever calls malloc and free changes them. */

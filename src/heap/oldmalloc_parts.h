@@ -75,8 +75,12 @@ static inline uint64_t old_size(uint64_t size)
 
 size_t old_bins_bytes(unsigned word);
 
-/* Whether bins stand here, as far as their bytes tell: none is impossible, and one was used. */
-bool old_bins_look_right(const unsigned char *bytes, unsigned word, plat_addr at);
+/*
+ * Whether bins stand here: none is impossible, and one was used, and is empty, or holds a chunk
+ * that leads back to it.
+ */
+bool old_bins_look_right(struct reader *reader, const unsigned char *bytes, unsigned word,
+			 plat_addr at);
 
 /* Keeps the bins as they are; whether they are others now. */
 void old_bins_keep(struct old_walk *walk);

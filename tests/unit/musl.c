@@ -440,6 +440,23 @@ static void more_calls_than_threads_are_damage(void **state)
 	assert_broken(&mallocng_type, "more calls", 3);
 }
 
+/* A program that has hardly begun: no bin was emptied. */
+static void bins_are_found_where_none_is_empty(void **state)
+{
+	struct heap_reading *heap;
+	struct error err;
+
+	(void)state;
+	make_oldmalloc();
+	put_word(bin_chunk(0) + 2 * word, 0);
+	put_word(bin_chunk(0) + 3 * word, 0);
+	heap = walk(&oldmalloc_type);
+	assert_int_equal(heap->sums.live_blocks, 4);
+	heap_close(heap);
+	put_word(FIRST + 3 * GRAIN + 3 * word, FIRST);
+	assert_int_equal(oldmalloc_type.open(&space, &array.reader, &heap, &err), -ENOENT);
+}
+
 /* It lay three pages behind the start of a mapping of five, grew, was moved, and got smaller. */
 static void an_aligned_block_that_was_moved_is_found(void **state)
 {
@@ -668,6 +685,7 @@ int main(void)
 		TEST(a_slot_in_the_middle_of_a_call_is_unknown),
 		TEST(how_far_a_block_will_be_moved_may_stand_there_alone),
 		TEST(more_calls_than_threads_are_damage),
+		TEST(bins_are_found_where_none_is_empty),
 		TEST(an_aligned_block_that_was_moved_is_found),
 		TEST(a_block_in_what_another_one_has_given_back_is_found),
 		TEST(headers_of_earlier_chunks_do_not_lead_away),
