@@ -409,6 +409,34 @@ static void name_words(struct ties_look *look, struct ties *ties)
 	}
 }
 
+/*
+ * Where it was made.
+ */
+
+static int read_sites(struct ties_look *look)
+{
+	struct error err;
+	int r;
+
+	if (!look->look.look.own)
+		return 0;
+	r = sites_read(&look->target, &look->look.look, &look->profile, &err);
+	return r == -ENOMEM ? r : 0; /* else nothing is known of it */
+}
+
+static int find_site(struct ties_look *look, struct ties *ties)
+{
+	const struct own_sited *made = own_sited_find(&look->profile, ties->block.address);
+	const struct own_site *site;
+
+	if (!made)
+		return 0;
+	site = &look->profile.sites[made->site];
+	ties->made = site->frames;
+	ties->nmade = site->nframes;
+	return look->wish->symbols ? sites_calls(&look->target, site, 1, &ties->calls) : 0;
+}
+
 static int name_all(struct ties_look *look, struct ties *ties)
 {
 	struct anchors all = look->roots;
@@ -456,6 +484,8 @@ static int look_at_memory(struct ties_look *look, struct ties *ties)
 	r = look->types ? see(look, look->block) : -ENOMEM;
 	ties->block = tied(look, look->block);
 	if (r == 0)
+		r = read_sites(look);
+	if (r == 0)
 		r = read_content(look, ties);
 	if (r == 0)
 		r = find_referrers(look, ties);
@@ -486,6 +516,8 @@ static int look_at_block(struct ties_look *look, struct ties *ties)
 	if (r < 0 || ties->why)
 		return r;
 	r = find_held(look, ties);
+	if (r == 0)
+		r = find_site(look, ties);
 	return r == 0 ? name_all(look, ties) : r;
 }
 
@@ -527,6 +559,8 @@ void ties_look_close(struct ties_look *look, struct ties *ties)
 {
 	free(ties->list);
 	free(ties->path);
+	calls_fini(&ties->calls);
+	own_profile_fini(&look->profile);
 	if (look->has_graph) {
 		root_names_fini(&look->names);
 		if (look->types)

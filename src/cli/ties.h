@@ -6,6 +6,7 @@
 #define CLI_TIES_H
 
 #include "cli/root_names.h"
+#include "cli/sites.h"
 #include "cli/type_names.h"
 #include "source/symbols.h"
 #include "view/ties.h"
@@ -29,6 +30,8 @@ struct ties_look {
 	char **type_names;	/* by number */
 	struct seen_type *seen; /* of blocks that are told of */
 	size_t nseen, seen_room;
+
+	struct own_profile profile; /* of plat's malloc, where there is one */
 
 	struct anchors roots; /* words that point to the block; the path's first is the last */
 	bool has_path_root;

@@ -228,7 +228,7 @@ static void set_neighbours(json_t *object, const struct space *space, const stru
 					     at ? space->regions[at - 1].end : low, low));
 }
 
-static json_t *block_object(const struct finding *finding)
+static json_t *block_object(const struct space *space, const struct finding *finding)
 {
 	const struct heap_location *heap = &finding->heap;
 	const struct block *block = &heap->block;
@@ -246,14 +246,14 @@ static json_t *block_object(const struct finding *finding)
 			    json_integer((json_int_t)(finding->addr - block->address)));
 	set_text(object, "arena", heap->arena, NULL);
 	json_object_set_new(object, "tid", heap->tid ? json_integer(heap->tid) : json_null());
-	ties_set(object, &finding->ties);
+	ties_set(object, &finding->ties, space);
 	return object;
 }
 
-static void set_block(json_t *object, const struct finding *finding)
+static void set_block(json_t *object, const struct space *space, const struct finding *finding)
 {
 	if (finding->heap.allocator)
-		json_object_set_new(object, "block", block_object(finding));
+		json_object_set_new(object, "block", block_object(space, finding));
 	else
 		document_unknown(object, "block", finding->heap_why[0] ? finding->heap_why : NULL);
 }
@@ -287,7 +287,7 @@ static void set_region(json_t *object, const struct space *space, const struct f
 		document_unknown(object, "symbol",
 				 finding->with_symbols ? finding->symbol.why : "not asked for");
 	json_object_set_new(object, "page", page_object(space, finding));
-	set_block(object, finding);
+	set_block(object, space, finding);
 }
 
 static json_t *finding_object(const struct space *space, const struct finding *finding)

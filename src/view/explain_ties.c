@@ -83,6 +83,17 @@ static void put_word(const struct show *show, const struct tied_word *word)
 	explain_put_point(show, sentence);
 }
 
+static void put_made(const struct show *show, const struct ties *ties)
+{
+	size_t i;
+
+	if (ties->nmade == 0)
+		return;
+	explain_put(show, "made by", "the calls");
+	for (i = 0; i < ties->nmade; i++)
+		call_draw(show->space, &ties->calls, ties->made[i], show->paint, show->text);
+}
+
 static void put_content(const struct show *show, const struct ties *ties)
 {
 	size_t i;
@@ -174,6 +185,7 @@ void explain_put_ties(const struct show *show)
 	if (ties->block.type)
 		explain_put(show, "type", "%s",
 			    text_escape(ties->block.type, type, sizeof(type), is_ascii(show)));
+	put_made(show, ties);
 	put_content(show, ties);
 	put_pointed_to(show, ties);
 	put_path(show, ties);

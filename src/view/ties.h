@@ -9,6 +9,7 @@
 
 #include "base/addr.h"
 #include "heap/owners.h"
+#include "view/calls.h"
 #include "view/holder.h"
 
 #define TIES_BYTES 64	 /* that are shown of what stands in it */
@@ -45,6 +46,10 @@ struct ties {
 	bool is_wanted;	 /* it was asked for, and there is a live block */
 	const char *why; /* why nothing of it is known; or NULL */
 	struct tied_block block;
+	const plat_addr
+		*made; /* the calls that have made it, the innermost first; NULL: not known */
+	size_t nmade;
+	struct calls calls; /* what is said of them */
 
 	const char *bytes_why; /* why they are not shown; or NULL */
 	unsigned char bytes[TIES_BYTES];

@@ -65,6 +65,22 @@ static json_t *word_object(const struct tied_word *word)
 	return object;
 }
 
+static void set_made(json_t *object, const struct ties *ties, const struct space *space)
+{
+	json_t *calls = json_array();
+	size_t i;
+
+	for (i = 0; i < ties->nmade; i++)
+		json_array_append_new(calls, call_object(space, &ties->calls, ties->made[i]));
+	if (ties->nmade) {
+		json_object_set_new(object, "made_by", calls);
+		return;
+	}
+	json_decref(calls);
+	document_unknown(object, "made_by",
+			 "only known of samples and guarded blocks of plat's malloc");
+}
+
 static json_t *content_object(const struct ties *ties)
 {
 	json_t *object = json_object(), *words = json_array();
@@ -119,7 +135,7 @@ static void set_held(json_t *object, const struct owned *owned)
 
 static void set_unknown(json_t *object, const char *why)
 {
-	static const char *const keys[] = {"type", "content", "pointed_to",
+	static const char *const keys[] = {"type", "made_by", "content", "pointed_to",
 					   "lost", "path",    "holds"};
 	size_t i;
 
@@ -127,13 +143,14 @@ static void set_unknown(json_t *object, const char *why)
 		document_unknown(object, keys[i], why);
 }
 
-void ties_set(json_t *object, const struct ties *ties)
+void ties_set(json_t *object, const struct ties *ties, const struct space *space)
 {
 	if (!ties->is_wanted || ties->why) {
 		set_unknown(object, ties->why ? ties->why : "not asked for, or not live");
 		return;
 	}
 	set_name(object, "type", ties->block.type);
+	set_made(object, ties, space);
 	if (ties->bytes_why)
 		document_unknown(object, "content", ties->bytes_why);
 	else

@@ -6,7 +6,7 @@
 
 #include "view/ties.h"
 
-/* Sets type, content, pointed_to, path, holds and looked; of what is not known, why. */
-void ties_set(json_t *object, const struct ties *ties);
+/* Sets type, made_by, content, pointed_to, path, holds and looked; of what is not known, why. */
+void ties_set(json_t *object, const struct ties *ties, const struct space *space);
 
 #endif
