@@ -184,3 +184,15 @@ END
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"--rate SIZE"* ]]
 }
+
+@test "a block's makers are told where it is explained" {
+	local address
+	start_own PLAT_SAMPLE=1
+	tell leak_large 1
+	address=$(plat heap --blocks --json --min-size 100000 --limit 1 "$PID" | json "d['addr']")
+	plat explain --json "$PID" "$address" >out
+	[ "$(json "d['addresses'][0]['block']['made_by'][0]['symbol']" <out)" = leak_large ]
+	plat explain "$PID" "$address" | grep -A 1 '^  made by' | grep -q '^    leak_large+0x'
+	plat explain --no-owners --json "$PID" "$address" >out
+	[ "$(json "d['addresses'][0]['block']['made_by']" <out)" = None ]
+}
