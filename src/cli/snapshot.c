@@ -52,6 +52,7 @@ const struct command snapshot_command = {
 #define SLOT_HEADER 4	  /* bytes; musl mallocng/meta.h IB */
 #define SLOT_UNIT 16	  /* musl mallocng/meta.h UNIT */
 #define GAP_MOST 131072	  /* a slot is smaller */
+#define NESTED_MOST 8	  /* groups that each begin in the first slot of the one before */
 
 struct request {
 	struct options *options;
@@ -227,7 +228,8 @@ static int take_slot(void *context, const struct block *block)
 {
 	struct slots *slots = context;
 	plat_addr start = block->address - block->before + SLOT_HEADER;
-	plat_addr at = start - slots->end <= GAP_MOST ? slots->end : start - SLOT_UNIT;
+	plat_addr at =
+		start - slots->end <= GAP_MOST ? slots->end : start - NESTED_MOST * SLOT_UNIT;
 	int r = 0;
 
 	/* Between slots there are groups, which may lie in slots of others, with headers. */
