@@ -218,6 +218,7 @@ class Judge:
         self.counts[f"looked at {way}"] += 1
         if wrong:
             if self.keep:
+                os.makedirs(self.keep, exist_ok=True)
                 with open(os.path.join(self.keep, f"{way}.json"), "wb") as file:
                     file.write(done.stdout)
             kind = Missing if all(words.endswith(MISSING) for words in wrong) else Wrong
@@ -246,8 +247,11 @@ class Judge:
 
 
     def judge_again(self, name, command, seed, ways):
-        """In 32 bits four letters can be an address; but not each time, when all is elsewhere."""
-        for _ in range(CHANCES if name.endswith("-32") else 0):
+        """
+        In 32 bits four letters can be an address, and in any, what a frame that waits has not overwritten
+        of an earlier one; but not each time, when all is elsewhere. It is counted.
+        """
+        for _ in range(CHANCES):
             try:
                 return self.judge(name, command, seed, ways)
             except Missing as error:
