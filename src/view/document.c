@@ -110,11 +110,9 @@ json_t *document_limits(const struct limit limits[NLIMITS])
 	return object;
 }
 
-void document_put(struct text *text, json_t *json)
+static void put(struct text *text, json_t *json, size_t flags)
 {
-	/* Times are counted in nanoseconds: further digits are only how a double is made. */
-	const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
-	char *dump = json ? json_dumps(json, flags) : NULL;
+	char *dump = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY | flags) : NULL;
 
 	if (dump)
 		text_put(text, dump);
@@ -124,10 +122,21 @@ void document_put(struct text *text, json_t *json)
 	json_decref(json);
 }
 
+void document_put(struct text *text, json_t *json)
+{
+	put(text, json, 0);
+}
+
 void document_put_member(struct text *text, const char *key, json_t *json)
 {
 	text_format(text, ",\n\"%s\": ", key);
 	document_put(text, json);
+}
+
+void document_put_time(struct text *text, const char *key, uint64_t ns, double unit)
+{
+	text_format(text, ",\n\"%s\": ", key);
+	put(text, json_real((double)ns / unit), JSON_REAL_PRECISION(15));
 }
 
 void document_core(struct text *text, const struct space *space)

@@ -38,4 +38,7 @@ void document_put(struct text *text, json_t *json);
 /* Writes a member behind others: ',', a new line, the key and the value. As above. */
 void document_put_member(struct text *text, const char *key, json_t *json);
 
+/* The same of nanoseconds, in units of so many: with the digits that they have. */
+void document_put_time(struct text *text, const char *key, uint64_t ns, double unit);
+
 #endif

@@ -137,7 +137,7 @@ void leaks_json(const struct leaks_report *report, struct text *text)
 			    json_string(text_escape(report->space->process.command, command,
 						    sizeof(command), 0)));
 	document_put_member(text, "stopped", json_boolean(report->is_stopped));
-	document_put_member(text, "pause_ms", json_real((double)report->pause / 1e6));
+	document_put_time(text, "pause_ms", report->pause, 1e6);
 	document_put_member(text, "partial", whys_array(report));
 	document_put_member(text, "lost", sums_object(&leaks->told, true));
 	document_put_member(text, "before", sums_object(&leaks->before, false));

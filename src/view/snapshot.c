@@ -44,8 +44,8 @@ void snapshot_json(const struct snapshot_report *report, struct text *text)
 	document_put_member(text, "content", json_string(report->content));
 	document_put_member(text, "environment", json_boolean(report->environment));
 	document_put_member(text, "stopped", json_boolean(report->is_stopped));
-	document_put_member(text, "seconds", json_real((double)report->nanoseconds / 1e9));
-	document_put_member(text, "pause_ms", json_real((double)report->pause / 1e6));
+	document_put_time(text, "seconds", report->nanoseconds, 1e9);
+	document_put_time(text, "pause_ms", report->pause, 1e6);
 	document_put_member(text, "file_bytes", json_integer((json_int_t)report->file_bytes));
 	document_put_member(text, "memory_bytes", json_integer((json_int_t)report->kept));
 	document_put_member(text, "zero_bytes", json_integer((json_int_t)report->zeros));

@@ -182,7 +182,7 @@ signal.pause()'
 	[ "$status" -eq 64 ]
 	run resident $$ 0x2000-0x1000
 	[ "$status" -eq 64 ]
-	run resident $$ 0x1000 --json
+	run resident $$ 0x1000 --no-such-option
 	[ "$status" -eq 64 ]
 	run resident --pages --cache $$
 	[ "$status" -eq 64 ]
