@@ -54,6 +54,7 @@
  * source/  procdir       the folder /proc/PID, live or captured
  *          maps          the text of maps and smaps
  *          facts         the text of stat, status, limits, auxv, personality
+ *          mem           a process's memory by its file mem, or quicker
  *          memory        the process's memory, without changing it
  *          content       the same, with what pages that are not there would hold
  *          files         the files behind mappings

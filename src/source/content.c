@@ -5,17 +5,16 @@
 
 #include "source/core.h"
 #include "source/files.h"
+#include "source/mem.h"
 #include "source/pagemap.h"
 #include "source/snapshot.h"
 #include "space/figures.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define PAGES_AT_ONCE 256
-#define LARGE 16384 /* bytes, from which on a second call costs less than a second copy */
 
 /* One file at a time: who reads a module reads it for a while. */
 static int file_of(struct content *content, const struct region *region)
@@ -59,32 +58,6 @@ static int read_absent(struct content *content, plat_addr from, void *to, size_t
 	return 0;
 }
 
-/*
- * process_vm_readv() copies once, where a read of mem copies twice; but it takes a PID, and mem
- * stays with the memory that was opened. That this is still the process's is asked afterwards. What
- * cannot be read so, as nobody may read it, is left to mem.
- */
-static bool read_directly(struct content *content, plat_addr from, void *to, size_t size)
-{
-	struct iovec ours = {to, size}, theirs = {(void *)(uintptr_t)from, size};
-	char byte;
-
-	return process_vm_readv(content->dir->pid, &ours, 1, &theirs, 1, 0) == (ssize_t)size &&
-	       pread(content->mem, &byte, 1, (off_t)from) == 1;
-}
-
-static int read_present(struct content *content, plat_addr from, void *to, size_t size)
-{
-	ssize_t n;
-
-	if (size >= LARGE && read_directly(content, from, to, size))
-		return 0;
-	n = pread(content->mem, to, size, (off_t)from);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == size ? 0 : -EIO;
-}
-
 /* Whether a page is there, for pages in a row; without pagemap we try. */
 static void look_at_pages(struct content *content, plat_addr page, size_t n, uint64_t *entries)
 {
@@ -111,7 +84,8 @@ static int read_row(struct content *content, plat_addr from, char *to, size_t si
 		stop += content->page_size;
 	*done = (size_t)(min_u64(stop, end) - from);
 	if (is_present)
-		return read_present(content, from, to, *done);
+		return mem_read(content->mem, content->dir->is_here ? content->dir->pid : 0, from,
+				to, *done);
 	if (entries[0] & PAGEMAP_SWAPPED)
 		return -ENODATA;
 	return read_absent(content, from, to, *done);

@@ -20,6 +20,18 @@
 
 #define LINES_MOST 65536 /* bytes of a file of lines */
 
+/*
+ * In /proc/self/status NSpid has a number for each PID namespace from that of this procfs to ours
+ * (Linux 4.1).
+ */
+static bool is_of_our_namespace(const struct procdir *dir)
+{
+	char numbers[64];
+
+	procdir_root_line(dir, "self/status", "\nNSpid:", numbers, sizeof(numbers));
+	return *numbers && strtol(numbers, NULL, 10) == getpid() && !strpbrk(numbers, " \t");
+}
+
 int procdir_open(const char *root, int pid, struct procdir *ret, struct error *err)
 {
 	struct procdir dir = {.root = -1, .fd = -1, .pid = pid};
@@ -42,6 +54,7 @@ int procdir_open(const char *root, int pid, struct procdir *ret, struct error *e
 				    root ? " in " : "", root ? root : "");
 		return fail(err, r, "%d: cannot open its folder in /proc", pid);
 	}
+	dir.is_here = dir.live && is_of_our_namespace(&dir);
 	*ret = dir;
 	return 0;
 }

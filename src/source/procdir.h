@@ -23,7 +23,8 @@ struct procdir {
 	int root; /* /proc, or the captured tree */
 	int fd;	  /* the process's folder in it */
 	int pid;
-	bool live; /* a real procfs, here or mounted elsewhere */
+	bool live;    /* a real procfs, here or mounted elsewhere */
+	bool is_here; /* as well: system calls take its numbers, it is of our PID namespace */
 	/* One of these takes the folder's place; or NULL. */
 	struct core *core; /* no file is in it */
 	struct snapshot *snapshot;

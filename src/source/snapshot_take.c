@@ -19,6 +19,7 @@
 #include "source/cgroups.h"
 #include "source/clock.h"
 #include "source/freeze.h"
+#include "source/mem.h"
 #include "source/pages.h"
 #include "source/proc.h"
 #include "source/query.h"
@@ -47,26 +48,14 @@ const char *snapshot_content_name(enum snapshot_content content)
 /* Memory as it is now; it remembers nothing, so that threads may read at once. */
 struct direct {
 	struct reader reader; /* its first member */
-	int mem;
+	int mem, pid;	      /* 0: it is no live one */
 };
 
 static int read_direct(struct reader *reader, plat_addr from, void *to, size_t size)
 {
 	const struct direct *direct = (const struct direct *)reader;
-	char *out = to;
 
-	while (size) {
-		ssize_t n = pread(direct->mem, out, size, (off_t)from);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		out += n;
-		from += (uint64_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
+	return mem_read(direct->mem, direct->pid, from, to, size);
 }
 
 struct taking {
@@ -487,6 +476,7 @@ static int take_memory(struct taking *taking)
 	int r = 0, ended = 0;
 
 	taking->direct.mem = procdir_open_file(&taking->dir, "mem");
+	taking->direct.pid = taking->dir.is_here ? taking->dir.pid : 0;
 	taking->pagemap = procdir_open_file(&taking->dir, "pagemap");
 	if (taking->direct.mem < 0) {
 		snapshot_put_fact(taking->writer, "memory-error", "%d", -taking->direct.mem);

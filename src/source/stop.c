@@ -75,20 +75,13 @@ static int refuse(const struct procdir *dir, int tid, int r, struct error *err)
 	return fail(err, -r, "%d: it cannot be stopped", dir->pid);
 }
 
-/* Numbers in another procfs may be those of another namespace, where they mean somebody else. */
 static int check_dir(const struct procdir *dir, struct error *err)
 {
-	char self[32], ours[32];
-	ssize_t n;
-
 	if (!dir->live)
 		return fail(err, -EROFS, "%d: what does not run cannot be stopped", dir->pid);
 	if (dir->pid == getpid())
 		return fail(err, -EDEADLK, "%d: plat cannot stop itself", dir->pid);
-	snprintf(ours, sizeof(ours), "%d", getpid());
-	n = readlinkat(dir->root, "self", self, sizeof(self) - 1);
-	self[n < 0 ? 0 : n] = '\0';
-	if (strcmp(self, ours) != 0)
+	if (!dir->is_here)
 		return fail(err, -ENOTSUP,
 			    "%d: it is in another namespace of processes: it cannot be stopped "
 			    "from here",
