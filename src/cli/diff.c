@@ -7,7 +7,6 @@
 #include "heap/portrait.h"
 #include "view/diff.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +50,6 @@ struct request {
 static int take_option(void *context, int option, const char *value)
 {
 	struct request *request = context;
-	char *end;
 
 	/* Pointers that move while they are looked for are missed. What is said later counts. */
 	if (option == OPT_OWNERS) {
@@ -59,11 +57,7 @@ static int take_option(void *context, int option, const char *value)
 		request->options->freeze.rung = FREEZE_WHOLE;
 		return 0;
 	}
-	errno = 0;
-	request->top = strtoul(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || errno || request->top == 0)
-		return usage_error(&diff_command, "%s: not a count", value);
-	return 0;
+	return target_top(&diff_command, value, &request->top);
 }
 
 static int add_owners(const struct options *options, const char *operand, struct portrait *ret)

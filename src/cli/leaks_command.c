@@ -55,17 +55,6 @@ const struct command leaks_command = {
 	.run = run,
 };
 
-static int take_top(struct leaks_wish *wish, const char *value)
-{
-	char *end;
-
-	errno = 0;
-	wish->top = strtoul(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || errno || wish->top == 0)
-		return usage_error(&leaks_command, "%s: not a count", value);
-	return 0;
-}
-
 static int take_option(void *context, int option, const char *value)
 {
 	struct leaks_wish *wish = context;
@@ -92,7 +81,7 @@ static int take_option(void *context, int option, const char *value)
 		wish->export.sum = value;
 		return 0;
 	default:
-		return take_top(wish, value);
+		return target_top(&leaks_command, value, &wish->top);
 	}
 }
 

@@ -139,17 +139,11 @@ static int take_sort(struct request *request, const char *value)
 
 static int take_top(struct request *request, const char *value)
 {
-	char *end;
-
 	request->has_top = true;
 	request->top = SIZE_MAX;
 	if (strcmp(value, "all") == 0)
 		return 0;
-	errno = 0;
-	request->top = strtoul(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || errno || request->top == 0)
-		return usage_error(&profile_command, "%s: not a count", value);
-	return 0;
+	return target_top(&profile_command, value, &request->top);
 }
 
 static int take_wait(struct request *request, const char *value)

@@ -227,6 +227,15 @@ int target_count(const struct command *command, const char *operand, uint64_t *r
 	return 0;
 }
 
+int target_top(const struct command *command, const char *operand, size_t *ret)
+{
+	uint64_t count = 0;
+	int code = target_count(command, operand, &count);
+
+	*ret = (size_t)min_u64(count, SIZE_MAX);
+	return code;
+}
+
 int target_size(const struct command *command, const char *operand, uint64_t *ret)
 {
 	if (!parse_size(operand, ret))

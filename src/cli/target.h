@@ -58,6 +58,9 @@ int target_kinds(const struct command *command, const char *list, uint32_t *kind
 /* "10": how many; at least one. As above. */
 int target_count(const struct command *command, const char *operand, uint64_t *ret);
 
+/* The same of what is shown, in an array. */
+int target_top(const struct command *command, const char *operand, size_t *ret);
+
 /* "64K", "8M", "1G", or plain bytes. As above. */
 int target_size(const struct command *command, const char *operand, uint64_t *ret);
 

@@ -100,17 +100,6 @@ static int take_seconds(struct request *request, const char *value)
 	return 0;
 }
 
-static int take_count(struct request *request, const char *value)
-{
-	char *end;
-
-	errno = 0;
-	request->count = strtoull(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || errno || request->count == 0)
-		return usage_error(&usage_command, "%s: not a count", value);
-	return 0;
-}
-
 static int take_option(void *context, int option, const char *value)
 {
 	struct request *request = context;
@@ -125,7 +114,7 @@ static int take_option(void *context, int option, const char *value)
 	case OPT_WATCH:
 		return take_seconds(request, value);
 	case OPT_COUNT:
-		return take_count(request, value);
+		return target_count(&usage_command, value, &request->count);
 	}
 	return 0;
 }

@@ -45,6 +45,19 @@ void document_text(json_t *object, const char *key, const char *string)
 			    json_string(text_escape(string, escaped, sizeof(escaped), 0)));
 }
 
+void document_name(json_t *object, const char *key, const char *name)
+{
+	if (name)
+		document_text(object, key, name);
+	else
+		json_object_set_new(object, key, json_null());
+}
+
+void document_count(json_t *object, const char *key, uint64_t count)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)count));
+}
+
 /* VmSize becomes vm_size, RssAnon rss_anon, VmHWM vm_hwm: as the kernel names them, spelt as JSON.
  */
 static void figure_key(const char *name, char *to, size_t size)

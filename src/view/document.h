@@ -23,6 +23,12 @@ void document_address(json_t *object, const char *key, plat_addr addr, const cha
 /* Sets a text that the process chose: escaped. */
 void document_text(json_t *object, const char *key, const char *string);
 
+/* The same, or null where there is none. */
+void document_name(json_t *object, const char *key, const char *name);
+
+/* Sets a number of things, which is known. */
+void document_count(json_t *object, const char *key, uint64_t count);
+
 /* All figures of status: vm_size, rss_anon ... */
 void document_figures(json_t *object, const uint64_t figures[NFIGURES]);
 

@@ -202,25 +202,12 @@ int owners_draw(const struct owners_report *report, const struct paint *paint, s
  * JSON.
  */
 
-static void set_number(json_t *object, const char *key, uint64_t number)
-{
-	json_object_set_new(object, key, json_integer((json_int_t)number));
-}
-
-static void set_name(json_t *object, const char *key, const char *name)
-{
-	if (name)
-		document_text(object, key, name);
-	else
-		json_object_set_new(object, key, json_null());
-}
-
 static void set_owned(json_t *object, const struct owned *owned)
 {
-	set_number(object, "held", owned->bytes);
-	set_number(object, "held_blocks", owned->blocks);
-	set_number(object, "exclusive", owned->exclusive_bytes);
-	set_number(object, "exclusive_blocks", owned->exclusive_blocks);
+	document_count(object, "held", owned->bytes);
+	document_count(object, "held_blocks", owned->blocks);
+	document_count(object, "exclusive", owned->exclusive_bytes);
+	document_count(object, "exclusive_blocks", owned->exclusive_blocks);
 }
 
 static json_t *owner_object(const struct owners_report *report, const struct owner *owner)
@@ -228,22 +215,22 @@ static json_t *owner_object(const struct owners_report *report, const struct own
 	json_t *object = json_object(), *before;
 
 	json_object_set_new(object, "sort", json_string(owner_sort_name(owner->sort)));
-	set_name(object, "name", owner->words);
+	document_name(object, "name", owner->words);
 	set_owned(object, &owner->owned);
 	document_size(object, "in_all", owner->has_all ? owner->all.bytes : UNKNOWN,
 		      "it is found out of those that hold most");
 	document_size(object, "in_all_blocks", owner->has_all ? owner->all.blocks : UNKNOWN,
 		      "it is found out of those that hold most");
 	if (owner->sort == OWNER_TYPE) {
-		set_number(object, "own_blocks", owner->starts);
-		set_number(object, "own_bytes", owner->bytes);
+		document_count(object, "own_blocks", owner->starts);
+		document_count(object, "own_bytes", owner->bytes);
 	} else {
 		json_object_set_new(object, "kind", json_string(root_kind_name(owner->kind)));
-		set_number(object, "words", owner->starts);
-		set_name(object, "module", owner->module);
-		set_name(object, "symbol", owner->symbol);
-		set_name(object, "function", owner->function);
-		set_name(object, "thread", owner->thread);
+		document_count(object, "words", owner->starts);
+		document_name(object, "module", owner->module);
+		document_name(object, "symbol", owner->symbol);
+		document_name(object, "function", owner->function);
+		document_name(object, "thread", owner->thread);
 		json_object_set_new(object, "tid",
 				    owner->tid ? json_integer(owner->tid) : json_null());
 	}

@@ -4,26 +4,13 @@
 
 #include <stdio.h>
 
-static void set_number(json_t *object, const char *key, uint64_t number)
-{
-	json_object_set_new(object, key, json_integer((json_int_t)number));
-}
-
-static void set_name(json_t *object, const char *key, const char *name)
-{
-	if (name)
-		document_text(object, key, name);
-	else
-		json_object_set_new(object, key, json_null());
-}
-
 static json_t *block_object(const struct tied_block *block)
 {
 	json_t *object = json_object();
 
 	document_address(object, "addr", block->address, NULL);
 	document_size(object, "size", block->size, NULL);
-	set_name(object, "type", block->type);
+	document_name(object, "type", block->type);
 	return object;
 }
 
@@ -55,13 +42,13 @@ static json_t *word_object(const struct tied_word *word)
 {
 	json_t *object = json_object();
 
-	set_number(object, "byte", word->at);
+	document_count(object, "byte", word->at);
 	document_address(object, "value", word->value, NULL);
 	json_object_set_new(object, "block",
 			    word->is_block ? block_object(&word->block) : json_null());
-	set_name(object, "symbol", word->symbol);
-	set_name(object, "module", word->module);
-	set_number(object, "offset", word->offset);
+	document_name(object, "symbol", word->symbol);
+	document_name(object, "module", word->module);
+	document_count(object, "offset", word->offset);
 	return object;
 }
 
@@ -100,9 +87,9 @@ static void set_pointed_to(json_t *object, const struct ties *ties)
 {
 	json_t *one = json_object();
 
-	set_number(one, "root_words", ties->nroots);
+	document_count(one, "root_words", ties->nroots);
 	json_object_set_new(one, "more_root_words", json_boolean(ties->is_cut));
-	set_number(one, "blocks", ties->nblocks);
+	document_count(one, "blocks", ties->nblocks);
 	json_object_set_new(one, "first", ties_array(ties->list, ties->n));
 	json_object_set_new(object, "pointed_to", one);
 }
@@ -117,7 +104,7 @@ static void set_path(json_t *object, const struct ties *ties)
 		json_decref(one);
 		return;
 	}
-	set_number(one, "left_out", ties->nleft_out);
+	document_count(one, "left_out", ties->nleft_out);
 	json_object_set_new(one, "steps", ties_array(ties->path, ties->npath));
 	json_object_set_new(object, "path", one);
 }
@@ -126,9 +113,9 @@ static void set_held(json_t *object, const struct owned *owned)
 {
 	json_t *one = json_object();
 
-	set_number(one, "blocks", owned->blocks);
+	document_count(one, "blocks", owned->blocks);
 	document_size(one, "bytes", owned->bytes, NULL);
-	set_number(one, "exclusive_blocks", owned->exclusive_blocks);
+	document_count(one, "exclusive_blocks", owned->exclusive_blocks);
 	document_size(one, "exclusive_bytes", owned->exclusive_bytes, NULL);
 	json_object_set_new(object, "holds", one);
 }
@@ -149,7 +136,7 @@ void ties_set(json_t *object, const struct ties *ties, const struct space *space
 		set_unknown(object, ties->why ? ties->why : "not asked for, or not live");
 		return;
 	}
-	set_name(object, "type", ties->block.type);
+	document_name(object, "type", ties->block.type);
 	set_made(object, ties, space);
 	if (ties->bytes_why)
 		document_unknown(object, "content", ties->bytes_why);
