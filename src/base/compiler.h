@@ -5,8 +5,21 @@
 #define PRINTF_LIKE(nformat, nfirst) __attribute__((format(printf, nformat, nfirst)))
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define FOR_PROCESSORS_WITH(features) __attribute__((target(features)))
+/* What a resolver consists of runs before anything that a compiler adds to functions could. */
+#ifdef __clang__
+#define BEFORE_RELOCATION                                                                          \
+	__attribute__((no_sanitize("address", "undefined", "thread", "coverage"),                  \
+		       no_profile_instrument_function, no_stack_protector))
+#else
+#define BEFORE_RELOCATION                                                                          \
+	__attribute__((no_sanitize("address", "undefined", "thread"), no_sanitize_coverage,        \
+		       no_profile_instrument_function, no_stack_protector))
+#endif
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 #define FALLTHROUGH __attribute__((fallthrough))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

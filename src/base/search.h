@@ -30,4 +30,13 @@ static ALWAYS_INLINE const void *search_last(const void *items, size_t n, size_t
 	return low;
 }
 
+/* How many of the first items it holds for; for none behind them. */
+static ALWAYS_INLINE size_t search_count(const void *items, size_t n, size_t size, uint64_t value,
+					 bool (*holds)(const void *item, uint64_t value))
+{
+	const char *last = search_last(items, n, size, value, holds);
+
+	return n ? (size_t)(last - (const char *)items) / size + holds(last, value) : 0;
+}
+
 #endif

@@ -3,10 +3,10 @@
  */
 #include "source/content.h"
 
+#include "base/pagemap.h"
 #include "source/core.h"
 #include "source/files.h"
 #include "source/mem.h"
-#include "source/pagemap.h"
 #include "source/snapshot.h"
 #include "space/figures.h"
 

@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/mman.h>
 
 struct job {
 	void (*work)(void *context, unsigned worker);
@@ -43,9 +45,24 @@ static void run(struct crew *crew, void (*work)(void *context, unsigned worker),
 	}
 }
 
+/*
+ * With large pages there are 512 times fewer faults, where they are a fifth of the time, and what
+ * is read in no order is found without a walk through tables. One page more than what is written
+ * may be taken.
+ */
+static void expect(void *memory, size_t size)
+{
+	const uintptr_t large = (uintptr_t)2 << 20;
+	uintptr_t start = ((uintptr_t)memory + large - 1) & ~(large - 1);
+	uintptr_t end = ((uintptr_t)memory + size) & ~(large - 1);
+
+	if (start < end)
+		(void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+}
+
 struct crew crew_of_threads(void)
 {
-	struct crew crew = {.nworkers = 1, .run = run};
+	struct crew crew = {.nworkers = 1, .run = run, .expect = expect};
 	cpu_set_t set;
 
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)

@@ -4,9 +4,9 @@
  */
 #include "source/memory.h"
 
+#include "base/pagemap.h"
 #include "base/ranges.h"
 #include "source/core.h"
-#include "source/pagemap.h"
 #include "source/snapshot.h"
 #include "space/space.h"
 

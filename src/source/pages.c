@@ -2,8 +2,8 @@
 
 #include "base/addr.h"
 #include "base/compiler.h"
+#include "base/pagemap.h"
 #include "source/core_space.h"
-#include "source/pagemap.h"
 #include "source/snapshot.h"
 
 #include <errno.h>

@@ -191,7 +191,7 @@ static int write_number(const struct door *door, const struct word *word, struct
 static int poke_word(const struct procdir *dir, const struct space *space, const struct word *word,
 		     struct poke *poke, struct error *err)
 {
-	struct door door;
+	struct door door = {.mem = -1};
 	int r = check_process(dir, space, err);
 
 	if (r == 0)

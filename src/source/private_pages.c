@@ -1,8 +1,8 @@
 #include "source/private_pages.h"
 
 #include "base/list.h"
+#include "base/pagemap.h"
 #include "source/maps.h"
-#include "source/pagemap.h"
 
 #include <errno.h>
 #include <stdlib.h>

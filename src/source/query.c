@@ -1,5 +1,6 @@
 #include "source/query.h"
 
+#include "base/procmap.h"
 #include "source/maps.h"
 #include "source/pages.h"
 #include "source/snapshot.h"
@@ -11,16 +12,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-/* Linux 6.11 include/uapi/linux/fs.h, newer than the headers we build with. */
-struct procmap_query {
-	uint64_t size, query_flags, query_addr;
-	uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
-	uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
-	uint64_t vma_name_addr, build_id_addr;
-};
-
-#define PROCMAP_REQUEST _IOWR('f', 17, struct procmap_query)
 
 #define BUILD_ID_BYTES 64
 
@@ -92,7 +83,7 @@ int query_mapping(const struct procdir *dir, plat_addr addr, struct query_mappin
 		return r;
 	found.start = query.vma_start;
 	found.end = query.vma_end;
-	found.rights = query.vma_flags & 0xf; /* PROCMAP_QUERY_VMA_READABLE and so on: as ours */
+	found.rights = query.vma_flags & PROCMAP_RIGHTS; /* enum right has the same bits */
 	found.page_size = query.vma_page_size;
 	found.offset = query.vma_offset;
 	found.inode = query.inode;

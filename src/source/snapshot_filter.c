@@ -19,6 +19,7 @@
 #include "source/snapshot_filter.h"
 
 #include "base/compiler.h"
+#include "base/search.h"
 
 #include <string.h>
 
@@ -180,25 +181,50 @@ static const struct counts {
 	{4, 0x150, 64}, {4, 0x190, 128}, {4, 0x1d0, 152},
 };
 
-#define COUNT_MOST 31
+#define COUNTS_MOST 152				 /* bytes */
+#define IN_NO_COUNT UINT64_C(0xe0e0e0e0e0e0e0e0) /* bits: a count is below 32 */
 
-static void keep_counts(const struct filtering *filtering, size_t at, uint64_t size,
-			unsigned char *to)
+static bool are_counts(struct filtering *filtering, plat_addr at, uint64_t bytes)
+{
+	unsigned word = filtering->filter->word;
+	uint64_t i, value;
+
+	for (i = 0; i < bytes; i += word)
+		if (!word_at(filtering, at + i, &value) || (value & IN_NO_COUNT))
+			return false;
+	return true;
+}
+
+/* Behind a chunk's size; of both, some may lie beyond the window. */
+static void keep_counts(struct filtering *filtering, plat_addr at, uint64_t size, unsigned char *to)
+{
+	const struct filter_window *window = filtering->window;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		plat_addr from = max_u64(at, window->start);
+		plat_addr end = min_u64(at + counts[i].bytes, window->start + window->size);
+
+		if (counts[i].word == filtering->filter->word &&
+		    counts[i].chunk == (size & ~(uint64_t)SIZE_FLAGS) && from < end &&
+		    are_counts(filtering, at, counts[i].bytes))
+			memcpy(to + (from - window->start), window->bytes + (from - window->start),
+			       (size_t)(end - from));
+	}
+}
+
+/* Those whose chunk begins before the window. */
+static void keep_counts_begun(struct filtering *filtering, unsigned char *to)
 {
 	const struct filter_window *window = filtering->window;
 	unsigned word = filtering->filter->word;
-	size_t i, j;
+	uint64_t back, size;
 
-	for (i = 0; i < ARRAY_SIZE(counts); i++) {
-		const unsigned char *from = window->bytes + at + word;
-
-		if (counts[i].word != word || counts[i].chunk != (size & ~(uint64_t)SIZE_FLAGS) ||
-		    counts[i].bytes > window->size - at - word)
-			continue;
-		for (j = 0; j < counts[i].bytes && from[j] <= COUNT_MOST; j++)
-			;
-		if (j == counts[i].bytes)
-			memcpy(to + at + word, from, counts[i].bytes);
+	for (back = 0; back < COUNTS_MOST; back += 2 * word) {
+		if (back + word > window->start - filtering->here.start ||
+		    !word_at(filtering, window->start - back - word, &size))
+			return;
+		keep_counts(filtering, window->start - back, size, to);
 	}
 }
 
@@ -215,23 +241,18 @@ static void keep_words(struct filtering *filtering, unsigned char *to)
 			continue;
 		memcpy(to + i, window->bytes + i, word);
 		if (i % (2 * word) == word && value < SMALL)
-			keep_counts(filtering, i, value, to);
+			keep_counts(filtering, window->start + i + word, value, to);
 	}
+}
+
+static bool is_below(const void *mark, uint64_t at)
+{
+	return *(const plat_addr *)mark < at;
 }
 
 static size_t first_mark(const struct snapshot_marks *marks, plat_addr at)
 {
-	size_t low = 0, high = marks->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (marks->items[middle] < at)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return search_count(marks->items, marks->n, sizeof(*marks->items), at, is_below);
 }
 
 /*
@@ -290,6 +311,7 @@ void snapshot_filter_apply(const struct snapshot_filter *filter, const struct fi
 		if (!here || here->start > window->start)
 			return; /* what is mapped has changed: nobody knows what it is */
 		filtering.here = *here;
+		keep_counts_begun(&filtering, to);
 		keep_words(&filtering, to);
 		keep_marked(filter, window, to);
 		for_each_part(filter->whole, window, to, false);

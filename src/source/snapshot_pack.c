@@ -1,7 +1,7 @@
 #include "source/snapshot_pack.h"
 
 #include "base/compiler.h"
-#include "source/pagemap.h"
+#include "base/pagemap.h"
 #include "source/snapshot_filter.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "source/track.h"
 
+#include "base/pagemap.h"
 #include "source/maps.h"
-#include "source/pagemap.h"
 
 #include <errno.h>
 #include <fcntl.h>

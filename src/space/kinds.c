@@ -50,7 +50,8 @@ static const struct {
 	[KIND_SECRET] = {"secret", "memfd_secret: not even the kernel maps it elsewhere"},
 	[KIND_HUGETLB] = {"hugetlb", "pages of the huge page pool, not counted in VmRSS"},
 	[KIND_DEVICE] = {"device", "memory of a device or another kernel object"},
-	[KIND_RESERVED] = {"reserved", "addresses taken without access: costs no memory"},
+	[KIND_RESERVED] = {"reserved",
+			   "taken without access: costs no memory but pages written before"},
 	[KIND_ARGS] = {"args", "the strings of argv"},
 	[KIND_ENV] = {"env", "the strings of the environment"},
 	[KIND_AUXV] = {"auxv",
@@ -508,14 +509,20 @@ static void paint(struct space *space, const struct claim *claim)
 	}
 }
 
+/* Secrets are closed between uses, and guarded all the time. */
+static bool is_open_at_times(const struct region *region)
+{
+	return is_accessible(region) || region->kind == KIND_SECRET;
+}
+
 static bool touches_open_memory(const struct space *space, size_t i)
 {
 	const struct region *region = &space->regions[i];
 
-	if (i > 0 && region[-1].end == region->start && is_accessible(&region[-1]))
+	if (i > 0 && region[-1].end == region->start && is_open_at_times(&region[-1]))
 		return true;
 	return i + 1 < space->nregions && region[1].start == region->end &&
-	       is_accessible(&region[1]);
+	       is_open_at_times(&region[1]);
 }
 
 static void mark_small_guards(struct space *space)

@@ -141,6 +141,7 @@ struct thread {
 	int inner_tid; /* as the process itself sees it */
 	char state;    /* as in /proc/PID/stat, or 0 */
 	bool is_main;
+	bool is_whole_mapping; /* where in the mapping it stands in its stack lies is not known */
 	char name[THREAD_NAME_SIZE];
 	plat_addr sp;	      /* stack pointer, or UNKNOWN */
 	const char *sp_why;   /* static text */

@@ -28,6 +28,7 @@
 #define SCAN_PAGES_ALL 65536   /* and of all: thousands of threads can have none that we know */
 #define STACK_MOST (64 * MIB)  /* searched at most from a stack pointer upward */
 #define LONELY_MOST (64 * MIB) /* without a descriptor, a stack is at most this big */
+#define GUARD_MOST MIB	       /* what nobody can touch below a stack is its guard up to here */
 #define KEPT_MOST 4096	       /* stacks kept by the C library that are shown */
 #define TLS_MOST MIB
 
@@ -224,32 +225,96 @@ static void take_glibc(struct search *s, const struct descriptor *d, struct thre
 		thread->tls_end = d->at + (s->descriptor_size ? s->descriptor_size : 0x900);
 }
 
+static bool is_stack_like(const struct region *region)
+{
+	return region && !(region->rights & RIGHT_SHARED) &&
+	       (region->rights & (RIGHT_READ | RIGHT_WRITE)) == (RIGHT_READ | RIGHT_WRITE);
+}
+
+/*
+ * What musl's descriptor says of memory: what was mapped and how much; where the stack begins, from
+ * its top, and how much of it there is (src/thread/pthread_create.c). Of a stack of the program's
+ * own it knows no guard, and TLS and descriptor lie at its top where they are small, and nothing
+ * was mapped; else they have a mapping to themselves.
+ *
+ *     mapped for it         map | guard | bottom ..... top | TLS, descriptor | map + size
+ *     the program's own           bottom ............. top | TLS, descriptor | bottom + size
+ *     and a big TLS               bottom ... top       map | TLS, descriptor | map + size
+ */
+struct musl_stack {
+	plat_addr map;
+	uint64_t size;
+	plat_addr top, bottom;
+};
+
+static bool read_musl_stack(const struct search *s, const struct descriptor *d, unsigned offset,
+			    struct musl_stack *ret)
+{
+	uint64_t map = word_at(d, offset), size = word_at(d, offset + s->word), end;
+	uint64_t top = word_at(d, offset + 2 * s->word);
+	uint64_t stack = word_at(d, offset + 3 * s->word);
+
+	if (top == 0 || stack == 0 || stack > top)
+		return false;
+	*ret = (struct musl_stack){map, size, top, top - stack};
+	/* All of it, from the mapping or the stack on, holds the descriptor. */
+	map = map ? map : ret->bottom;
+	return map <= d->at && !__builtin_add_overflow(map, size, &end) && end > d->at;
+}
+
+static bool was_mapped(const struct search *s, const struct musl_stack *stack, plat_addr descriptor)
+{
+	return stack->map && is_aligned(stack->map, s->space->machine.page_size) &&
+	       stack->map <= stack->bottom && stack->top <= descriptor;
+}
+
+/* Believed where it can be one and its thread stands on it. */
+static bool is_own_stack(const struct search *s, const struct musl_stack *stack,
+			 const struct thread *thread)
+{
+	const struct region *region = space_find(s->space, stack->top - 1);
+
+	if (stack->map ? !is_aligned(stack->map, s->space->machine.page_size)
+		       : stack->top > thread->descriptor)
+		return false;
+	return is_stack_like(region) && region->start <= stack->bottom &&
+	       (thread->sp == UNKNOWN || (thread->sp >= stack->bottom && thread->sp < stack->top));
+}
+
+static void take_musl_stack(const struct search *s, const struct musl_stack *stack,
+			    struct thread *thread)
+{
+	uint64_t page = s->space->machine.page_size;
+	plat_addr end = (stack->map ? stack->map : stack->bottom) + stack->size;
+
+	if (was_mapped(s, stack, thread->descriptor)) {
+		thread->guard_start = stack->map;
+		thread->stack_start = align_down(stack->bottom, page);
+		thread->stack_end = end;
+		thread->tls_start = stack->top;
+	} else {
+		thread->guard_start = thread->stack_start = align_up(stack->bottom, page);
+		thread->stack_end = align_up(stack->map ? stack->top : end, page);
+		thread->tls_start = stack->map ? thread->tls_start : stack->top;
+	}
+	thread->tls_end = end;
+}
+
 static void take_musl(struct search *s, const struct descriptor *d, struct thread *thread)
 {
 	const struct region *region = space_find(s->space, d->at);
-	uint64_t page = s->space->machine.page_size;
+	struct musl_stack stack;
 	unsigned offset;
 
 	thread->descriptor = d->at;
 	thread->tls_start = lowest_tls(s, d);
 	thread->tls_end = min_u64(region->end, d->at + 0x200);
-	for (offset = 4 * s->word; offset + 4 * s->word <= 0x180; offset += s->word) {
-		uint64_t map = word_at(d, offset), size = word_at(d, offset + s->word);
-		uint64_t top = word_at(d, offset + 2 * s->word);
-		uint64_t stack = word_at(d, offset + 3 * s->word), end;
-
-		if (map == 0 || map > d->at || !is_aligned(map, page) ||
-		    __builtin_add_overflow(map, size, &end) || end <= d->at || top <= map ||
-		    top > d->at || stack == 0 || stack > top - map)
-			continue;
-		/* musl src/thread/pthread_create.c: the guard is what the stack leaves. */
-		thread->guard_start = map;
-		thread->stack_start = align_down(top - stack, page);
-		thread->stack_end = end;
-		thread->tls_start = top;
-		thread->tls_end = end;
-		return;
-	}
+	for (offset = 4 * s->word; offset + 4 * s->word <= 0x180; offset += s->word)
+		if (read_musl_stack(s, d, offset, &stack) &&
+		    (was_mapped(s, &stack, d->at) || is_own_stack(s, &stack, thread))) {
+			take_musl_stack(s, &stack, thread);
+			return;
+		}
 }
 
 /* Believes a descriptor: gives its thread what it says. */
@@ -324,12 +389,6 @@ static bool scan(struct search *s, plat_addr from, plat_addr to, struct thread *
 		}
 	}
 	return false;
-}
-
-static bool is_stack_like(const struct region *region)
-{
-	return region && !(region->rights & RIGHT_SHARED) &&
-	       (region->rights & (RIGHT_READ | RIGHT_WRITE)) == (RIGHT_READ | RIGHT_WRITE);
 }
 
 static bool has_code_name(const struct space *space, const struct region *region)
@@ -531,9 +590,24 @@ static void take_mapping(struct space *space, struct thread *thread)
 	}
 	thread->guard_start = thread->stack_start = region->start;
 	thread->stack_end = region->end;
-	if (at > 0 && region[-1].end == region->start && is_closed(space, &region[-1]) &&
-	    region_size(&region[-1]) <= 1024 * 1024)
-		thread->guard_start = region[-1].start;
+	thread->is_whole_mapping = true;
+}
+
+/*
+ * Of stacks that programs have made themselves, with pthread_attr_setstack() or clone(), the C
+ * library knows no guard: it is what nobody can touch right below.
+ */
+static void take_guard_below(const struct space *space, struct thread *thread)
+{
+	size_t at = space_at_or_above(space, thread->stack_start);
+	const struct region *below;
+
+	if (at == 0 || thread->guard_start != thread->stack_start)
+		return;
+	below = &space->regions[at - 1];
+	if (below->end == thread->stack_start && is_closed(space, below) &&
+	    region_size(below) <= GUARD_MOST)
+		thread->guard_start = below->start;
 }
 
 /*
@@ -609,6 +683,8 @@ int stacks_find(struct space *space, struct reader *reader)
 
 		if (!thread->is_main && thread->sp != UNKNOWN && thread->stack_end == 0)
 			take_mapping(space, thread);
+		if (!thread->is_main && thread->stack_end != 0)
+			take_guard_below(space, thread);
 	}
 	take_main_stack(space);
 	return r;

@@ -2,8 +2,8 @@
  * /proc/PID/pagemap: its entries, Linux Documentation/admin-guide/mm/pagemap.rst; and PAGEMAP_SCAN,
  * Linux 6.7 include/uapi/linux/fs.h, newer than the headers we build with.
  */
-#ifndef SOURCE_PAGEMAP_H
-#define SOURCE_PAGEMAP_H
+#ifndef BASE_PAGEMAP_H
+#define BASE_PAGEMAP_H
 
 #include <stdint.h>
 #include <sys/ioctl.h>
