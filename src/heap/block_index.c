@@ -13,6 +13,7 @@
 #define BRIDGE_MOST 8192	     /* lines: 48 MiB */
 #define BRIDGED_FREELY 1024	     /* lines: 64 KiB of ours */
 #define BLOCKS_PER_BRIDGED 32
+#define MOVED_LEAST ((size_t)2 << 20) /* bytes of lines: fewer stay in the processor's caches */
 
 static uint64_t grain_bytes(const struct block_index *index)
 {
@@ -233,7 +234,7 @@ static void count_stretch(struct block_index *index, const struct block_stretch 
 }
 
 /* realloc() knows nothing of lines of the cache, so they move in the end. */
-static int align_lines(struct block_index *index)
+static int move_lines(struct block_index *index, const struct crew *crew)
 {
 	size_t size = index->nlines * sizeof(*index->lines);
 	void *memory = malloc(size + CACHE_LINE);
@@ -243,9 +244,10 @@ static int align_lines(struct block_index *index)
 		return -ENOMEM;
 	lines = (struct block_line *)(void *)((char *)memory + CACHE_LINE -
 					      (uintptr_t)memory % CACHE_LINE);
+	crew_expect(crew, memory, size + CACHE_LINE);
 	if (size)
 		memcpy(lines, index->lines, size);
-	free(index->lines);
+	free(index->lines_memory ? index->lines_memory : index->lines);
 	index->lines_memory = memory;
 	index->lines = lines;
 	return 0;
@@ -259,7 +261,7 @@ int block_index_seal(struct block_index *index)
 
 	if (r < 0)
 		return r;
-	r = align_lines(index);
+	r = move_lines(index, NULL);
 	if (r < 0)
 		return r;
 	index->has_targets_only = index->nlive + index->nunknown == index->n;
@@ -267,6 +269,30 @@ int block_index_seal(struct block_index *index)
 		count_stretch(index, &index->stretches[i], &n);
 	assert(n == index->n);
 	return 0;
+}
+
+static int move_sizes(struct block_index *index, const struct crew *crew)
+{
+	size_t size = index->n * sizeof(*index->sizes);
+	uint16_t *sizes = size ? malloc(size) : NULL;
+
+	if (!sizes)
+		return -ENOMEM;
+	crew_expect(crew, sizes, size);
+	memcpy(sizes, index->sizes, size);
+	free(index->sizes);
+	index->sizes = sizes;
+	index->sizes_room = index->n;
+	return 0;
+}
+
+void block_index_move(struct block_index *index, const struct crew *crew)
+{
+	if (!crew->expect || index->nlines * sizeof(*index->lines) < MOVED_LEAST)
+		return;
+	/* What cannot be moved serves as well where it is. */
+	if (move_lines(index, crew) == 0)
+		(void)move_sizes(index, crew);
 }
 
 static bool stretch_valid(const struct block_index *index, size_t i)

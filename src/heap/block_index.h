@@ -29,6 +29,7 @@
 #include "base/addr.h"
 #include "base/assert.h"
 #include "base/compiler.h"
+#include "base/crew.h"
 #include "heap/heap.h"
 
 #define NO_BLOCK UINT32_MAX
@@ -138,6 +139,11 @@ int blocks_finish(struct blocks *blocks, struct block_index *ret) MUST_CHECK;
 int blocks_take(void *context, const struct block *block) MUST_CHECK;
 
 void block_index_fini(struct block_index *index);
+/*
+ * What is looked at for each pointer moves to memory that the crew expects, if it does, and if
+ * there is some: in large pages, where the kernel has any, the processor finds it sooner.
+ */
+void block_index_move(struct block_index *index, const struct crew *crew);
 bool block_index_valid(const struct block_index *index);
 
 static inline enum block_state block_state_of(const struct block_index *index, uint32_t number)

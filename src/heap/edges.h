@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/crew.h"
 #include "base/search.h"
 
 #define ROWS_IN_GROUP 4096
@@ -36,6 +37,11 @@ struct edges {
 
 /* 0, or -ENOMEM with nothing to be freed. */
 int edges_part_init(struct edges_part *part, uint32_t first, uint32_t n) MUST_CHECK;
+/*
+ * There will hardly be more edges than that: where room costs nothing until it is written, all of
+ * it is taken at once. A part that grows is copied, or its pages are moved.
+ */
+void edges_part_expect(struct edges_part *part, const struct crew *crew, uint64_t nedges);
 /*
  * Writing: room for so many edges; a row, behind those before; and its edges, of which one that
  * follows its equal is not kept. 0, -ENOMEM, or -E2BIG: more than 2^32 edges in a group.

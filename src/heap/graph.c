@@ -256,6 +256,9 @@ static int cut_blocks(struct making *making)
 		plat_addr end = next < index->n ? block_address_of(index, next) : ADDR_MAX;
 
 		r = edges_part_init(&making->edges->parts[i], first, next - first);
+		if (r == 0)
+			edges_part_expect(&making->edges->parts[i], making->input->crew,
+					  part_bytes / making->input->form.width);
 		making->edges->nparts += r == 0;
 		making->cuts[i] = (struct block_range){start, end};
 		first = next;

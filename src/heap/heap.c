@@ -81,3 +81,10 @@ int heap_prove(struct heap_proofs *proofs, const struct heap_proof *proof)
 		proofs->list[proofs->n++] = *proof;
 	return r;
 }
+
+struct shelf heap_shelf_of(struct heap_reading *heap, const struct block *block)
+{
+	if (!heap->type->find_shelf || (block->state != BLOCK_FREE && block->state != BLOCK_CACHED))
+		return (struct shelf){.number = NO_NUMBER};
+	return heap->type->find_shelf(heap, block);
+}

@@ -56,6 +56,15 @@ struct block {
 	uint32_t arena; /* index in the list of arenas, or NO_ARENA */
 };
 
+#define NO_NUMBER UINT32_MAX
+
+/* Where an allocator keeps a block that is not live, in its own words. */
+struct shelf {
+	const char *name; /* "tcache", "fast bin", "unsorted bin", "top"; NULL: none is known */
+	uint32_t number;  /* of several, as the allocator counts them; or NO_NUMBER */
+	int tid;	  /* of the thread that it is set aside for, as our /proc shows it; or 0 */
+};
+
 struct heap_sums {
 	uint64_t held;
 	uint64_t live_bytes, live_blocks;
@@ -160,6 +169,11 @@ struct heap_type {
 	int (*open)(const struct space *space, struct reader *reader, struct heap_reading **ret,
 		    struct error *err);
 	int (*walk)(struct heap_reading *heap, const struct heap_visitor *visitor);
+	/*
+	 * Which shelf a block is on that the last walk has shown; of one that runs, or is damaged,
+	 * it may be on none. NULL: this allocator has none.
+	 */
+	struct shelf (*find_shelf)(struct heap_reading *heap, const struct block *block);
 	void (*close)(struct heap_reading *heap); /* frees what it has, and itself */
 };
 
@@ -190,6 +204,9 @@ static inline MUST_CHECK int heap_walk(struct heap_reading *heap,
 {
 	return heap->type->walk(heap, visitor);
 }
+
+/* As type->find_shelf: of a block that is free or cached, any other is on none. */
+struct shelf heap_shelf_of(struct heap_reading *heap, const struct block *block);
 
 /* For readers: tells a visitor of the allocator's own state. 0, or what it returned. */
 static inline int heap_show_state(const struct heap_visitor *visitor, plat_addr start,

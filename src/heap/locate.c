@@ -31,12 +31,15 @@ static int take_block(void *context, const struct block *block)
 	return 1;
 }
 
-static void name_it(const struct heap_reading *heap, struct heap_location *found)
+static void name_it(struct heap_reading *heap, struct heap_location *found)
 {
 	uint32_t arena = found->block.arena;
 
 	found->allocator = heap->type->name;
-	if (!found->has_block || arena >= heap->narenas)
+	if (!found->has_block)
+		return;
+	found->shelf = heap_shelf_of(heap, &found->block);
+	if (arena >= heap->narenas)
 		return;
 	arena_name(&heap->arenas[arena], found->arena);
 	found->tid = heap->arenas[arena].tid;

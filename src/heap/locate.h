@@ -11,6 +11,7 @@ struct heap_location {
 	struct block block;
 	char arena[ARENA_NAME_SIZE]; /* or "" */
 	int tid;		     /* of the thread whose the arena is; or 0 */
+	struct shelf shelf;	     /* of a block that is not live */
 };
 
 /* Walks until it is found. 0 or -ENOMEM. */

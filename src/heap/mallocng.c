@@ -207,9 +207,55 @@ static int walk_mallocng(struct heap_reading *heap, const struct heap_visitor *v
 	return r;
 }
 
+/*
+ * Of two masks of the slot's group. Slots that were freed are handed out again only when none of
+ * those is left that are available.
+ */
+static struct shelf shelf_in(const struct ng_meta *meta, plat_addr address)
+{
+	plat_addr first = meta->mem + NG_UNIT;
+	struct shelf shelf = {.number = NO_NUMBER};
+	uint64_t slot;
+
+	if (ng_what_is_wrong(meta) || address < first)
+		return shelf;
+	slot = (address - first) / ng_stride(meta);
+	if (slot >= meta->nslots)
+		return shelf;
+	if (meta->avail >> slot & 1)
+		shelf.name = "available";
+	else if (meta->freed >> slot & 1)
+		shelf.name = "freed";
+	return shelf;
+}
+
+/* Groups lie in slots of others: the last in which it is free is the innermost. */
+static struct shelf find_shelf(struct heap_reading *reading, const struct block *block)
+{
+	const struct mallocng *ng = (const struct mallocng *)reading; /* its first member */
+	struct shelf found = {.number = NO_NUMBER};
+	unsigned char bytes[64];
+	struct ng_meta meta;
+	size_t i;
+
+	for (i = 0; i < ng->ngroups && ng->groups[i].mem <= block->address; i++) {
+		struct shelf shelf;
+
+		if (reader_read(reading->reader, ng->groups[i].meta, bytes,
+				ng_meta_bytes(ng->word)) < 0)
+			continue;
+		ng_meta_parse(bytes, ng->word, &meta);
+		shelf = shelf_in(&meta, block->address);
+		if (shelf.name)
+			found = shelf;
+	}
+	return found;
+}
+
 const struct heap_type mallocng_type = {
 	.name = "musl",
 	.open = open_mallocng,
 	.walk = walk_mallocng,
+	.find_shelf = find_shelf,
 	.close = close_mallocng,
 };

@@ -431,11 +431,47 @@ static int take_whole(struct ng_walk *walk, struct seen *seen, const struct room
 	return r;
 }
 
+/* The next group has a mapping of its own, which leads back: one is there. */
+static bool is_next_mapped(const struct ng_walk *walk)
+{
+	const struct ng_group *next = &walk->ng->groups[walk->next];
+	unsigned word = walk->ng->word;
+	unsigned char bytes[8];
+	struct ng_meta meta;
+
+	return read_meta(walk, next->meta, &meta) == 0 && meta.mem == next->mem && meta.maplen &&
+	       !ng_what_is_wrong(&meta) && ng_peek(walk, next->mem, bytes, word) == 0 &&
+	       musl_word(bytes, word) == next->meta;
+}
+
+/*
+ * A block with a mapping is made smaller without a lock: its end goes back to the kernel before the
+ * meta says so (realloc), and somebody else's group may be there by then.
+ */
+static void cut_at_next(struct ng_walk *walk, struct seen *seen)
+{
+	struct ng_meta *meta = &seen->meta;
+	plat_addr next;
+
+	if (meta->class != NG_ALONE || !meta->maplen ||
+	    !is_next_below(walk, meta->mem + ng_held(meta)))
+		return;
+	next = walk->ng->groups[walk->next].mem;
+	if (next == meta->mem || !is_aligned(next - meta->mem, NG_MAP_UNIT) ||
+	    !is_next_mapped(walk))
+		return;
+	meta->maplen = (next - meta->mem) / NG_MAP_UNIT;
+	seen->slots[0].kind = NG_SLOT_CALLED;
+	seen->has_call = true;
+}
+
 static int take_group(struct ng_walk *walk, const struct room *room, bool *taken)
 {
 	struct seen seen = {.group = &walk->ng->groups[walk->next++]};
 	enum outcome outcome = read_group(walk, &seen);
 
+	if (outcome == GROUP_WHOLE)
+		cut_at_next(walk, &seen);
 	*taken = outcome == GROUP_WHOLE && fits(walk, &seen, room);
 	if (*taken)
 		return take_whole(walk, &seen, room);

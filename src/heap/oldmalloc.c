@@ -197,9 +197,29 @@ static int walk_oldmalloc(struct heap_reading *heap, const struct heap_visitor *
 	return r;
 }
 
+/* By its size, which alone says it; where the chunk behind it in its bin leads back to it. */
+static struct shelf find_shelf(struct heap_reading *reading, const struct block *block)
+{
+	const struct oldmalloc *old = (const struct oldmalloc *)reading; /* its first member */
+	plat_addr chunk = block->address - old_overhead(old), next = 0, back = 0;
+	struct shelf shelf = {.number = NO_NUMBER};
+	unsigned char bytes[8];
+
+	if (reader_read(reading->reader, chunk + 2 * old->word, bytes, old->word) == 0)
+		next = musl_word(bytes, old->word);
+	if (reader_read(reading->reader, next + 3 * old->word, bytes, old->word) == 0)
+		back = musl_word(bytes, old->word);
+	if (back != chunk || block->extent < old_grain(old))
+		return shelf;
+	shelf.name = "bin";
+	shelf.number = old_bin_of(old, block->extent);
+	return shelf;
+}
+
 const struct heap_type oldmalloc_type = {
 	.name = "musl",
 	.open = open_oldmalloc,
 	.walk = walk_oldmalloc,
+	.find_shelf = find_shelf,
 	.close = close_oldmalloc,
 };

@@ -112,6 +112,15 @@ static bool is_cut(struct old_walk *walk, plat_addr at, const struct old_span *s
 	return false;
 }
 
+/*
+ * Or it is merged with what follows, whose pages were given back, and the header with them. At the
+ * break there is hardly anything else.
+ */
+static bool is_merged(const struct old_span *span, const struct old_chunk *next)
+{
+	return span->kind == OLD_BREAK && next->psize == 0 && next->csize == 0;
+}
+
 bool old_is_region(struct old_walk *walk, plat_addr at, const struct old_span *span)
 {
 	plat_addr limit = span->limit;
@@ -122,7 +131,8 @@ bool old_is_region(struct old_walk *walk, plat_addr at, const struct old_span *s
 	    !old_is_sane(walk, at, first.csize, limit))
 		return false;
 	second = at + old_size(first.csize);
-	return (old_read(walk, second, false, &next) == 0 &&
-		old_size(next.psize) == old_size(first.csize)) ||
-	       old_is_chain(walk, second, limit) || is_cut(walk, at, span);
+	if (old_read(walk, second, false, &next) == 0 &&
+	    (old_size(next.psize) == old_size(first.csize) || is_merged(span, &next)))
+		return true;
+	return old_is_chain(walk, second, limit) || is_cut(walk, at, span);
 }

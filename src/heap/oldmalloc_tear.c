@@ -256,6 +256,9 @@ static struct old_step pass_over(struct old_way *way, const struct pair *pair, b
 	if (found.at)
 		return go_back(way, &found);
 	found = find_back(way, cut);
+	/* What leads back to pages that were given back is of before, if it leads nowhere else. */
+	if (is_given_back(pair) && !found.is_chain)
+		found.at = 0;
 	/* The neighbour is in the middle of a call, too. */
 	if (!found.is_chain && may_be)
 		return step(way, pair, cut, OLD_LINK_CALL);

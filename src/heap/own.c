@@ -234,10 +234,24 @@ static int walk_reading(struct heap_reading *heap, const struct heap_visitor *vi
 	return own_walk(own_of(heap), visitor);
 }
 
+/* Slots that a thread's heap has in its window; all others are found by their tags alone. */
+static struct shelf find_shelf(struct heap_reading *reading, const struct block *block)
+{
+	struct shelf shelf = {.number = NO_NUMBER};
+
+	if (block->state != BLOCK_CACHED)
+		return shelf;
+	shelf.name = "window";
+	if (block->arena < reading->narenas)
+		shelf.tid = reading->arenas[block->arena].tid;
+	return shelf;
+}
+
 const struct heap_type own_type = {
 	.name = "plat",
 	.open = open_begun,
 	.walk = walk_reading,
+	.find_shelf = find_shelf,
 	.close = close_reading,
 };
 

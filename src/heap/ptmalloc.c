@@ -2,7 +2,7 @@
  * The walk: first what leads to blocks, the arenas, their memory, and the lists; then all memory
  * once, in order of its addresses.
  */
-#include "heap/ptmalloc_parts.h"
+#include "heap/ptmalloc_chunk.h"
 
 #include "base/list.h"
 
@@ -44,7 +44,8 @@ static void ptmalloc_close(struct heap_reading *reading)
 	free(heap->arenas);
 	free(heap->segments);
 	free(heap->marks);
-	free(heap->states);
+	free(heap->caches);
+	free(heap->witnesses);
 	free(heap->cache);
 	free(heap);
 }
@@ -104,7 +105,7 @@ static void forget_last(struct ptmalloc *heap)
 	reading->narenas = 0;
 	/* What it needs for itself lies in libc's data, and in the heaps. */
 	reading->state_bytes = 0;
-	heap->nmarks = heap->nstates = 0;
+	heap->nmarks = heap->ncaches = 0;
 	heap->key = heap->nkeys = heap->nothers = 0;
 	heap->ncached = heap->nfast = heap->cached_met = heap->fast_met = 0;
 	heap->nprobes = heap->nlinks = heap->ndoubts = 0;
@@ -195,6 +196,8 @@ static int read_lists(struct ptmalloc *heap)
 	r = ptmalloc_read_caches(heap);
 	if (r == 0)
 		r = ptmalloc_read_fast(heap);
+	if (r == 0)
+		r = ptmalloc_read_witnesses(heap);
 	sort_marks(heap);
 	/* What it remembers may have changed since. */
 	reader_cache_init(heap->cache, heap->reading.reader);
@@ -255,4 +258,9 @@ static int ptmalloc_walk(struct heap_reading *reading, const struct heap_visitor
 }
 
 const struct heap_type ptmalloc_type = {
-	.name = "glibc", .open = ptmalloc_open, .walk = ptmalloc_walk, .close = ptmalloc_close};
+	.name = "glibc",
+	.open = ptmalloc_open,
+	.walk = ptmalloc_walk,
+	.find_shelf = ptmalloc_find_shelf,
+	.close = ptmalloc_close,
+};

@@ -21,6 +21,7 @@
 #define TRIES 3
 #define FLAG_SCATTERED 2
 #define GROWTH_MOST (UINT64_C(1) << 30)
+#define HUGE_PAGE_MOST (UINT64_C(1) << 30)
 
 /*
  * One arena.
@@ -322,31 +323,54 @@ static int read_info(struct ptmalloc *heap, plat_addr at, struct heap_info *ret)
 	return r;
 }
 
+/* Where nobody holds the threads, it can be newer than the list of mappings. */
+static bool is_there(const struct ptmalloc *heap, plat_addr at, uint64_t size)
+{
+	return !ptmalloc_is_held(heap) ||
+	       (mapped_end(heap, at, RIGHT_WRITE) > at && mapped_end(heap, at, 0) >= at + size);
+}
+
 static bool is_heap(struct ptmalloc *heap, plat_addr at, plat_addr arena, struct heap_info *info)
 {
 	return read_info(heap, at, info) == 0 && info->arena == arena &&
 	       is_aligned(info->size, heap->page_size) && info->size <= heap->heap_bytes &&
-	       info->size >= 4 * heap->layout.word && mapped_end(heap, at, RIGHT_WRITE) > at &&
-	       mapped_end(heap, at, 0) >= at + info->size;
+	       info->size >= 4 * heap->layout.word && is_there(heap, at, info->size);
 }
 
-/* How many arenas this distance fits to: each top lies in a heap of its arena. */
+/*
+ * How many arenas this distance fits to: each top lies in a heap of its arena. One that is given
+ * back takes top with it for a moment; then another heap of the arena is farther below.
+ */
 static size_t count_fitting(struct ptmalloc *heap, uint64_t bytes)
 {
 	struct heap_info info;
 	size_t i, n = 0;
 
 	heap->heap_bytes = bytes;
-	for (i = 1; i < heap->narenas; i++)
-		n += is_heap(heap, align_down(heap->arenas[i].top, bytes), heap->arenas[i].address,
-			     &info);
+	for (i = 1; i < heap->narenas; i++) {
+		const struct ptmalloc_arena *arena = &heap->arenas[i];
+		plat_addr at = align_down(arena->top, bytes);
+
+		n += is_heap(heap, at, arena->address, &info) && arena->top - at < info.size;
+	}
 	return n;
 }
 
-/* 64 MiB, of 32 bits 1 MiB; four huge pages where those are used; or as glibc was built. */
+/* Four huge pages where those are used (heap_max_size); else 64 MiB, of 32 bits 1 MiB. */
+static uint64_t usual_heap_bytes(const struct ptmalloc *heap)
+{
+	uint64_t page = heap->hp_pagesize;
+
+	if (page != UNKNOWN && page > heap->page_size && page <= HUGE_PAGE_MOST &&
+	    (page & (page - 1)) == 0)
+		return 4 * page;
+	return heap->layout.word == 8 ? UINT64_C(64) << 20 : 1 << 20;
+}
+
+/* As it is usual, or as glibc was built. */
 static void find_heap_bytes(struct ptmalloc *heap)
 {
-	uint64_t best = heap->layout.word == 8 ? UINT64_C(64) << 20 : 1 << 20, bytes;
+	uint64_t best = usual_heap_bytes(heap), bytes;
 	size_t most = count_fitting(heap, best), n;
 
 	for (bytes = 1 << 19; most < heap->narenas - 1 && bytes <= UINT64_C(1) << 32; bytes *= 2) {
@@ -454,6 +478,7 @@ static void read_par(struct ptmalloc *heap)
 	heap->mmapped_mem = read_number(heap, heap->par.mmapped_mem, word);
 	heap->sbrk_base = read_number(heap, heap->par.sbrk_base, word);
 	heap->thp_pagesize = read_number(heap, heap->par.thp_pagesize, word);
+	heap->hp_pagesize = read_number(heap, heap->par.hp_pagesize, word);
 }
 
 int ptmalloc_read_arenas(struct ptmalloc *heap)

@@ -12,6 +12,7 @@
  * A call works at one place of an arena; more contradictions than it can leave are damage.
  */
 #include "heap/ptmalloc_parts.h"
+#include "heap/signal_frame.h"
 
 #include "space/dynamic.h"
 
@@ -23,6 +24,7 @@
 /* How far above the stack pointer malloc's frames are; and abort's, below its message's. */
 #define FRAMES_BYTES 1024
 #define ABORT_FRAMES_BYTES 4096
+#define SIGNALS_MOST 4 /* handlers that interrupt handlers */
 
 /* Code: of malloc and what belongs to it. */
 struct code {
@@ -66,25 +68,51 @@ static bool is_in(const struct code *code, plat_addr at)
 	return at >= code->start && at < code->end;
 }
 
-/* Whether it executes this code, or a frame in so many bytes of its stack returns there. */
-static bool stands_in(const struct ptmalloc *heap, const struct thread *thread,
-		      const struct code *code, uint64_t depth)
+/*
+ * Whether a frame in so many bytes of the stack from *sp on returns to this code, or a signal has
+ * come in between when it was executed. If not, *sp is where the stack was when a signal came;
+ * UNKNOWN where none did.
+ */
+static bool returns_to(const struct ptmalloc *heap, const struct thread *thread,
+		       const struct code *code, uint64_t size, plat_addr *sp)
 {
 	unsigned char bytes[ABORT_FRAMES_BYTES];
+	struct interrupted interrupted = {.pc = UNKNOWN, .sp = UNKNOWN};
 	unsigned word = heap->layout.word, i;
-	plat_addr at = align_down(thread->sp, word);
-	uint64_t size = depth;
+	plat_addr at = align_down(*sp, word);
 
-	if (thread->sp == UNKNOWN)
-		return false;
-	if (is_in(code, thread->pc))
-		return true;
+	*sp = UNKNOWN;
 	if (thread->stack_end > at)
 		size = min_u64(size, thread->stack_end - at);
 	if (reader_read(heap->reading.reader, at, bytes, (size_t)size) < 0)
 		return false;
 	for (i = 0; i + word <= size; i += word)
 		if (is_in(code, ptmalloc_word(heap, bytes + i)))
+			return true;
+	for (i = 0; i + word <= size; i += word)
+		if (signal_frame_at(heap->reading.reader, word, at + i,
+				    ptmalloc_word(heap, bytes + i), &interrupted))
+			break;
+	*sp = interrupted.sp;
+	return is_in(code, interrupted.pc);
+}
+
+/*
+ * Whether it executes this code, or a frame in so many bytes of its stack returns there; or did
+ * when a signal came, of which there may be some on top of each other.
+ */
+static bool stands_in(const struct ptmalloc *heap, const struct thread *thread,
+		      const struct code *code, uint64_t depth)
+{
+	plat_addr sp = thread->sp;
+	int nsignals;
+
+	if (sp == UNKNOWN)
+		return false;
+	if (is_in(code, thread->pc))
+		return true;
+	for (nsignals = 0; sp != UNKNOWN && nsignals <= SIGNALS_MOST; nsignals++)
+		if (returns_to(heap, thread, code, depth, &sp))
 			return true;
 	return false;
 }
@@ -143,6 +171,18 @@ bool ptmalloc_is_called(struct ptmalloc *heap)
 	return call_of(heap) == CALL_UNDER_WAY || (heap->is_torn && call_of(heap) != CALL_ABORTED);
 }
 
+bool ptmalloc_is_held(const struct ptmalloc *heap)
+{
+	const struct space *space = heap->reading.space;
+	size_t i;
+
+	for (i = 0; i < space->nthreads; i++)
+		if (space->threads[i].state && space->threads[i].state != 't' &&
+		    space->threads[i].state != 'T')
+			return false;
+	return true;
+}
+
 static bool is_alone(const struct space *space)
 {
 	size_t i, n = 0;
@@ -159,6 +199,11 @@ bool ptmalloc_is_arena_called(struct ptmalloc *heap, const struct ptmalloc_arena
 	if (arena->is_locked)
 		return call_of(heap) != CALL_ABORTED;
 	return is_alone(heap->reading.space) && call_of(heap) == CALL_UNDER_WAY;
+}
+
+bool ptmalloc_is_arena_stopped(struct ptmalloc *heap, const struct ptmalloc_arena *arena)
+{
+	return !any_runs(heap->reading.space) && ptmalloc_is_arena_called(heap, arena);
 }
 
 /*

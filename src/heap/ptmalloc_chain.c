@@ -12,16 +12,13 @@
  * behind it, and what lies before that is unknown. If one begins in the middle of the last chunk,
  * it is that one's size that was wrong.
  */
-#include "heap/ptmalloc_parts.h"
+#include "heap/ptmalloc_chunk.h"
 
 #include <string.h>
 
-#define STEPS 10	/* chunks that fit to each other are a chain */
-#define STEPS_AT_PAGE 4 /* as well, where one is expected */
 #define TRIES 3
-#define TRIES_ALL 64	       /* in a walk: reading again costs a large read */
-#define BROKEN_MOST 4096       /* then the rest is unknown */
-#define PROBES_MOST (1u << 24) /* addresses at which a chain is looked for, in a walk */
+#define TRIES_ALL 64	 /* in a walk: reading again costs a large read */
+#define BROKEN_MOST 4096 /* then the rest is unknown */
 
 struct chain {
 	struct ptmalloc_walk *walk;
@@ -33,141 +30,6 @@ struct chain {
 	plat_addr free_start; /* free chunks in a row, that trimming makes one of; or 0 */
 	unsigned nfences;
 };
-
-static inline uint64_t size_of(const struct chunk *chunk)
-{
-	return chunk->size & ~(uint64_t)CHUNK_FLAGS;
-}
-
-/*
- * Is it a chain?
- */
-
-static inline bool is_possible(const struct ptmalloc *heap, const struct chunk *chunk,
-			       plat_addr stop)
-{
-	uint64_t size = size_of(chunk);
-
-	return size >= chunk_least(heap) && is_aligned(size, heap->layout.align) &&
-	       !(chunk->size & CHUNK_MAPPED) && size <= stop - chunk->at;
-}
-
-/* Behind the last chunk of a heap that has been left: too small for a chunk. */
-static bool is_fence(const struct ptmalloc *heap, const struct chunk *chunk)
-{
-	return size_of(chunk) == 2 * heap->layout.word && !(chunk->size & CHUNK_MAPPED);
-}
-
-static bool is_end(const struct ptmalloc *heap, const struct chunk *chunk)
-{
-	return chunk->size == CHUNK_PREV_INUSE || is_fence(heap, chunk);
-}
-
-static bool probe_chunk(struct ptmalloc *heap, plat_addr at, struct chunk *ret)
-{
-	unsigned char bytes[16];
-	unsigned word = heap->layout.word;
-
-	if (reader_read(&heap->cache->reader, at, bytes, 2 * word) < 0)
-		return false;
-	*ret = (struct chunk){.at = at,
-			      .before = ptmalloc_word(heap, bytes),
-			      .size = ptmalloc_word(heap, bytes + word)};
-	return true;
-}
-
-/* A fence is the end only where another one, or the last word, is behind it. */
-static bool ends_here(struct ptmalloc *heap, const struct chunk *fence, plat_addr stop,
-		      plat_addr *end)
-{
-	struct chunk last;
-
-	if (!is_fence(heap, fence) ||
-	    !probe_chunk(heap, fence->at + 2 * heap->layout.word, &last) || !is_end(heap, &last) ||
-	    last.at >= stop)
-		return false;
-	*end = last.at + 2 * heap->layout.word;
-	return true;
-}
-
-/*
- * Follows a chain for `most` chunks. True where it goes so far, or ends as it should; *end is how
- * far it goes.
- */
-static bool follow(struct ptmalloc *heap, plat_addr at, plat_addr stop, uint64_t most,
-		   plat_addr *end)
-{
-	struct chunk chunk, next;
-	uint64_t n;
-
-	*end = at;
-	if (at >= stop || !probe_chunk(heap, at, &chunk))
-		return false;
-	for (n = 0; n < most; n++) {
-		*end = chunk.at;
-		if (chunk.at == stop)
-			return n > 0;
-		if (!is_possible(heap, &chunk, stop))
-			return n > 0 && ends_here(heap, &chunk, stop, end);
-		if (!probe_chunk(heap, chunk.at + size_of(&chunk), &next) ||
-		    (!(next.size & CHUNK_PREV_INUSE) && next.before != size_of(&chunk)))
-			return false;
-		chunk = next;
-	}
-	return true;
-}
-
-static bool is_chain(struct ptmalloc *heap, plat_addr at, plat_addr stop, unsigned steps)
-{
-	plat_addr end;
-
-	return follow(heap, at, stop, steps, &end);
-}
-
-plat_addr ptmalloc_chain_end(struct ptmalloc *heap, plat_addr at, plat_addr stop)
-{
-	plat_addr end;
-
-	if (!is_chain(heap, at, stop, STEPS_AT_PAGE))
-		return 0;
-	/* A piece of it may be damaged. */
-	while (at < stop && !follow(heap, at, stop, UINT64_MAX, &end))
-		at = ptmalloc_resync(heap, end + heap->layout.align, stop);
-	return at < stop ? end : stop;
-}
-
-plat_addr ptmalloc_resync(struct ptmalloc *heap, plat_addr from, plat_addr stop)
-{
-	plat_addr at = first_chunk(heap, from);
-
-	for (; at < stop; at += heap->layout.align) {
-		if (heap->nprobes++ >= PROBES_MOST)
-			return stop;
-		if (is_chain(heap, at, stop, STEPS))
-			return at;
-	}
-	return stop;
-}
-
-/*
- * Where in [from, next) a chain begins that leads past `next`, where no chunk is; or `next`. What a
- * block was before it was made still stands in it: a chain that leads to `next` is of that time.
- */
-static plat_addr find_inside(struct ptmalloc *heap, plat_addr from, plat_addr next, plat_addr stop)
-{
-	plat_addr start = first_chunk(heap, from), at;
-	struct chunk chunk;
-
-	for (; start < next; start += heap->layout.align) {
-		for (at = start; at < next; at += size_of(&chunk))
-			if (heap->nprobes++ >= PROBES_MOST || !probe_chunk(heap, at, &chunk) ||
-			    !is_possible(heap, &chunk, stop))
-				break;
-		if (at > next && is_chain(heap, at, stop, STEPS))
-			return start;
-	}
-	return next;
-}
 
 /*
  * Blocks.
@@ -320,9 +182,9 @@ static bool is_cache_state(struct ptmalloc_walk *walk, plat_addr chunk)
 {
 	const struct ptmalloc *heap = walk->heap;
 
-	while (walk->state < heap->nstates && heap->states[walk->state] < chunk)
-		walk->state++;
-	return walk->state < heap->nstates && heap->states[walk->state] == chunk;
+	while (walk->cache < heap->ncaches && heap->caches[walk->cache].chunk < chunk)
+		walk->cache++;
+	return walk->cache < heap->ncaches && heap->caches[walk->cache].chunk == chunk;
 }
 
 /* The next chunk that is in a list or is glibc's own: all others are live that are in use. */
@@ -333,8 +195,8 @@ static void find_special(struct ptmalloc_walk *walk)
 	walk->special = heap->are_caches_torn ? 0 : ADDR_MAX;
 	if (walk->mark < heap->nmarks)
 		walk->special = min_u64(walk->special, heap->marks[walk->mark].chunk);
-	if (walk->state < heap->nstates)
-		walk->special = min_u64(walk->special, heap->states[walk->state]);
+	if (walk->cache < heap->ncaches)
+		walk->special = min_u64(walk->special, heap->caches[walk->cache].chunk);
 }
 
 /* In a cache a second word says that a block is there; it goes when the block is handed out. */
@@ -362,15 +224,15 @@ static bool agree_now(struct chain *chain, const struct chunk *chunk, enum block
 	struct ptmalloc *heap = chain->heap;
 	unsigned word = heap->layout.word;
 	unsigned char first[16], second[16];
-	uint64_t end = chunk->at + size_of(chunk);
+	uint64_t end = chunk->at + chunk_size(chunk);
 	bool is_free;
 
 	if (reader_read(heap->reading.reader, chunk->at, first, 2 * word) < 0 ||
 	    reader_read(heap->reading.reader, end, second, 2 * word) < 0 ||
-	    (ptmalloc_word(heap, first + word) & ~(uint64_t)CHUNK_FLAGS) != size_of(chunk))
+	    (ptmalloc_word(heap, first + word) & ~(uint64_t)CHUNK_FLAGS) != chunk_size(chunk))
 		return false;
 	is_free = !(ptmalloc_word(heap, second + word) & CHUNK_PREV_INUSE);
-	if (is_free && ptmalloc_word(heap, second) != size_of(chunk))
+	if (is_free && ptmalloc_word(heap, second) != chunk_size(chunk))
 		return false;
 	*state = is_free ? BLOCK_FREE : BLOCK_LIVE;
 	heap->reading.proofs.unsteady++;
@@ -383,9 +245,9 @@ static enum block_state state_of_free(struct chain *chain, const struct chunk *c
 {
 	enum block_state state;
 
-	if (next->before != size_of(chunk) && agree_now(chain, chunk, &state))
+	if (next->before != chunk_size(chunk) && agree_now(chain, chunk, &state))
 		return state;
-	if (next->before != size_of(chunk)) {
+	if (next->before != chunk_size(chunk)) {
 		ptmalloc_doubt(chain->heap, chain->segment->arena, chunk->at,
 			       "the size of a free chunk is not what the next one says");
 		return BLOCK_UNKNOWN;
@@ -425,7 +287,7 @@ static inline int take_chunk(struct chain *chain, const struct chunk *chunk,
 		r = end_free_row(chain, chunk->at);
 	if (r || is_own)
 		return r;
-	return take_block(chain, chunk->at, size_of(chunk), state);
+	return take_block(chain, chunk->at, chunk_size(chunk), state);
 }
 
 /*
@@ -480,11 +342,20 @@ static bool is_last_word(const struct chain *chain, const struct chunk *chunk)
 	       chain->segment->end - chunk->at < 2 * layout->word + layout->align;
 }
 
+/* A heap that is being left has no fence yet: what was top reaches to the end. */
+static bool is_unfenced(const struct chain *chain, const struct chunk *chunk)
+{
+	return chain->segment->kind == SEGMENT_FENCED && !(chunk->size & CHUNK_MAPPED) &&
+	       chunk_size(chunk) >= chunk_least(chain->heap) &&
+	       chunk_size(chunk) == chain->segment->end - chunk->at;
+}
+
 /* It is a chunk, a fence, or where the chain ends. */
 static inline bool fits(const struct chain *chain, const struct chunk *chunk)
 {
-	return is_possible(chain->heap, chunk, chain->stop) || chunk->at == chain->stop ||
-	       is_fence(chain->heap, chunk) || is_last_word(chain, chunk);
+	return chunk_is_possible(chain->heap, chunk, chain->stop) || chunk->at == chain->stop ||
+	       chunk_is_fence(chain->heap, chunk) || is_last_word(chain, chunk) ||
+	       is_unfenced(chain, chunk);
 }
 
 /* The process may have changed it meanwhile, and where top is. */
@@ -502,8 +373,8 @@ static bool is_steady_now(struct chain *chain, const struct chunk *chunk)
 		    again.top > chunk->at && again.top < chain->segment->end)
 			chain->stop = again.top;
 		if (read_chunk(chain, chunk->at, &now) && fits(chain, &now) &&
-		    now.at != chain->stop && !is_fence(heap, &now) &&
-		    read_chunk(chain, now.at + size_of(&now), &next) && fits(chain, &next)) {
+		    now.at != chain->stop && !chunk_is_fence(heap, &now) &&
+		    read_chunk(chain, now.at + chunk_size(&now), &next) && fits(chain, &next)) {
 			heap->reading.proofs.unsteady++;
 			chain->arena->is_torn = true;
 			return true;
@@ -529,11 +400,12 @@ static int take_damage(struct chain *chain, const struct chunk *chunk, plat_addr
 		heap->reading.proofs.unreadable++;
 	*at = chain->stop;
 	if (chunk && heap->ndoubts < BROKEN_MOST)
-		inside = find_inside(heap, chunk->at + chunk_least(heap), next, chain->stop);
+		inside = ptmalloc_seek_inside(heap, chunk->at + chunk_least(heap), next,
+					      chain->stop);
 	if (inside != next)
 		*at = inside;
 	else if (heap->ndoubts < BROKEN_MOST)
-		*at = ptmalloc_resync(heap, next + heap->layout.align, chain->stop);
+		*at = ptmalloc_seek(heap, next + heap->layout.align, chain->stop);
 	if (chunk && inside == next)
 		r = take_chunk(chain, chunk, NULL);
 	else if (chunk)
@@ -559,38 +431,97 @@ static int pass_fence(struct chain *chain, const struct chunk *fence, plat_addr 
 	plat_addr next = fence->at + 2 * heap->layout.word;
 
 	*ret = chain->stop;
-	if (size_of(fence) == 0 || chain->segment->end - next < 2 * heap->layout.word)
+	if (chunk_size(fence) == 0 || chain->segment->end - next < 2 * heap->layout.word)
 		return 0;
 	*ret = next;
 	if (++chain->nfences % 2 || chain->segment->arena != 0)
 		return 0;
-	*ret = ptmalloc_resync(heap, next, chain->stop);
+	*ret = ptmalloc_seek(heap, next, chain->stop);
 	return show_foreign(chain, next, *ret);
+}
+
+static int take_unfenced(struct chain *chain, const struct chunk *chunk)
+{
+	int r = end_free_row(chain, chunk->at);
+
+	ptmalloc_doubt(chain->heap, chain->segment->arena, chunk->at,
+		       "a heap ends without a fence");
+	return r ? r : take_hole(chain, chunk->at, chain->stop);
+}
+
+/* Headers of before have led here: from `sure` on they are true again. */
+static int pass_over(struct chain *chain, plat_addr at, plat_addr sure, const char *what,
+		     plat_addr *ret)
+{
+	int r = end_free_row(chain, at);
+
+	ptmalloc_doubt(chain->heap, chain->segment->arena, at, what);
+	*ret = sure;
+	return r ? r : take_hole(chain, at, sure);
+}
+
+/* The first chunk within this one that cannot be there, or 0. */
+static inline plat_addr find_contradiction(const struct chain *chain, plat_addr at, plat_addr end)
+{
+	return chain->heap->nwitnesses ? ptmalloc_witness(chain->heap, at + 1, end) : 0;
+}
+
+/*
+ * What is in a bin is free, and the next chunk says so. If not, it is being taken, or is the rest
+ * of one that is cut: links come before headers, and the one that stands there is of before. Where
+ * chunks are true again; or `chunk`.
+ */
+static plat_addr find_sure(const struct chain *chain, const struct chunk *chunk,
+			   const struct chunk *next)
+{
+	struct ptmalloc *heap = chain->heap;
+
+	if (!heap->nwitnesses || !(next->size & CHUNK_PREV_INUSE) ||
+	    !ptmalloc_witness(heap, chunk->at, chunk->at + 1))
+		return chunk->at;
+	return ptmalloc_surely(heap, chunk->at, chain->stop);
 }
 
 static int walk_chain(struct chain *chain)
 {
 	struct chunk chunk, next;
-	plat_addr at = chain->segment->first, end;
+	plat_addr at = chain->segment->first, end, witness, sure;
 	bool is_readable;
 	int r = 0;
 
 	is_readable = read_chunk(chain, at, &chunk);
 	while (r == 0 && at < chain->stop) {
+		if (is_readable && is_unfenced(chain, &chunk)) {
+			r = take_unfenced(chain, &chunk);
+			break;
+		}
 		if (!is_readable || !fits(chain, &chunk)) {
 			r = take_damage(chain, NULL, at, is_readable, &at);
 			is_readable = read_chunk(chain, at, &chunk);
 			continue;
 		}
-		if (!is_possible(chain->heap, &chunk, chain->stop)) {
+		if (!chunk_is_possible(chain->heap, &chunk, chain->stop)) {
 			r = end_free_row(chain, at);
 			if (r == 0)
 				r = pass_fence(chain, &chunk, &at);
 			is_readable = read_chunk(chain, at, &chunk);
 			continue;
 		}
-		end = at + size_of(&chunk);
+		end = at + chunk_size(&chunk);
+		witness = find_contradiction(chain, at, end);
+		if (witness) {
+			r = pass_over(chain, at, witness, "a chunk lies over one that is in a bin",
+				      &at);
+			is_readable = read_chunk(chain, at, &chunk);
+			continue;
+		}
 		is_readable = read_chunk(chain, end, &next);
+		sure = is_readable ? find_sure(chain, &chunk, &next) : at;
+		if (sure != at) {
+			r = pass_over(chain, at, sure, "a chunk in a bin is in use", &at);
+			is_readable = read_chunk(chain, at, &chunk);
+			continue;
+		}
 		if (is_readable && fits(chain, &next)) {
 			if (!is_last_word(chain, &next))
 				r = take_chunk(chain, &chunk, &next);

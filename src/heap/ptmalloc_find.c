@@ -22,9 +22,10 @@
 #define DATA_MOST (64u << 20) /* bytes of a segment that are looked at */
 #define BINS_WRONG_MOST 7
 #define LIST_TRIES 4
-#define TRIES_MOST 4096	     /* places that look like the last bin */
-#define RING_MOST (1u << 20) /* steps from arena to arena, in all */
-#define HEAD_MOST 0x90	     /* bytes before the bins */
+#define TRIES_MOST 4096	      /* places that look like the last bin */
+#define RING_MOST 65536	      /* steps from arena to arena */
+#define STEPS_MOST (1u << 22) /* as well, in all */
+#define HEAD_MOST 0x90	      /* bytes before the bins */
 
 /* The data of one segment. */
 struct data {
@@ -114,12 +115,16 @@ static bool are_bins(struct ptmalloc *heap, plat_addr at, const unsigned char *b
 	return nwrong <= BINS_WRONG_MOST;
 }
 
-/* From arena to arena, until one comes again. */
+/*
+ * From arena to arena, until the first one comes again. By a wrong offset words lead anywhere, also
+ * into a circle without it: that must leave steps for the right one.
+ */
 static bool is_ring(struct ptmalloc *heap, plat_addr arena, uint64_t next)
 {
 	plat_addr at = arena;
+	unsigned n;
 
-	while (heap->nprobes++ < RING_MOST) {
+	for (n = 0; n < RING_MOST && heap->nprobes < STEPS_MOST; n++, heap->nprobes++) {
 		if (ptmalloc_read_word(heap, at + next, &at) < 0 || !at || !is_aligned(at, 4))
 			return false;
 		if (at == arena)

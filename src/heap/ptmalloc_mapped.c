@@ -12,7 +12,7 @@
  *
  * A scattered main arena's pieces begin at pages, too: with a chain of chunks to fences or to top.
  */
-#include "heap/ptmalloc_parts.h"
+#include "heap/ptmalloc_chunk.h"
 
 #include <errno.h>
 
@@ -31,10 +31,12 @@ struct search {
 	size_t known;	 /* the next one */
 	uint64_t depth;	 /* pages behind a chunk in which its true header is looked for */
 	bool is_doubted; /* glibc has counted others: a header may stand for more than is there */
+	bool is_short;	 /* of pieces, too: their first chunks may be in somebody's hand */
+	bool is_huge;	 /* the mapping that is looked at */
 	bool has_fitted; /* once, what was found was as much as glibc has counted */
 	plat_addr floor; /* what lies below is taken */
 	plat_addr start; /* of the mapping that is looked at */
-	plat_addr end;
+	plat_addr end;	 /* of what can be found there */
 };
 
 /* glibc 2.43 counts a header too much each time that a mapping grows (mremap_chunk). */
@@ -51,13 +53,13 @@ static bool is_enough(const struct search *search)
 {
 	const struct ptmalloc *heap = search->heap;
 
-	return search->found >= heap->n_mmaps && search->has_fitted &&
-	       !heap->arenas[0].is_scattered;
+	return search->found >= heap->n_mmaps && search->has_fitted;
 }
 
 static bool is_over(const struct search *search)
 {
-	return search->nlooks > LOOKS_MOST && is_enough(search);
+	return search->nlooks > LOOKS_MOST && is_enough(search) &&
+	       !search->heap->arenas[0].is_scattered;
 }
 
 /* A chunk here would be aligned to something: what that is stands in its padding. */
@@ -149,6 +151,37 @@ static bool find_in_page(struct search *search, plat_addr page, struct ptmalloc_
 	return false;
 }
 
+static bool is_mapped_here(const struct search *search, plat_addr page)
+{
+	const struct ptmalloc *heap = search->heap;
+	plat_addr first = first_chunk(heap, page);
+	struct ptmalloc_segment found;
+	unsigned char bytes[16];
+
+	return reader_read(&heap->cache->reader, first, bytes, 2 * heap->layout.word) == 0 &&
+	       is_mapped_chunk(search, first, bytes, &found);
+}
+
+static plat_addr end_of_chain(const struct search *search, plat_addr first, plat_addr stop)
+{
+	struct ptmalloc *heap = search->heap;
+
+	return search->is_short ? ptmalloc_torn_end(heap, first, heap->arenas[0].top, search->end)
+				: ptmalloc_chain_end(heap, first, stop);
+}
+
+/* In the middle of a call top has no size yet: it ends where something else begins. */
+static plat_addr end_of_top(const struct search *search, plat_addr top)
+{
+	struct ptmalloc *heap = search->heap;
+	plat_addr at = align_up(top + 1, heap->page_size);
+
+	while (at < search->end && !is_mapped_here(search, at) &&
+	       !end_of_chain(search, first_chunk(heap, at), search->end))
+		at += heap->page_size;
+	return min_u64(at, search->end);
+}
+
 /* A piece of a scattered main arena. */
 static bool find_piece(struct search *search, plat_addr page, struct ptmalloc_segment *ret)
 {
@@ -160,7 +193,7 @@ static bool find_piece(struct search *search, plat_addr page, struct ptmalloc_se
 		return false;
 	if (arena->top >= page && arena->top < search->end)
 		stop = arena->top;
-	end = first == stop ? stop : ptmalloc_chain_end(heap, first, stop);
+	end = first == stop ? stop : end_of_chain(search, first, stop);
 	if (!end)
 		return false;
 	*ret = (struct ptmalloc_segment){.start = page, .first = first};
@@ -169,10 +202,9 @@ static bool find_piece(struct search *search, plat_addr page, struct ptmalloc_se
 		ret->kind = SEGMENT_FENCED;
 		return true;
 	}
-	/* In the middle of a call top has no size yet. */
 	ret->end = add_capped(end, arena->top_size);
 	if (!is_aligned(ret->end, heap->page_size) || ret->end > search->end || ret->end <= end)
-		ret->end = search->end;
+		ret->end = end_of_top(search, end);
 	return true;
 }
 
@@ -183,17 +215,12 @@ static bool find_piece(struct search *search, plat_addr page, struct ptmalloc_se
  */
 static void cut_at_next(struct search *search, struct ptmalloc_segment *segment)
 {
-	const struct ptmalloc *heap = search->heap;
-	const uint64_t first = first_chunk(heap, 0);
-	struct ptmalloc_segment next;
-	unsigned char bytes[16];
-	plat_addr at = align_up(segment->first + 1, heap->page_size), floor = search->floor;
+	const uint64_t page = search->heap->page_size;
+	plat_addr at = align_up(segment->first + 1, page), floor = search->floor;
 
-	for (; at < segment->end; at += heap->page_size) {
+	for (; at < segment->end; at += page) {
 		search->floor = at;
-		if (reader_read(&heap->cache->reader, at + first, bytes, 2 * heap->layout.word) ==
-			    0 &&
-		    is_mapped_chunk(search, at + first, bytes, &next)) {
+		if (is_mapped_here(search, at)) {
 			segment->end = at;
 			break;
 		}
@@ -202,16 +229,33 @@ static void cut_at_next(struct search *search, struct ptmalloc_segment *segment)
 }
 
 /*
+ * realloc makes a block in huge pages smaller, and then free cannot give back a part of one: the
+ * mapping stays, and glibc counts it no more.
+ */
+static bool may_be_left(const struct search *search, const struct ptmalloc_segment *segment)
+{
+	const struct ptmalloc *heap = search->heap;
+
+	return search->is_huge && heap->hp_pagesize != UNKNOWN &&
+	       heap->hp_pagesize > heap->page_size &&
+	       (segment->end - segment->start) % heap->hp_pagesize != 0;
+}
+
+/*
  * Behind as many chunks as glibc has counted more can come, of threads in the middle of a call; or
  * something else that looks like one. A mapping has a beginning or an end of its own, or lies
- * beside another one.
+ * beside another one. What may be left over is believed only if the count does not do without.
  */
 static bool is_credible(const struct search *search, const struct ptmalloc_segment *segment)
 {
 	const struct ptmalloc *heap = search->heap;
 
-	return segment->kind != SEGMENT_MAPPED || !is_enough(search) ||
-	       segment->start == search->start || segment->end == search->end ||
+	if (segment->kind != SEGMENT_MAPPED)
+		return true;
+	if (may_be_left(search, segment) && (!search->is_doubted || is_enough(search)))
+		return false;
+	return !is_enough(search) || segment->start == search->start ||
+	       segment->end == search->end ||
 	       (heap->nsegments && segment->start == heap->segments[heap->nsegments - 1].end);
 }
 
@@ -249,8 +293,11 @@ static int search_range(struct search *search, plat_addr at, plat_addr end)
 	return r;
 }
 
-/* What lies between the segments that are known. */
-static int search_region(struct search *search, const struct region *region)
+/*
+ * What lies between the segments that are known. Nothing that is found reaches over one, though the
+ * memory may, which goes on up to `whole`.
+ */
+static int search_region(struct search *search, const struct region *region, plat_addr whole)
 {
 	const struct ptmalloc *heap = search->heap;
 	plat_addr at = max_u64(align_up(region->start, heap->page_size), search->floor), end;
@@ -259,9 +306,10 @@ static int search_region(struct search *search, const struct region *region)
 	while (r == 0 && at < region->end) {
 		while (search->known < search->nbefore && heap->segments[search->known].end <= at)
 			search->known++;
-		end = region->end;
+		search->end = whole;
 		if (search->known < search->nbefore)
-			end = min_u64(end, heap->segments[search->known].start);
+			search->end = min_u64(whole, heap->segments[search->known].start);
+		end = min_u64(region->end, search->end);
 		if (at < end)
 			r = search_range(search, at, end);
 		if (end == region->end)
@@ -286,9 +334,11 @@ static plat_addr end_of(const struct space *space, size_t i)
 	return end;
 }
 
+/* The kernel lists what lies beside the break as one with it. */
 static bool can_hold(const struct region *region)
 {
-	return (region->kind == KIND_ANON || region->kind == KIND_HUGETLB) &&
+	return (region->kind == KIND_ANON || region->kind == KIND_HUGETLB ||
+		region->kind == KIND_HEAP) &&
 	       (region->rights & RIGHT_WRITE) && !(region->rights & RIGHT_SHARED);
 }
 
@@ -306,10 +356,53 @@ static int search_all(struct search *search)
 	for (i = 0; r == 0 && i < space->nregions && !is_over(search); i++)
 		if (can_hold(&space->regions[i])) {
 			search->start = space->regions[i].start;
-			search->end = end_of(space, i);
-			r = search_region(search, &space->regions[i]);
+			search->is_huge = space->regions[i].kind == KIND_HUGETLB;
+			r = search_region(search, &space->regions[i], end_of(space, i));
 		}
 	return r;
+}
+
+static bool adds_up(const struct search *search)
+{
+	return search->found == search->heap->n_mmaps &&
+	       ptmalloc_is_mapped_sum(search->heap, search->bytes);
+}
+
+/* What is missing of the pieces that glibc has counted, or too much. */
+static uint64_t piece_error(const struct ptmalloc *heap)
+{
+	uint64_t sum = 0, told = heap->arenas[0].system_mem;
+	size_t i;
+
+	for (i = 0; i < heap->nsegments; i++)
+		if (heap->segments[i].kind != SEGMENT_MAPPED && heap->segments[i].arena == 0)
+			sum += heap->segments[i].end - heap->segments[i].start;
+	return sum < told ? told - sum : sum - told;
+}
+
+/* A call may have a piece in hand, or has made one, of which top has no size yet. */
+static bool is_piece_in_hand(const struct ptmalloc *heap)
+{
+	const struct ptmalloc_arena *arena = &heap->arenas[0];
+
+	return arena->is_scattered && (piece_error(heap) || (arena->top && !arena->top_size));
+}
+
+/*
+ * What a call has in hand may hide a piece, or its beginning. That something is a piece is believed
+ * more easily then, if it adds up as well or better.
+ */
+static int search_short(struct search *search)
+{
+	uint64_t error = piece_error(search->heap);
+	int r;
+
+	search->is_short = true;
+	r = search_all(search);
+	if (r < 0 || piece_error(search->heap) <= error)
+		return r;
+	search->is_short = false;
+	return search_all(search);
 }
 
 int ptmalloc_find_mapped(struct ptmalloc *heap)
@@ -319,13 +412,16 @@ int ptmalloc_find_mapped(struct ptmalloc *heap)
 
 	if (r == 0)
 		r = search_all(&search);
-	if (r == 0 &&
-	    (search.found != heap->n_mmaps || !ptmalloc_is_mapped_sum(heap, search.bytes))) {
+	if (r == 0 && !adds_up(&search)) {
 		search.is_doubted = true;
 		search.depth = DEPTH_MOST;
 		r = search_all(&search);
 	}
+	if (r == 0 && is_piece_in_hand(heap))
+		r = search_short(&search);
 	window_fini(&search.window);
+	if (r == 0 && search.found > heap->n_mmaps)
+		ptmalloc_drop_excess(heap, search.nbefore);
 	if (r == 0)
 		ptmalloc_sort_segments(heap);
 	return r;

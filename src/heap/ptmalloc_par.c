@@ -93,6 +93,7 @@ void ptmalloc_find_par(struct ptmalloc *heap, plat_addr at, const unsigned char 
 				.mmapped_mem = at + sums,
 				.sbrk_base = base ? at + base : 0,
 				.thp_pagesize = form ? at + ints - 4 - 2 * word : 0,
+				.hp_pagesize = form ? at + ints - 4 - word : 0,
 			};
 		}
 	}

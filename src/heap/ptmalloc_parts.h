@@ -27,7 +27,7 @@ struct ptmalloc_layout {
 /* Where the numbers of struct malloc_par are; 0: not found. */
 struct ptmalloc_par {
 	plat_addr n_mmaps, mmapped_mem, sbrk_base;
-	plat_addr thp_pagesize; /* 0: this version has none */
+	plat_addr thp_pagesize, hp_pagesize; /* 0: this version has none */
 };
 
 /* What the threads are at. */
@@ -44,6 +44,13 @@ enum tcache_link { LINK_PLAIN, LINK_MANGLED, NLINKS };
 struct ptmalloc_mark {
 	plat_addr chunk;
 	bool is_cached; /* in a thread's cache; else in a fast bin */
+};
+
+/* A chunk that holds what a thread has cached. */
+struct ptmalloc_cache {
+	plat_addr chunk;
+	unsigned form; /* of ptmalloc_tcache.c */
+	int tid;       /* or 0: not known, or the thread is gone */
 };
 
 /* Where chunks lie in a row, or one that has a mapping of its own. */
@@ -98,11 +105,13 @@ struct ptmalloc {
 	size_t nsegments, segments_room;
 	struct ptmalloc_mark *marks; /* in order */
 	size_t nmarks, marks_room;
-	plat_addr *states; /* chunks that hold a thread's cache, in order */
-	size_t nstates, states_room;
-	uint64_t heap_bytes;					/* distance of further heaps */
-	uint64_t n_mmaps, mmapped_mem, sbrk_base, thp_pagesize; /* or UNKNOWN */
-	uint64_t key;						/* of cached chunks; 0: none */
+	struct ptmalloc_cache *caches; /* in order */
+	size_t ncaches, caches_room;
+	plat_addr *witnesses; /* chunks that are there for sure, in order: ptmalloc_witness.c */
+	size_t nwitnesses, witnesses_room;
+	uint64_t heap_bytes; /* distance of further heaps */
+	uint64_t n_mmaps, mmapped_mem, sbrk_base, thp_pagesize, hp_pagesize; /* or UNKNOWN */
+	uint64_t key;		 /* of cached chunks; 0: none */
 	uint64_t nkeys, nothers; /* of cached chunks: that have it, and all */
 	uint64_t held;		 /* of all segments */
 	uint64_t ncached, nfast; /* marks of either kind */
@@ -128,7 +137,7 @@ struct ptmalloc_walk {
 	const struct heap_visitor *visitor;
 	unsigned states; /* of blocks that it wants to be shown */
 	struct window window;
-	size_t mark, state; /* the next ones */
+	size_t mark, cache; /* the next ones */
 	plat_addr special;  /* the lower of both */
 	struct tally {
 		uint64_t n, bytes, most;
@@ -198,6 +207,10 @@ void ptmalloc_settle(struct ptmalloc *heap);
 /* Whether a call is under way: in this arena; or anywhere, which mapped blocks and caches feel. */
 bool ptmalloc_is_arena_called(struct ptmalloc *heap, const struct ptmalloc_arena *arena);
 bool ptmalloc_is_called(struct ptmalloc *heap);
+/* All threads are stopped by a signal or a debugger, or there are none. */
+bool ptmalloc_is_held(const struct ptmalloc *heap);
+/* A call is under way in this arena, and the process stands still: what is read now stays. */
+bool ptmalloc_is_arena_stopped(struct ptmalloc *heap, const struct ptmalloc_arena *arena);
 
 /* Finds main_arena, and all offsets. 0, -ENOENT, -ENOMEM. ptmalloc_find.c */
 int ptmalloc_find(struct ptmalloc *heap) MUST_CHECK;
@@ -220,28 +233,26 @@ void ptmalloc_sort_segments(struct ptmalloc *heap);
 int ptmalloc_find_mapped(struct ptmalloc *heap) MUST_CHECK;
 /* So many bytes of mappings are what glibc has counted. */
 bool ptmalloc_is_mapped_sum(const struct ptmalloc *heap, uint64_t bytes);
+/* Of the segments from this one on, in order, chunks that are none go. ptmalloc_excess.c */
+void ptmalloc_drop_excess(struct ptmalloc *heap, size_t first);
 
 /* Fast bins, and the caches of threads. ptmalloc_lists.c, ptmalloc_tcache.c */
 int ptmalloc_add_mark(struct ptmalloc *heap, plat_addr chunk, bool is_cached) MUST_CHECK;
 int ptmalloc_read_fast(struct ptmalloc *heap) MUST_CHECK;
 int ptmalloc_read_caches(struct ptmalloc *heap) MUST_CHECK;
+/* Which bin of which thread's cache a chunk is in now; *tid as above. False: in none. */
+bool ptmalloc_find_cached(struct ptmalloc *heap, plat_addr chunk, uint32_t *bin, int *tid);
 plat_addr ptmalloc_follow(const struct ptmalloc *heap, plat_addr at, uint64_t value,
 			  enum tcache_link link);
+
+/* As heap_type.find_shelf. ptmalloc_shelves.c */
+struct shelf ptmalloc_find_shelf(struct heap_reading *reading, const struct block *block);
 
 /* One chain after the other. ptmalloc_chain.c */
 int ptmalloc_walk_segment(struct ptmalloc_walk *walk,
 			  const struct ptmalloc_segment *segment) MUST_CHECK;
 /* A link more is followed; false: more than all chunks can have. */
 bool ptmalloc_may_follow(struct ptmalloc *heap);
-/* The header of a chunk: prev_size, size, fd, bk. */
-struct chunk {
-	plat_addr at;
-	uint64_t before, size, forward, backward;
-};
-/* Where from `from` on a chain of chunks begins again, or `stop`. */
-plat_addr ptmalloc_resync(struct ptmalloc *heap, plat_addr from, plat_addr stop);
-/* Where the chain that begins here ends, at fences or at `stop`; 0: none begins here. */
-plat_addr ptmalloc_chain_end(struct ptmalloc *heap, plat_addr at, plat_addr stop);
 
 /* Classes, sums, visitors. ptmalloc_show.c */
 uint64_t ptmalloc_class_most(uint32_t class); /* its largest chunk */

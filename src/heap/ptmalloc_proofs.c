@@ -103,7 +103,7 @@ static int prove_marks(struct ptmalloc *heap)
 	if (heap->layout.nfast)
 		r = prove_equal(heap, "all entries of fast bins are chunks", heap->fast_met,
 				heap->nfast, is_torn);
-	if (r == 0 && heap->nstates)
+	if (r == 0 && heap->ncaches)
 		r = prove_equal(heap, "all entries of threads' caches are chunks", heap->cached_met,
 				heap->ncached, is_torn);
 	return r;

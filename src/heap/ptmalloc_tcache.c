@@ -1,19 +1,14 @@
 /*
- * What threads have cached, from 2.26 on. A thread-local variable leads to a chunk of glibc's own:
+ * What threads have cached, from 2.26 on. A thread-local variable leads to a chunk of glibc's own,
+ * ptmalloc_tcache_place.c says how it is found:
  *
  *     2.26   | 64 counts of 1 byte  | 64 heads |     free blocks of one size each
  *     2.30   | 64 counts of 2 bytes | 64 heads |
  *     2.42   | 76 counts of 2 bytes | 76 heads |     of how many more there is room for
  *
- * The variable is found by what it leads to, so that neither symbols nor the place of the variable
- * are needed: each word of each thread's own memory is tried. It has the same place in all threads;
- * most of those that lead to a cache with blocks say which, for one that is empty cannot be told
- * from any other block of zeros. Stacks that are kept for later threads have such memory, too:
- * after a fork they are all that is left of the other threads.
- *
  * From 2.34 on all cached blocks hold the same number in their second word.
  */
-#include "heap/ptmalloc_parts.h"
+#include "heap/ptmalloc_tcache.h"
 
 #include "base/list.h"
 
@@ -21,45 +16,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OWN_MOST (64 * 1024) /* bytes of a thread's own memory that are looked at */
-#define OWN_STEP 4096
 #define FIRST_CHUNKS 16 /* of a heap, that are tried as well */
 #define LIST_MOST 65536
 #define WRONG_MOST 1 /* bins of a cache, and of those in use an eighth */
 #define TRIES 3
-#define PLACES_MOST 64
 
-static const struct form {
-	unsigned nbins, count_bytes;
-	bool counts_room;
-} forms[] = {{64, 1, false}, {64, 2, false}, {76, 2, true}};
+static const struct tcache_form forms[] = {{64, 1, false}, {64, 2, false}, {76, 2, true}};
 
-struct cache {
-	const struct form *form;
-	plat_addr chunk;
-	unsigned char bytes[76 * 2 + 76 * 8];
-	unsigned nused; /* bins with blocks */
-	enum tcache_link link;
-};
-
-static size_t bytes_of(const struct ptmalloc *heap, const struct form *form)
+size_t tcache_bytes(const struct ptmalloc *heap, const struct tcache_form *form)
 {
 	return form->nbins * (form->count_bytes + heap->layout.word);
 }
 
-static uint64_t chunk_bytes(const struct ptmalloc *heap, const struct form *form)
+static uint64_t chunk_bytes(const struct ptmalloc *heap, const struct tcache_form *form)
 {
-	return align_up(bytes_of(heap, form) + heap->layout.word, heap->layout.align);
+	return align_up(tcache_bytes(heap, form) + heap->layout.word, heap->layout.align);
 }
 
-static unsigned count_at(const struct cache *cache, unsigned i)
+static unsigned count_at(const struct tcache *cache, unsigned i)
 {
 	const unsigned char *at = cache->bytes + i * cache->form->count_bytes;
 
 	return cache->form->count_bytes == 1 ? *at : (unsigned)(at[0] | at[1] << 8);
 }
 
-static plat_addr head_at(const struct ptmalloc *heap, const struct cache *cache, unsigned i)
+static plat_addr head_at(const struct ptmalloc *heap, const struct tcache *cache, unsigned i)
 {
 	return ptmalloc_word(heap, cache->bytes + cache->form->nbins * cache->form->count_bytes +
 					   i * heap->layout.word);
@@ -69,7 +50,7 @@ static plat_addr head_at(const struct ptmalloc *heap, const struct cache *cache,
  * One list.
  */
 
-static bool is_block(const struct ptmalloc *heap, plat_addr block)
+bool tcache_is_block(const struct ptmalloc *heap, plat_addr block)
 {
 	return block >= 2 * heap->layout.word && is_aligned(block, heap->layout.align) &&
 	       ptmalloc_segment_at(heap, block - 2 * heap->layout.word);
@@ -82,7 +63,7 @@ static int follow(struct ptmalloc *heap, plat_addr block, enum tcache_link link,
 	int n;
 
 	for (n = 0; block; n++) {
-		if (n == most || !ptmalloc_may_follow(heap) || !is_block(heap, block) ||
+		if (n == most || !ptmalloc_may_follow(heap) || !tcache_is_block(heap, block) ||
 		    ptmalloc_read_word(heap, block, &value) < 0)
 			return -EINVAL;
 		block = ptmalloc_follow(heap, block, value, link);
@@ -96,8 +77,8 @@ static int add_list(struct ptmalloc *heap, plat_addr block, enum tcache_link lin
 	uint64_t value, key = 0;
 	int r = 0, n;
 
-	for (n = 0;
-	     r == 0 && block && n < LIST_MOST && ptmalloc_may_follow(heap) && is_block(heap, block);
+	for (n = 0; r == 0 && block && n < LIST_MOST && ptmalloc_may_follow(heap) &&
+		    tcache_is_block(heap, block);
 	     n++) {
 		r = ptmalloc_add_mark(heap, block - 2 * word, true);
 		if (ptmalloc_read_word(heap, block + word, &key) == 0) {
@@ -117,8 +98,11 @@ static int add_list(struct ptmalloc *heap, plat_addr block, enum tcache_link lin
  * One cache.
  */
 
-/* A head, and its count or room: of the first bins the blocks have one size. */
-static bool is_bin(struct ptmalloc *heap, const struct cache *cache, unsigned i, unsigned room)
+/*
+ * A head, and its count or room: of the first bins the blocks have one size. In a bin with blocks
+ * there is less room than in one without.
+ */
+static bool is_bin(struct ptmalloc *heap, const struct tcache *cache, unsigned i, unsigned room)
 {
 	plat_addr head = head_at(heap, cache, i);
 	unsigned count = count_at(cache, i);
@@ -126,7 +110,8 @@ static bool is_bin(struct ptmalloc *heap, const struct cache *cache, unsigned i,
 
 	if (!head)
 		return count == room;
-	return is_block(heap, head) && (cache->form->counts_room || count) &&
+	return tcache_is_block(heap, head) &&
+	       (cache->form->counts_room ? count < room : count > 0) &&
 	       ptmalloc_read_word(heap, head - heap->layout.word, &size) == 0 &&
 	       (i >= 64 || (size & ~(uint64_t)CHUNK_FLAGS) ==
 				   chunk_least(heap) + (uint64_t)i * heap->layout.align);
@@ -136,7 +121,7 @@ static bool is_bin(struct ptmalloc *heap, const struct cache *cache, unsigned i,
  * All counts are of lists. A thread can be between one and the other. Which is empty could be
  * anything that is zeros, unless something else says that it is a cache.
  */
-static bool has_form(struct ptmalloc *heap, struct cache *cache, bool may_be_empty)
+static bool has_form(struct ptmalloc *heap, struct tcache *cache, bool may_be_empty)
 {
 	unsigned room = 0, nwrong = 0, nused = 0, i;
 
@@ -151,17 +136,18 @@ static bool has_form(struct ptmalloc *heap, struct cache *cache, bool may_be_emp
 	return nwrong <= WRONG_MOST + nused / 8 && (may_be_empty || nused > nwrong || room);
 }
 
-static int take_cache(struct ptmalloc *heap, struct cache *cache)
+static int take_cache(struct ptmalloc *heap, struct tcache *cache, int tid)
 {
 	unsigned i;
-	int r = list_reserve(&heap->states, &heap->states_room, heap->nstates, 1);
+	int r = list_reserve(&heap->caches, &heap->caches_room, heap->ncaches, 1);
 
 	if (r < 0)
 		return r;
-	for (i = 0; i < heap->nstates; i++)
-		if (heap->states[i] == cache->chunk)
+	for (i = 0; i < heap->ncaches; i++)
+		if (heap->caches[i].chunk == cache->chunk)
 			return 0;
-	heap->states[heap->nstates++] = cache->chunk;
+	heap->caches[heap->ncaches++] =
+		(struct ptmalloc_cache){cache->chunk, (unsigned)(cache->form - forms), tid};
 	for (i = 0; r == 0 && i < cache->form->nbins; i++) {
 		plat_addr head = head_at(heap, cache, i);
 		enum tcache_link link = LINK_MANGLED;
@@ -181,188 +167,93 @@ static int take_cache(struct ptmalloc *heap, struct cache *cache)
 }
 
 /* The thread may be using it: what does not fit is read again. */
-static bool read_cache(struct ptmalloc *heap, struct cache *cache, bool may_be_empty)
+static bool read_cache(struct ptmalloc *heap, struct tcache *cache, bool may_be_empty)
 {
 	plat_addr block = cache->chunk + 2 * heap->layout.word;
 	unsigned i;
 
 	for (i = 0; i < TRIES; i++)
 		if (reader_read(heap->reading.reader, block, cache->bytes,
-				bytes_of(heap, cache->form)) == 0 &&
+				tcache_bytes(heap, cache->form)) == 0 &&
 		    has_form(heap, cache, may_be_empty))
 			return true;
 	return false;
 }
 
-/* Whether a block is a cache, by the size of its chunk and what it holds. */
-static bool is_cache(struct ptmalloc *heap, plat_addr block, bool may_be_empty, struct cache *ret)
+bool tcache_is_as_large(struct ptmalloc *heap, plat_addr block, const struct tcache_form *form)
 {
-	uint64_t size;
-	unsigned i;
+	uint64_t least = chunk_bytes(heap, form), size;
 
-	if (!is_block(heap, block) ||
-	    ptmalloc_read_word(heap, block - heap->layout.word, &size) < 0)
+	if (ptmalloc_read_word(heap, block - heap->layout.word, &size) < 0)
 		return false;
 	size &= ~(uint64_t)CHUNK_FLAGS;
+	/* What was left was too small for a chunk; 2.43 rounds up twice (tcache_init). */
+	return size >= least && size < least + chunk_least(heap) + heap->layout.align;
+}
+
+bool tcache_read(struct ptmalloc *heap, plat_addr block, const struct tcache_form *form,
+		 bool may_be_empty, struct tcache *ret)
+{
+	unsigned i;
+
+	if (!tcache_is_block(heap, block))
+		return false;
 	for (i = 0; i < ARRAY_SIZE(forms); i++) {
 		ret->form = &forms[i];
 		ret->chunk = block - 2 * heap->layout.word;
-		/* Its large bins take any size, and so nearly any block of zeros. */
-		if (heap->version && ret->form->counts_room != (heap->version >= 42))
+		if ((form && ret->form != form) ||
+		    (heap->version && ret->form->counts_room != (heap->version >= 42)))
 			continue;
-		/* What was left was too small for a chunk; 2.43 rounds up twice (tcache_init). */
-		if (size >= chunk_bytes(heap, ret->form) &&
-		    size < chunk_bytes(heap, ret->form) + chunk_least(heap) + heap->layout.align &&
+		if (tcache_is_as_large(heap, block, ret->form) &&
 		    read_cache(heap, ret, may_be_empty))
 			return true;
 	}
 	return false;
 }
 
-static int try_block(struct ptmalloc *heap, plat_addr block, bool may_be_empty)
+static int try_block(struct ptmalloc *heap, plat_addr block, const struct tcache_form *form,
+		     bool may_be_empty, int tid)
 {
-	struct cache cache;
+	struct tcache cache;
 
-	return is_cache(heap, block, may_be_empty, &cache) ? take_cache(heap, &cache) : 0;
+	return tcache_read(heap, block, form, may_be_empty, &cache) ? take_cache(heap, &cache, tid)
+								    : 0;
 }
 
 /*
- * Threads.
+ * All of them.
  */
 
-static void note_arena(struct ptmalloc *heap, plat_addr at, int tid)
+/* The caches of all threads; *ret is their form where there are any, or NULL. 0 or -ENOMEM. */
+static int try_threads(struct ptmalloc *heap, const struct tcache_form **ret)
 {
+	const struct space *space = heap->reading.space;
+	struct tcache_place place;
 	size_t i;
+	int r = 0;
 
-	for (i = 0; tid && i < heap->narenas; i++)
-		if (heap->arenas[i].address == at) {
-			heap->arenas[i].nthreads++;
-			heap->reading.arenas[i].tid = tid;
-		}
+	*ret = NULL;
+	if (tcache_find_place(heap, &place) < 0)
+		return 0;
+	for (i = 0; r == 0 && i < space->nthreads; i++)
+		r = try_block(heap, tcache_at(heap, &space->threads[i], &place), place.form, true,
+			      space->threads[i].tid);
+	*ret = place.form;
+	return r;
 }
 
-/* Where the variable may be, counted from the threads' descriptors. */
-struct places {
-	struct place {
-		uint64_t offset; /* it wraps */
-		unsigned n;
-	} list[PLACES_MOST];
-	size_t n;
-};
-
-static void vote(struct places *places, uint64_t offset)
+static bool is_own_memory_known(const struct space *space)
 {
 	size_t i = 0;
 
-	while (i < places->n && places->list[i].offset != offset)
+	while (i < space->nthreads && space->threads[i].tls_end)
 		i++;
-	if (i == PLACES_MOST)
-		return;
-	if (i == places->n)
-		places->list[places->n++] = (struct place){.offset = offset};
-	places->list[i].n++;
-}
-
-static const struct place *most_votes(const struct places *places)
-{
-	const struct place *best = NULL;
-	size_t i;
-
-	for (i = 0; i < places->n; i++)
-		if (!best || places->list[i].n > best->n)
-			best = &places->list[i];
-	return best;
-}
-
-static plat_addr origin_of(const struct thread *thread)
-{
-	return thread->descriptor != UNKNOWN ? thread->descriptor : thread->tls_end;
-}
-
-/* Nothing is in it, and nothing behind it, where the chunk is larger. */
-static bool is_blank(struct ptmalloc *heap, const struct cache *cache)
-{
-	unsigned word = heap->layout.word;
-	plat_addr at = cache->chunk + 2 * word + bytes_of(heap, cache->form), end;
-	uint64_t value;
-
-	if (ptmalloc_read_word(heap, cache->chunk + word, &value) < 0)
-		return false;
-	end = cache->chunk + (value & ~(uint64_t)CHUNK_FLAGS) + word;
-	for (at = align_up(at, word); at < end; at += word)
-		if (ptmalloc_read_word(heap, at, &value) < 0 || value)
-			return false;
-	return !cache->nused;
-}
-
-/* A word of a thread's own memory. Without `places` what can be a cache and is empty is taken. */
-static int try_word(struct ptmalloc *heap, const struct thread *thread, plat_addr at,
-		    plat_addr value, struct places *places)
-{
-	struct cache cache;
-
-	if (!value)
-		return 0;
-	if (!places)
-		return is_cache(heap, value, true, &cache) && is_blank(heap, &cache)
-			       ? take_cache(heap, &cache)
-			       : 0;
-	note_arena(heap, value, thread->tid);
-	if (is_cache(heap, value, false, &cache))
-		vote(places, at - origin_of(thread));
-	return 0;
-}
-
-/* Static memory of threads ends at the descriptor; what libraries have is near that. */
-static int try_thread(struct ptmalloc *heap, const struct thread *thread, struct places *places)
-{
-	unsigned char bytes[OWN_STEP];
-	plat_addr end = thread->tls_end, at;
-	unsigned i, word = heap->layout.word;
-	size_t size;
-	int r = 0;
-
-	at = max_u64(thread->tls_start, sub_floored(end, OWN_MOST));
-	for (at = align_up(at, word); r == 0 && at < end; at += size) {
-		size = (size_t)min_u64(end - at, OWN_STEP);
-		if (reader_read(heap->reading.reader, at, bytes, size) < 0)
-			continue;
-		for (i = 0; r == 0 && i + word <= size; i += word)
-			r = try_word(heap, thread, at + i, ptmalloc_word(heap, bytes + i), places);
-	}
-	return r;
-}
-
-static int try_place(struct ptmalloc *heap, const struct thread *thread, const struct place *place)
-{
-	plat_addr at = origin_of(thread) + place->offset;
-	uint64_t value;
-
-	if (at < thread->tls_start || at >= thread->tls_end ||
-	    ptmalloc_read_word(heap, at, &value) < 0)
-		return 0;
-	return try_block(heap, value, true);
-}
-
-static int try_threads(struct ptmalloc *heap)
-{
-	const struct space *space = heap->reading.space;
-	struct places places = {.n = 0};
-	const struct place *place;
-	size_t i;
-	int r = 0;
-
-	for (i = 0; r == 0 && i < space->nthreads; i++)
-		r = try_thread(heap, &space->threads[i], &places);
-	place = most_votes(&places);
-	for (i = 0; r == 0 && i < space->nthreads; i++)
-		r = place ? try_place(heap, &space->threads[i], place)
-			  : try_thread(heap, &space->threads[i], NULL);
-	return r;
+	return i == space->nthreads;
 }
 
 /* Where a thread's own memory is not known, its cache is mostly its heap's first block. */
-static int try_first_chunks(struct ptmalloc *heap, const struct ptmalloc_segment *segment)
+static int try_first_chunks(struct ptmalloc *heap, const struct ptmalloc_segment *segment,
+			    const struct tcache_form *form)
 {
 	plat_addr chunk = segment->first;
 	uint64_t size;
@@ -374,7 +265,7 @@ static int try_first_chunks(struct ptmalloc *heap, const struct ptmalloc_segment
 		size &= ~(uint64_t)CHUNK_FLAGS;
 		if (size < chunk_least(heap) || size >= segment->end - chunk)
 			break;
-		r = try_block(heap, chunk + 2 * heap->layout.word, false);
+		r = try_block(heap, chunk + 2 * heap->layout.word, form, false, 0);
 		chunk += size;
 	}
 	return r;
@@ -382,9 +273,9 @@ static int try_first_chunks(struct ptmalloc *heap, const struct ptmalloc_segment
 
 static int by_address(const void *a, const void *b)
 {
-	const plat_addr *x = a, *y = b;
+	const struct ptmalloc_cache *x = a, *y = b;
 
-	return *x < *y ? -1 : *x > *y;
+	return x->chunk < y->chunk ? -1 : x->chunk > y->chunk;
 }
 
 /* An arena belongs to a thread that is alone with it. */
@@ -400,21 +291,78 @@ static void match_arenas(struct ptmalloc *heap)
 
 int ptmalloc_read_caches(struct ptmalloc *heap)
 {
+	const struct tcache_form *form;
+	bool is_all;
 	size_t i;
 	int r;
 
-	heap->nstates = 0;
-	r = try_threads(heap);
-	for (i = 0; r == 0 && i < heap->nsegments; i++)
+	heap->ncaches = 0;
+	r = try_threads(heap, &form);
+	is_all = form && is_own_memory_known(heap->reading.space);
+	for (i = 0; r == 0 && !is_all && i < heap->nsegments; i++)
 		if (heap->segments[i].kind != SEGMENT_MAPPED)
-			r = try_first_chunks(heap, &heap->segments[i]);
+			r = try_first_chunks(heap, &heap->segments[i], form);
 	/* A key that not all have is none; but for those that were taken out meanwhile. */
 	if (heap->nkeys < heap->nothers - heap->nothers / 8)
 		heap->key = 0;
 	if (heap->are_caches_torn)
 		heap->reading.proofs.unsteady++;
 	match_arenas(heap);
-	if (heap->nstates)
-		qsort(heap->states, heap->nstates, sizeof(*heap->states), by_address);
+	if (heap->ncaches)
+		qsort(heap->caches, heap->ncaches, sizeof(*heap->caches), by_address);
 	return r;
+}
+
+/*
+ * Which one a chunk is in.
+ */
+
+static bool is_in_list(struct ptmalloc *heap, plat_addr head, plat_addr block,
+		       enum tcache_link link)
+{
+	plat_addr at = head;
+	uint64_t value;
+	int n;
+
+	for (n = 0; at && at != block; n++) {
+		if (n == LIST_MOST || !ptmalloc_may_follow(heap) || !tcache_is_block(heap, at) ||
+		    ptmalloc_read_word(heap, at, &value) < 0)
+			return false;
+		at = ptmalloc_follow(heap, at, value, link);
+	}
+	return at == block;
+}
+
+static bool is_in_cache(struct ptmalloc *heap, const struct tcache *cache, plat_addr block,
+			uint32_t *bin)
+{
+	uint32_t i;
+
+	for (i = 0; i < cache->form->nbins; i++) {
+		plat_addr head = head_at(heap, cache, i);
+
+		if (head && (is_in_list(heap, head, block, LINK_MANGLED) ||
+			     is_in_list(heap, head, block, LINK_PLAIN))) {
+			*bin = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool ptmalloc_find_cached(struct ptmalloc *heap, plat_addr chunk, uint32_t *bin, int *tid)
+{
+	size_t i;
+
+	for (i = 0; i < heap->ncaches; i++) {
+		struct tcache cache = {.form = &forms[heap->caches[i].form],
+				       .chunk = heap->caches[i].chunk};
+
+		if (read_cache(heap, &cache, true) &&
+		    is_in_cache(heap, &cache, chunk + 2 * heap->layout.word, bin)) {
+			*tid = heap->caches[i].tid;
+			return true;
+		}
+	}
+	return false;
 }

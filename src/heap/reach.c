@@ -115,6 +115,7 @@ int reach_make(const struct graph *graph, unsigned kinds, struct crew *crew, str
 		reach_fini(&marking.reach);
 		return r;
 	}
+	crew_expect(crew, marking.reach.marks, n * sizeof(*marking.reach.marks));
 	for (i = 0; i < n; i++)
 		marking.reach.marks[i] = LEVEL_NONE << 8;
 	each_anchor(graph, kinds, take_anchor, &marking);

@@ -269,9 +269,7 @@ static int take_signal_stack(struct roots_making *making, const struct thread *t
 static plat_addr start_of_stack(const struct roots_making *making, const struct thread *thread,
 				plat_addr sp)
 {
-	bool is_guess = thread->descriptor == UNKNOWN && !thread->is_main;
-
-	return is_guess && sp >= thread->stack_start && sp < thread->stack_end
+	return thread->is_whole_mapping && sp >= thread->stack_start && sp < thread->stack_end
 		       ? max_u64(thread->stack_start, below_red_zone(making, sp))
 		       : thread->stack_start;
 }

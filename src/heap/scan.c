@@ -1,6 +1,6 @@
 #include "heap/scan.h"
 
-#include "heap/scan_resolve.h"
+#include "heap/scan_steps.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -90,14 +90,31 @@ static size_t gather_any(const struct scan_sieve *sieve, const unsigned char *by
 			    form->mangle.width != 0);
 }
 
-static void resolve_any(const struct block_index *index, struct scan_hits *hits)
+static void place_any(const struct block_index *index, struct scan_hits *hits)
 {
-	scan_resolve_all(index, hits);
+	struct scan_hint hint = scan_hint_of(index, index->stretches);
+	size_t i;
+
+	hits->nlate = 0;
+	for (i = 0; i < hits->n; i++)
+		scan_place(index, hits, &hint, i);
+}
+
+static void look_any(const struct block_index *index, struct scan_hits *hits)
+{
+	scan_look_all(index, hits);
+}
+
+static void settle_any(const struct block_index *index, struct scan_hits *hits)
+{
+	scan_settle_all(index, hits);
 }
 
 const struct scan_code scan_code_any = {
 	.gather = gather_any,
-	.resolve = resolve_any,
+	.place = place_any,
+	.look = look_any,
+	.settle = settle_any,
 	.find = block_index_find,
 };
 
@@ -107,7 +124,9 @@ uint32_t scan_word(const struct block_index *index, uint64_t word)
 
 	if (!index->n)
 		return NO_EDGE;
-	scan_resolve_all(index, &hits);
+	place_any(index, &hits);
+	look_any(index, &hits);
+	settle_any(index, &hits);
 	return hits.edges[0];
 }
 
@@ -142,22 +161,35 @@ struct scan_sieve scan_sieve_of(const struct block_index *index, const struct sc
 	return sieve;
 }
 
+/* Those that come last still have two steps to go when there are no more. */
 static int scan_bytes(struct scan *scan, plat_addr base, const unsigned char *bytes, size_t size,
 		      const struct scan_taker *taker)
 {
 	const struct block_index *index = scan->index;
+	const struct scan_code *code = scan->code;
 	const struct scan_sieve sieve = scan_sieve_of(index, &scan->form);
 	size_t n = size / scan->form.width, at = 0;
+	unsigned i, left = HITS_STEPS - 1;
 	int r = 0;
 
 	scan->bytes += size;
-	while (r == 0 && at < n) {
-		scan->hits.n = 0;
-		at = scan->code->gather(&sieve, bytes, at, n, &scan->hits);
-		if (scan->hits.n == 0)
-			continue;
-		scan->code->resolve(index, &scan->hits);
-		r = taker->take(taker->context, base, &scan->hits);
+	for (i = 0; i < HITS_STEPS; i++)
+		scan->hits[i].n = scan->hits[i].nlate = 0;
+	for (i = 0; r == 0 && left > 0; i = (i + 1) % HITS_STEPS) {
+		struct scan_hits *first = &scan->hits[i];
+		struct scan_hits *second = &scan->hits[(i + 2) % HITS_STEPS];
+		struct scan_hits *third = &scan->hits[(i + 1) % HITS_STEPS];
+
+		first->n = 0;
+		if (at < n)
+			at = code->gather(&sieve, bytes, at, n, first);
+		else
+			left--;
+		code->place(index, first);
+		code->look(index, second);
+		code->settle(index, third);
+		if (third->n)
+			r = taker->take(taker->context, base, third);
 	}
 	return r;
 }

@@ -3,9 +3,15 @@
  *
  *     words -> those between the lowest and the highest block -> those in a live block -> targets
  *
- * The first step goes at the speed of memory; where there are many pointers, the second decides. So
- * both exist once for any processor and once for a better one (scan_x86_64.c), and the second takes
- * many words a step, so that the memory for all of them is on its way at once.
+ * The first step goes at the speed of memory; where there are many pointers, the second decides,
+ * and what it waits for is memory, too. So it is taken in three steps, each by many words at once,
+ * and between one step and the next of the same words comes work on others:
+ *
+ *     place   which line of the index is it?      the line is on its way
+ *     look    which block is it?                  its size is on its way, if that matters
+ *     settle  does it reach so far?               done
+ *
+ * All of them exist once for any processor and once for a better one (scan_x86_64.c).
  *
  * Only aligned words are looked at. What cannot be read is left out, and counted.
  */
@@ -34,15 +40,25 @@ static inline bool edge_is_interior(uint32_t edge)
 	return edge & 1;
 }
 
-#define HITS_MOST 128
+/*
+ * So many that what is on its way is there when the others' step is done, and so few that all of it
+ * still lies in the first cache then.
+ */
+#define HITS_MOST 64
 #define HITS_SLACK 16 /* as many words as are looked at at once */
+#define HITS_STEPS 3
 
 /* Words that may be pointers. */
 struct scan_hits {
 	size_t n;
 	uint64_t values[HITS_MOST + HITS_SLACK];
 	uint32_t words[HITS_MOST + HITS_SLACK]; /* which word of the piece it is */
-	uint32_t edges[HITS_MOST + HITS_SLACK]; /* what it points to, or NO_EDGE */
+	uint32_t edges[HITS_MOST + HITS_SLACK]; /* what it points to, or NO_EDGE; when settled */
+
+	/* Between the steps: scan_steps.h. */
+	uint64_t bits[HITS_MOST + HITS_SLACK];
+	uint32_t late[HITS_MOST + HITS_SLACK];
+	size_t nlate;
 };
 
 /* How words are laid out in the process. */
@@ -72,8 +88,10 @@ struct scan_code {
 	 */
 	size_t (*gather)(const struct scan_sieve *sieve, const unsigned char *bytes, size_t from,
 			 size_t n, struct scan_hits *hits);
-	/* Fills `edges`. The index has blocks. */
-	void (*resolve)(const struct block_index *index, struct scan_hits *hits);
+	/* The steps. The index has blocks. */
+	void (*place)(const struct block_index *index, struct scan_hits *hits);
+	void (*look)(const struct block_index *index, struct scan_hits *hits);
+	void (*settle)(const struct block_index *index, struct scan_hits *hits);
 	/* block_index_find() */
 	uint32_t (*find)(const struct block_index *index, plat_addr at, uint64_t *offset);
 };
@@ -97,9 +115,9 @@ struct scan {
 	struct scan_form form;
 	const struct scan_code *code;
 
-	uint64_t bytes, unread; /* of what was scanned */
-	unsigned char *buffer;	/* for what must be copied; or NULL */
-	struct scan_hits hits;
+	uint64_t bytes, unread;		   /* of what was scanned */
+	unsigned char *buffer;		   /* for what must be copied; or NULL */
+	struct scan_hits hits[HITS_STEPS]; /* each at another step */
 };
 
 void scan_fini(struct scan *scan);

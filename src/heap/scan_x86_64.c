@@ -1,14 +1,15 @@
 /*
- * With AVX2, and one instruction that counts bits. This file is compiled for processors that have
- * both, all but scan_code_here(), which asks whether this is one.
+ * With AVX2, and one instruction each that counts bits and shifts by any number. This file is
+ * compiled for processors that have all of it, but for scan_code_here(), which asks whether this is
+ * one.
  */
 #include "heap/scan.h"
 
-#include "heap/scan_resolve.h"
+#include "heap/scan_steps.h"
 
 #include <immintrin.h>
 
-#define HERE FOR_PROCESSORS_WITH("avx2,popcnt,bmi")
+#define HERE FOR_PROCESSORS_WITH("avx2,popcnt,bmi,bmi2")
 
 /* For four words with a bit each: where the chosen ones come from, as 32-bit halves and as bytes.
  */
@@ -122,9 +123,60 @@ HERE static size_t gather(const struct scan_sieve *sieve, const unsigned char *b
 	return n - i < 16 ? scan_code_any.gather(sieve, bytes, i, n, hits) : i;
 }
 
-HERE static void resolve(const struct block_index *index, struct scan_hits *hits)
+/*
+ * Places four words, if all of them are where the hint is: a line is 384 grains, which is three
+ * times 128, and a third is 0xaaaaaaab / 2^33 of what has 32 bits.
+ */
+static_assert(LINE_GRAINS == 3 * 128 && LINE_BITS == LINE_GRAINS + 128, "a line is as told");
+
+HERE static ALWAYS_INLINE bool place_four(const struct block_index *index, struct scan_hits *hits,
+					  const struct scan_hint *hint, size_t i)
 {
-	scan_resolve_all(index, hits);
+	const uint64_t half = UINT64_C(1) << 63;
+	const __m256i low = _mm256_set1_epi64x((long long)(hint->start + half));
+	const __m256i span = _mm256_set1_epi64x((long long)(hint->span + half));
+	const __m256i base = _mm256_set1_epi64x((long long)hint->stretch->base);
+	const __m256i third = _mm256_set1_epi64x(0xaaaaaaab);
+	__m256i words = _mm256_loadu_si256((const __m256i *)&hits->values[i]);
+	__m256i in = in_span(words, low, span), grains, lines, bits;
+	size_t j;
+
+	if (_mm256_movemask_pd(_mm256_castsi256_pd(in)) != 15)
+		return false;
+	grains = _mm256_srl_epi64(_mm256_sub_epi64(words, base),
+				  _mm_cvtsi32_si128((int)index->grain_shift));
+	lines = _mm256_srli_epi64(_mm256_mul_epu32(_mm256_srli_epi64(grains, 7), third), 33);
+	bits = _mm256_add_epi64(grains, _mm256_slli_epi64(lines, 7));
+	bits = _mm256_add_epi64(bits, _mm256_set1_epi64x((long long)hint->bit));
+	_mm256_storeu_si256((__m256i *)&hits->bits[i], bits);
+	for (j = i; j < i + 4; j++)
+		__builtin_prefetch((const char *)index->lines + hits->bits[j] / 8);
+	return true;
+}
+
+HERE static void place(const struct block_index *index, struct scan_hits *hits)
+{
+	struct scan_hint hint = scan_hint_of(index, index->stretches);
+	size_t i, j, end;
+
+	hits->nlate = 0;
+	for (i = 0; i < hits->n; i = end) {
+		end = i + 4 < hits->n ? i + 4 : hits->n;
+		if (end == i + 4 && place_four(index, hits, &hint, i))
+			continue;
+		for (j = i; j < end; j++)
+			scan_place(index, hits, &hint, j);
+	}
+}
+
+HERE static void look(const struct block_index *index, struct scan_hits *hits)
+{
+	scan_look_all(index, hits);
+}
+
+HERE static void settle(const struct block_index *index, struct scan_hits *hits)
+{
+	scan_settle_all(index, hits);
 }
 
 HERE static uint32_t find(const struct block_index *index, plat_addr at, uint64_t *offset)
@@ -132,12 +184,18 @@ HERE static uint32_t find(const struct block_index *index, plat_addr at, uint64_
 	return block_find(index, at, offset);
 }
 
-static const struct scan_code code_avx2 = {.gather = gather, .resolve = resolve, .find = find};
+static const struct scan_code code_avx2 = {
+	.gather = gather,
+	.place = place,
+	.look = look,
+	.settle = settle,
+	.find = find,
+};
 
 const struct scan_code *scan_code_here(void)
 {
 	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") &&
-	    __builtin_cpu_supports("bmi"))
+	    __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"))
 		return &code_avx2;
 	return &scan_code_any;
 }

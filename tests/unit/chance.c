@@ -15,7 +15,7 @@ static void draw_all(struct drawn *drawn, const struct chance_sum *sum, unsigned
 {
 	uint64_t i;
 
-	if (single < sum->nsingles) {
+	if (single < sum->nsingles && single < ARRAY_SIZE(sum->singles)) {
 		for (i = 0; i < sum->singles[single]; i++)
 			draw_all(drawn, sum, single + 1, value + (int64_t)i);
 		return;

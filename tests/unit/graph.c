@@ -407,6 +407,49 @@ static void a_heap_may_lie_all_over_the_address_space(void **state)
 	block_index_fini(&index);
 }
 
+static unsigned nexpected;
+
+static void note_expected(void *at, size_t size)
+{
+	assert_non_null(at);
+	assert_true(size > 0);
+	nexpected++;
+}
+
+/* So many lines that it is worth it: one for each block. */
+static void an_index_that_has_moved_is_the_same(void **state)
+{
+	const struct crew none = {.nworkers = 1}, crew = {.nworkers = 1, .expect = note_expected};
+	const uint64_t n = 40000, apart = LINE_GRAINS * 16;
+	struct block_index index;
+	struct blocks blocks;
+	uint64_t i, offset;
+	const void *lines;
+
+	(void)state;
+	assert_int_equal(blocks_init(&blocks, 8), 0);
+	for (i = 0; i < n; i++)
+		assert_int_equal(blocks_add(&blocks, 0x10000 + i * apart, 24, BLOCK_LIVE), 0);
+	assert_int_equal(blocks_finish(&blocks, &index), 0);
+	blocks_fini(&blocks);
+
+	lines = index.lines;
+	block_index_move(&index, &none);
+	assert_ptr_equal(index.lines, lines);
+	nexpected = 0;
+	block_index_move(&index, &crew);
+	assert_int_equal(nexpected, 2); /* lines and sizes */
+	assert_ptr_not_equal(index.lines, lines);
+	assert_int_equal((uintptr_t)index.lines % CACHE_LINE, 0);
+	assert_true(block_index_valid(&index));
+	for (i = 0; i < n; i += 997) {
+		assert_int_equal(block_index_find(&index, 0x10000 + i * apart + 23, &offset), i);
+		assert_int_equal(offset, 23);
+		assert_int_equal(scan_word(&index, 0x10000 + i * apart + 24), NO_EDGE);
+	}
+	block_index_fini(&index);
+}
+
 static void an_index_of_nothing(void **state)
 {
 	struct block_index index;
@@ -438,6 +481,7 @@ int main(void)
 		cmocka_unit_test(blocks_that_overlap_are_cut),
 		cmocka_unit_test(blocks_come_in_any_order),
 		cmocka_unit_test(a_heap_may_lie_all_over_the_address_space),
+		cmocka_unit_test(an_index_that_has_moved_is_the_same),
 		cmocka_unit_test(an_index_of_nothing),
 	};
 

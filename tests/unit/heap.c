@@ -207,7 +207,7 @@ static void blocks_are_objects_a_line(void **state)
 	assert_string_equal(text_string(&text),
 			    "{\"addr\":\"0x7f0000001000\",\"size\":24,\"size_is\":\"usable\","
 			    "\"state\":\"cached\",\"arena\":\"arena 2\",\"resident\":null,"
-			    "\"extent\":32,\"class\":null,\"tid\":4000001,"
+			    "\"extent\":32,\"class\":null,\"tid\":4000001,\"site\":null,"
 			    "\"allocator\":\"glibc\"}\n");
 	text_fini(&text);
 }

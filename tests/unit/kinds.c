@@ -450,6 +450,18 @@ static void a_small_closed_page_beside_open_memory_is_a_guard(void **state)
 	assert_region(2, 0x12000, 0x13000, KIND_GUARD);
 }
 
+static void a_small_closed_page_beside_a_closed_secret_is_a_guard(void **state)
+{
+	(void)state;
+	add(0x10000, PAGE, 0, NULL);
+	add(0x11000, PAGE, RIGHT_SHARED, "/secretmem (deleted)");
+	add(0x12000, PAGE, 0, NULL);
+	assign();
+	assert_region(0, 0x10000, 0x11000, KIND_GUARD);
+	assert_region(1, 0x11000, 0x12000, KIND_SECRET);
+	assert_region(2, 0x12000, 0x13000, KIND_GUARD);
+}
+
 static void a_small_closed_page_alone_is_reserved(void **state)
 {
 	(void)state;
@@ -628,6 +640,7 @@ int main(void)
 		TEST(arguments_environment_and_auxv_are_parts_of_the_stack),
 		TEST(arguments_outside_the_stack_are_not_believed),
 		TEST(a_small_closed_page_beside_open_memory_is_a_guard),
+		TEST(a_small_closed_page_beside_a_closed_secret_is_a_guard),
 		TEST(a_small_closed_page_alone_is_reserved),
 		TEST(a_large_closed_range_is_reserved),
 		TEST(what_several_processes_see_is_theirs),

@@ -279,6 +279,9 @@ static void every_block_of_mallocng_is_found(void **state)
 		assert_block(GROUPS + 16, BLOCK_LIVE, 300);
 		assert_block(GROUPS + 16 + STRIDE + 32, BLOCK_LIVE, 7);
 		assert_block(GROUPS + 16 + 2 * STRIDE, BLOCK_FREE, STRIDE - 4);
+		assert_shelf(heap, GROUPS + 16 + STRIDE + 32, NULL, NO_NUMBER);
+		assert_shelf(heap, GROUPS + 16 + 2 * STRIDE, "freed", NO_NUMBER);
+		assert_shelf(heap, INNER + 16 + 4 * 16, "available", NO_NUMBER);
 		assert_block(INNER + 16, BLOCK_LIVE, 12);
 		assert_block(INNER + 16 + 3 * 16, BLOCK_LIVE, 9);
 		assert_block(ALONE + 16 + 80, BLOCK_LIVE, 5000);
@@ -305,6 +308,9 @@ static void every_block_of_oldmalloc_is_found(void **state)
 		heap = walk(&oldmalloc_type);
 		assert_block(FIRST + 2 * word, BLOCK_LIVE, 3 * GRAIN - 2 * word);
 		assert_block(FIRST + 3 * GRAIN + 2 * word, BLOCK_FREE, 2 * GRAIN - 2 * word);
+		assert_shelf(heap, FIRST + 3 * GRAIN + 2 * word, "bin", 1);
+		put_word(bin_chunk(1) + 3 * word, 0);
+		assert_shelf(heap, FIRST + 3 * GRAIN + 2 * word, NULL, NO_NUMBER);
 		assert_block(LARGE + GRAIN, BLOCK_LIVE, 2 * PAGE - GRAIN);
 		assert_block(LARGE + 3 * PAGE, BLOCK_LIVE, PAGE);
 		assert_int_equal(heap->sums.live_blocks, 4);
@@ -396,6 +402,25 @@ static void a_slot_in_the_middle_of_a_call_is_unknown(void **state)
 	assert_block(GROUPS + 16, BLOCK_UNKNOWN, STRIDE - 4);
 	assert_int_equal(heap->proofs.unsteady, 1);
 	assert_non_null(strstr(heap->proofs.first_unsteady, "slots of this group"));
+	assert_int_equal(heap->proofs.broken, 0);
+	heap_close(heap);
+}
+
+/* realloc takes no lock there: the end of the block is somebody else's by now. */
+static void a_block_alone_that_is_being_made_smaller_ends_at_the_next(void **state)
+{
+	struct heap_reading *heap;
+
+	(void)state;
+	make_mallocng();
+	put_meta(2, ALONE, 0, 0, bits_of(1, 63, 4));
+	put_meta(3, ALONE + 2 * PAGE, 0, 0, bits_of(1, 63, 2));
+	put_block(ALONE + 2 * PAGE, 0, 2 * PAGE - 16, 0, 8000);
+	put_word(LISTS + 2 * word, (4096 - 24) / (4 * 8 + 8) - 4);
+	heap = walk(&mallocng_type);
+	assert_block(ALONE + 2 * PAGE + 16, BLOCK_LIVE, 8000);
+	assert_block(ALONE + 16, BLOCK_UNKNOWN, 2 * PAGE - 16 - 4);
+	assert_int_equal(heap->proofs.unsteady, 1);
 	assert_int_equal(heap->proofs.broken, 0);
 	heap_close(heap);
 }
@@ -547,23 +572,66 @@ static void a_region_whose_first_chunk_is_cut_is_found(void **state)
 
 /* The pages of two chunks that are merged were given back, and the second one's header with them.
  */
-static void chunks_that_are_merged_may_lack_a_header(void **state)
+static plat_addr make_merged(void)
 {
 	plat_addr third = FIRST + 5 * GRAIN, behind = third + 20 * GRAIN;
 	plat_addr last = BREAK + BREAK_BYTES - 2 * word;
-	struct heap_reading *heap;
 
-	(void)state;
 	make_oldmalloc();
 	put_chunk(behind, last - behind, true);
 	put_word(behind, (16 * GRAIN) | 1);
 	put_word(third + word, (4 * GRAIN) | 1);
-	heap = walk(&oldmalloc_type);
+	return third;
+}
+
+static void assert_merged(plat_addr third)
+{
+	plat_addr behind = third + 20 * GRAIN, last = BREAK + BREAK_BYTES - 2 * word;
+	struct heap_reading *heap = walk(&oldmalloc_type);
+
 	assert_block(third + 2 * word, BLOCK_UNKNOWN, 20 * GRAIN - 2 * word);
 	assert_block(behind + 2 * word, BLOCK_LIVE, last - behind - 2 * word);
 	assert_int_equal(heap->proofs.unsteady, 1);
 	assert_int_equal(heap->proofs.broken, 0);
 	heap_close(heap);
+}
+
+static void chunks_that_are_merged_may_lack_a_header(void **state)
+{
+	(void)state;
+	assert_merged(make_merged());
+}
+
+static void the_first_chunk_of_the_break_may_be_merged(void **state)
+{
+	plat_addr third = FIRST + 5 * GRAIN, last = BREAK + BREAK_BYTES - 2 * word;
+	struct heap_reading *heap;
+
+	(void)state;
+	make_oldmalloc();
+	memset(memory + (FIRST + 3 * GRAIN - BASE), 0, 2 * GRAIN);
+	put_chunk(third, last - third, true);
+	put_word(third, GRAIN | 1);
+	heap = walk(&oldmalloc_type);
+	assert_block(FIRST + 2 * word, BLOCK_UNKNOWN, 5 * GRAIN - 2 * word);
+	assert_block(third + 2 * word, BLOCK_LIVE, last - third - 2 * word);
+	assert_int_equal(heap->proofs.broken, 0);
+	heap_close(heap);
+}
+
+/* The last of three leads to what is behind. Once the second was larger, and what was behind it
+ * then says so still. */
+static void what_leads_back_to_pages_that_were_given_back_is_of_before(void **state)
+{
+	plat_addr third, old;
+
+	(void)state;
+	third = make_merged();
+	old = third + 18 * GRAIN;
+	put_word(third + 20 * GRAIN, (6 * GRAIN) | 1);
+	put_word(old, (14 * GRAIN) | 1);
+	put_word(old + word, GRAIN | 1);
+	assert_merged(third);
 }
 
 /* As one header alone may be in the middle of a call, it is said so; two are damage. */
@@ -683,6 +751,7 @@ int main(void)
 		TEST(a_list_of_areas_that_is_a_circle_ends),
 		TEST(slots_that_are_not_counted_fail_the_proof),
 		TEST(a_slot_in_the_middle_of_a_call_is_unknown),
+		TEST(a_block_alone_that_is_being_made_smaller_ends_at_the_next),
 		TEST(how_far_a_block_will_be_moved_may_stand_there_alone),
 		TEST(more_calls_than_threads_are_damage),
 		TEST(bins_are_found_where_none_is_empty),
@@ -691,6 +760,8 @@ int main(void)
 		TEST(headers_of_earlier_chunks_do_not_lead_away),
 		TEST(a_region_whose_first_chunk_is_cut_is_found),
 		TEST(chunks_that_are_merged_may_lack_a_header),
+		TEST(the_first_chunk_of_the_break_may_be_merged),
+		TEST(what_leads_back_to_pages_that_were_given_back_is_of_before),
 		TEST(a_walk_goes_on_behind_overwritten_chunks),
 		TEST(an_overwritten_end_hides_no_chunk),
 		TEST(a_bin_that_leads_elsewhere_fails_the_proof),

@@ -534,6 +534,9 @@ static void slots_in_a_window_are_cached(void **state)
 	assert_int_equal(block_at(START + 65 * 32)->state, BLOCK_LIVE);
 	assert_int_equal(block_at(START + 66 * 32)->state, BLOCK_CACHED);
 	assert_int_equal(block_at(START + 67 * 32)->state, BLOCK_FREE);
+	assert_string_equal(own_type.find_shelf(&own.reading, block_at(START + 64 * 32)).name,
+			    "window");
+	assert_null(own_type.find_shelf(&own.reading, block_at(START + 67 * 32)).name);
 	assert_int_equal(block_at(START)->arena, 1); /* the newest of two */
 	assert_int_equal(own.reading.classes[2].sums.cached_blocks, 2);
 	own_close(&own);

@@ -19,9 +19,11 @@
 #define BASE UINT64_C(0x40000000)
 #define ARENA (BASE + 0x100)
 #define PAR (BASE + 0x1000)
+#define TLS (BASE + 0x1800)
+#define TLS_END (TLS + 0x100)
 #define HEAP (BASE + 0x2000)
 #define MAPPED (BASE + 0xc000)
-#define END (BASE + 0x10000)
+#define END (BASE + 0x14000)
 
 static const struct form {
 	const char *name;
@@ -50,6 +52,7 @@ static const struct form {
 };
 
 #define FORM_236 9
+#define FORM_235_32 10
 
 static const struct form *form;
 static unsigned char memory[END - BASE];
@@ -60,7 +63,8 @@ static plat_addr returned_start[8], returned_end[8];
 static size_t nreturned;
 
 /* Chunks of the image. */
-static plat_addr cache_at, live_at, fast_at, cached_at, free_at, last_at, top_at;
+static plat_addr cache_at, live_at, fast_at, cached_at, zeros_at, free_at, last_at, top_at;
+#define ZEROS 0x400
 #define FREE_PAGES 3
 
 /*
@@ -131,7 +135,7 @@ static void make_chunks(void)
 	live_at = add_chunk(&at, small + form->align, false);
 	fast_at = add_chunk(&at, small, false);
 	cached_at = add_chunk(&at, small, false);
-	add_chunk(&at, 0x100, false);
+	zeros_at = add_chunk(&at, ZEROS, false);
 	free_at = add_chunk(&at, FREE_PAGES * PAGE, false);
 	put(at, FREE_PAGES * PAGE);
 	last_at = add_chunk(&at, 0x200, true);
@@ -205,6 +209,13 @@ static plat_addr mapped_chunk(void)
 	       2 * form->word;
 }
 
+/* What glibc has counted, where words have 64 bits. */
+static void tell_mapped(unsigned n, uint64_t bytes)
+{
+	put_int(PAR + form->par, n);
+	put(PAR + form->par + 20, bytes);
+}
+
 static void make_mapped(void)
 {
 	plat_addr chunk = mapped_chunk();
@@ -273,6 +284,7 @@ static int try_read(void)
 
 	forget_seen();
 	nreturned = 0;
+	heap_close(heap);
 	heap = NULL;
 	r = ptmalloc_type.open(&space, &array.reader, &heap, &err);
 	return r < 0 ? r : heap_walk(heap, &visitor);
@@ -301,6 +313,11 @@ static void assert_state(plat_addr chunk, enum block_state state)
 			 block_state_name(block->state), block_state_name(state));
 	else
 		assert_int_equal(block->size, chunk_size(chunk) - form->word);
+}
+
+static uint32_t index_of(plat_addr chunk)
+{
+	return (uint32_t)((chunk_size(chunk) - 4 * form->word) / form->align);
 }
 
 static size_t count_proofs(enum proof_result result)
@@ -343,12 +360,171 @@ static void each_form_is_read(void **state)
 		assert_state(last_at, BLOCK_LIVE);
 		if (cache_at)
 			assert_null(block_of(cache_at));
+		assert_shelf(heap, live_at + 2 * form->word, NULL, NO_NUMBER);
+		if (form->tcache)
+			assert_shelf(heap, cached_at + 2 * form->word, "tcache",
+				     index_of(cached_at));
+		if (form->nfast)
+			assert_shelf(heap, fast_at + 2 * form->word, "fast bin",
+				     (uint32_t)(chunk_size(fast_at) / (2 * form->word)) - 2);
+		assert_shelf(heap, free_at + 2 * form->word, "unsorted bin", NO_NUMBER);
+		assert_shelf(heap, top_at + 2 * form->word, "top", NO_NUMBER);
 		assert_sums();
 		assert_int_equal(heap->proofs.broken, 0);
 		assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
 		assert_true(heap->proofs.n >= 5);
 		end();
 	}
+}
+
+/*
+ * Threads' caches, and what could be one.
+ */
+
+/* A thread with two words of its own, of which the second leads to the cache. */
+static void add_owner(void)
+{
+	struct thread *thread = add_thread(&space, 1, "owner");
+
+	thread->tls_start = TLS;
+	thread->tls_end = TLS_END;
+	put(TLS + form->word, cache_at + 2 * form->word);
+}
+
+/* The first leads to a block of zeros as large as a cache of that form. */
+static void add_zeros(const struct form *of)
+{
+	uint64_t bytes = of->nbins * (of->tcache + form->word) + form->word;
+	uint64_t size = (bytes + form->align - 1) & -(uint64_t)form->align;
+
+	assert_true(size < ZEROS);
+	put(zeros_at + form->word, size | 1);
+	put(zeros_at + size + form->word, (ZEROS - size) | 1);
+	put(TLS, zeros_at + 2 * form->word);
+}
+
+static void a_block_with_one_pointer_is_no_cache(void **state)
+{
+	unsigned i, of, at;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(forms); i++)
+		for (of = 0; of < ARRAY_SIZE(forms); of++)
+			for (at = 1; forms[i].tcache && forms[of].tcache && at < 8; at++) {
+				make(i);
+				add_owner();
+				add_zeros(&forms[of]);
+				put(zeros_at + chunk_size(zeros_at) - at * form->word,
+				    last_at + 2 * form->word);
+				assert_int_equal(try_read(), 0);
+				assert_state(zeros_at, BLOCK_LIVE);
+				assert_state(last_at, BLOCK_LIVE);
+				assert_state(cached_at, BLOCK_CACHED);
+				assert_null(block_of(cache_at));
+				end();
+			}
+}
+
+static void empty_cache(void)
+{
+	plat_addr counts = cache_at + 2 * form->word;
+	size_t i;
+
+	memset(memory + (counts - BASE), 0, cache_bytes());
+	for (i = 0; form->nbins == 76 && i < 76; i++)
+		memory[counts - BASE + i * 2] = 7;
+}
+
+static void of_two_blocks_of_zeros_the_cache_was_made_first(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(forms); i++) {
+		make(i);
+		if (form->tcache) {
+			add_owner();
+			add_zeros(form);
+			empty_cache();
+			assert_int_equal(try_read(), 0);
+			assert_state(zeros_at, BLOCK_LIVE);
+			assert_state(cached_at, BLOCK_LIVE);
+			assert_null(block_of(cache_at));
+		}
+		end();
+	}
+}
+
+/* The block of zeros becomes a cache with one block more. */
+static void copy_cache(void)
+{
+	plat_addr counts = zeros_at + 2 * form->word;
+	unsigned i = (unsigned)((chunk_size(live_at) - 4 * form->word) / form->align);
+
+	memcpy(memory + (counts - BASE), memory + (cache_at + 2 * form->word - BASE),
+	       cache_bytes());
+	memory[counts - BASE + i * form->tcache] = form->nbins == 76 ? 6 : 1;
+	put(counts + form->nbins * form->tcache + i * form->word, live_at + 2 * form->word);
+}
+
+/* What leads to no block is what a thread has that has not made its cache yet. */
+static void a_cache_has_one_place_in_all_threads(void **state)
+{
+	struct thread *other;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(forms); i++) {
+		make(i);
+		if (form->tcache) {
+			add_owner();
+			add_zeros(form);
+			copy_cache();
+			other = add_thread(&space, 2, "other");
+			other->tls_start = TLS_END;
+			other->tls_end = TLS_END + (TLS_END - TLS);
+			put(TLS_END, last_at + 2 * form->word);
+			put(TLS_END + form->word, PAR);
+			assert_int_equal(try_read(), 0);
+			assert_state(zeros_at, BLOCK_LIVE);
+			assert_state(live_at, BLOCK_LIVE);
+			assert_state(cached_at, BLOCK_CACHED);
+		}
+		end();
+	}
+}
+
+/* Moves the free chunk from the unsorted bin into another. */
+static void put_into_bin(unsigned i)
+{
+	unsigned word = form->word;
+
+	put(bin(0), bin(0) - 2 * word);
+	put(bin(0) + word, bin(0) - 2 * word);
+	put(bin(i) + 0, free_at);
+	put(bin(i) + word, free_at);
+	put(free_at + 2 * word, bin(i) - 2 * word);
+	put(free_at + 3 * word, bin(i) - 2 * word);
+}
+
+static void a_free_chunk_is_in_the_bin_that_its_ring_leads_to(void **state)
+{
+	plat_addr block;
+
+	(void)state;
+	make(FORM_236);
+	block = free_at + 2 * form->word;
+	put_into_bin(62);
+	assert_int_equal(try_read(), 0);
+	assert_shelf(heap, block, "small bin", 63);
+	put_into_bin(63);
+	assert_shelf(heap, block, "small bin", 63); /* what was read is remembered */
+	assert_int_equal(heap_walk(heap, NULL), 0);
+	assert_shelf(heap, block, "large bin", 64);
+	put(free_at + 2 * form->word, free_at);
+	assert_int_equal(heap_walk(heap, NULL), 0);
+	assert_shelf(heap, block, NULL, NO_NUMBER); /* a ring without a bin */
+	end();
 }
 
 static void a_block_with_a_mapping_has_its_size(void **state)
@@ -372,6 +548,20 @@ static void a_block_with_a_mapping_has_its_size(void **state)
 }
 
 /* The first header of a block that was to be aligned still stands there. */
+static void a_block_with_a_mapping_may_lie_beside_the_break(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	space.regions[1].end = space.regions[2].end;
+	space.nregions--;
+	space.brk = END;
+	assert_int_equal(try_read(), 0);
+	assert_non_null(block_of(mapped_chunk()));
+	assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
+	assert_sums();
+	end();
+}
+
 static void an_aligned_mapped_block_is_where_its_padding_says(void **state)
 {
 	plat_addr chunk = MAPPED + PAGE - 16;
@@ -489,6 +679,330 @@ static void more_than_a_call_can_leave_unfinished_is_damage(void **state)
 	end();
 }
 
+/* The block before the free chunk is cut, and its rest has no header yet; old ones stand there. */
+static plat_addr make_cut(void)
+{
+	put(zeros_at + form->word, 0x41);
+	return zeros_at + 0x40;
+}
+
+static void assert_cut(plat_addr rest, const char *words)
+{
+	assert_int_equal(try_read(), 0);
+	assert_int_equal(heap->sums.unknown_bytes, free_at - rest);
+	assert_state(free_at, BLOCK_FREE);
+	assert_state(last_at, BLOCK_LIVE);
+	assert_int_equal(heap->proofs.broken, 0);
+	assert_non_null(strstr(heap->proofs.first_unsteady, words));
+	assert_int_equal(count_proofs(PROOF_FAILS), 0);
+	assert_sums();
+	end();
+}
+
+static void an_old_header_does_not_lead_over_what_is_in_a_bin(void **state)
+{
+	plat_addr rest;
+
+	(void)state;
+	make(FORM_236);
+	put_int(ARENA, 1);
+	rest = make_cut();
+	put(rest + 8, (top_at - rest) | 1);
+	assert_cut(rest, "a chunk lies over one that is in a bin");
+}
+
+static void a_chain_that_begins_again_does_not_lead_over_what_is_in_a_bin(void **state)
+{
+	plat_addr rest;
+
+	(void)state;
+	make(FORM_236);
+	put_int(ARENA, 1);
+	rest = make_cut();
+	put(rest + 0x40 + 8, (top_at - rest - 0x40) | 1);
+	assert_cut(rest, "no chunk begins where one must");
+}
+
+/* The free chunk is cut: its rest is in the bin already, where an old header leads too far. */
+static void what_is_in_a_bin_and_in_use_by_an_old_header_is_unknown(void **state)
+{
+	plat_addr rest;
+
+	(void)state;
+	make(FORM_236);
+	put_int(ARENA, 1);
+	rest = last_at - 0x60;
+	put(bin(0), rest);
+	put(bin(0) + 8, rest);
+	put(rest + 8, (top_at - rest) | 1);
+	put(rest + 16, bin(0) - 16);
+	put(rest + 24, bin(0) - 16);
+	assert_int_equal(try_read(), 0);
+	assert_int_equal(heap->proofs.broken, 0);
+	assert_int_equal(heap->sums.unknown_bytes, top_at - free_at);
+	assert_state(zeros_at, BLOCK_LIVE);
+	assert_sums();
+	end();
+}
+
+/* Both lead to the free chunk. One of them is of before, and nobody knows which. */
+static void between_two_chains_that_lead_to_one_place_all_is_unknown(void **state)
+{
+	plat_addr rest;
+
+	(void)state;
+	make(FORM_236);
+	put_int(ARENA, 1);
+	rest = make_cut();
+	put(rest + 0x20 + 8, (free_at - rest - 0x20) | 1);
+	put(rest + 0x40 + 8, (free_at - rest - 0x40) | 1);
+	assert_cut(rest, "no chunk begins where one must");
+}
+
+static void make_scattered(void)
+{
+	make(FORM_236);
+	put_int(ARENA, 1);
+	put_int(ARENA + 4, 2); /* the break could not grow */
+	space.regions[1].kind = KIND_ANON;
+	space.brk = HEAP;
+}
+
+static void a_top_without_a_size_ends_where_a_block_with_a_mapping_begins(void **state)
+{
+	(void)state;
+	make_scattered();
+	space.regions[1].end = END;
+	space.nregions--;
+	put(top_at + 8, 1);
+	assert_int_equal(try_read(), 0);
+	assert_non_null(block_of(mapped_chunk()));
+	assert_state(last_at, BLOCK_LIVE);
+	assert_sums();
+	end();
+}
+
+/* One at either end, so that they are not one run of what is too much. */
+static void make_two_left(void)
+{
+	put(MAPPED + 8, 0x1000 | 2);
+	put(END - 0x1000, 0);
+	put(END - 0x1000 + 8, 0x1000 | 2);
+}
+
+/* What free could not give back, glibc does not count any more. */
+static void a_part_of_a_huge_page_that_glibc_does_not_count_is_no_block(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	put(PAR + 48, 2 << 20);
+	space.regions[2].kind = KIND_HUGETLB;
+	tell_mapped(0, 0);
+	assert_int_equal(try_read(), 0);
+	assert_null(block_of(mapped_chunk()));
+	assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
+	make_two_left();
+	assert_int_equal(try_read(), 0);
+	assert_null(block_of(mapped_chunk()));
+	assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
+	end();
+}
+
+/* Without brk nothing else leads to it. */
+static void a_piece_whose_first_chunks_a_call_has_in_hand_is_found(void **state)
+{
+	(void)state;
+	make_scattered();
+	put(live_at + 8, 0);
+	assert_int_equal(try_read(), 0);
+	assert_int_equal(heap->proofs.broken, 0);
+	assert_int_equal(heap->sums.unknown_bytes, fast_at - live_at);
+	assert_state(free_at, BLOCK_FREE);
+	assert_state(last_at, BLOCK_LIVE);
+	assert_sums();
+	end();
+}
+
+/* Its memory is two pieces, with a block's mapping in between; all of the first one is in use. */
+#define FENCED_END (HEAP + 0x5000)
+#define BETWEEN_END (HEAP + 0x6000)
+
+static void make_two_pieces(void)
+{
+	const plat_addr fences = FENCED_END - 0x20, second = BETWEEN_END;
+
+	make_scattered();
+	put(bin(0), bin(0) - 16);
+	put(bin(0) + 8, bin(0) - 16);
+	put(last_at + 8, get(last_at + 8) | 1);
+	put(top_at + 8, (fences - top_at) | 1);
+	put(fences + 8, 0x11);
+	put(fences + 24, 0x11);
+	put(FENCED_END + 8, (BETWEEN_END - FENCED_END) | 2);
+	tell_mapped(2, END - MAPPED + BETWEEN_END - FENCED_END);
+	put(second + 8, 0x101);
+	put(second + 0x108, (MAPPED - second - 0x100) | 1);
+	put(ARENA + top_offset(), second + 0x100);
+	put(bin(127) + 16 + 24, MAPPED - HEAP - (BETWEEN_END - FENCED_END));
+}
+
+static void assert_two_pieces(void)
+{
+	assert_int_equal(heap->proofs.broken, 0);
+	assert_state(free_at, BLOCK_LIVE);
+	assert_non_null(block_of(FENCED_END));
+	assert_state(BETWEEN_END, BLOCK_LIVE);
+	assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
+	assert_sums();
+}
+
+static void an_arena_in_pieces_is_read_whole(void **state)
+{
+	(void)state;
+	make_two_pieces();
+	assert_int_equal(try_read(), 0);
+	assert_int_equal(heap->sums.unknown_bytes, 0);
+	assert_two_pieces();
+	end();
+}
+
+/* A block is freed: the next chunk tells already that it is free, and not yet how long it is. */
+static void a_piece_with_nothing_in_bins_that_a_call_has_in_hand_is_found(void **state)
+{
+	(void)state;
+	make_two_pieces();
+	put(fast_at + 8, get(fast_at + 8) & ~UINT64_C(1));
+	assert_int_equal(try_read(), 0);
+	assert_int_equal(heap->sums.unknown_bytes, fast_at - live_at);
+	assert_two_pieces();
+	end();
+}
+
+static void what_a_call_has_in_hand_does_not_reach_over_fences(void **state)
+{
+	(void)state;
+	make_two_pieces();
+	put(top_at + 8, 0x41);
+	assert_int_equal(try_read(), 0);
+	assert_int_equal(heap->sums.unknown_bytes, FENCED_END - top_at - 0x40);
+	assert_two_pieces();
+	end();
+}
+
+/* A third piece is being made in between: top is there already, and has no size. */
+static void a_piece_that_is_being_left_has_no_fences_yet(void **state)
+{
+	(void)state;
+	make_two_pieces();
+	put(ARENA + top_offset(), FENCED_END);
+	put(FENCED_END + 8, 0);
+	tell_mapped(1, END - MAPPED);
+	put(bin(127) + 16 + 24, MAPPED - HEAP);
+	assert_int_equal(try_read(), 0);
+	assert_int_equal(heap->proofs.broken, 0);
+	assert_int_equal(heap->sums.unknown_bytes, MAPPED - BETWEEN_END - 0x100);
+	assert_state(free_at, BLOCK_LIVE);
+	assert_state(BETWEEN_END, BLOCK_LIVE);
+	assert_non_null(block_of(mapped_chunk()));
+	assert_sums();
+	end();
+}
+
+/* One page each, in those of the eight that have a bit. */
+static void make_mapped_pages(unsigned pages)
+{
+	plat_addr at = MAPPED;
+
+	memset(memory + (MAPPED - BASE), 0, END - MAPPED);
+	for (; pages; pages >>= 1, at += PAGE)
+		if (pages & 1)
+			put(at + 8, PAGE | 2);
+}
+
+static void assert_mapped_pages(unsigned pages)
+{
+	plat_addr at = MAPPED;
+
+	assert_int_equal(try_read(), 0);
+	for (; at < END; pages >>= 1, at += PAGE)
+		assert_int_equal(block_of(at) != NULL, pages & 1);
+}
+
+/* Somebody else's data, of which glibc knows nothing. */
+static void chunks_amid_other_memory_that_are_just_too_much_are_none(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	make_mapped_pages(0x9a);
+	tell_mapped(1, PAGE);
+	assert_mapped_pages(0x80);
+	assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
+	end();
+}
+
+static void chunks_that_are_not_just_too_much_stay(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	make_mapped_pages(0x9a);
+	tell_mapped(2, PAGE);
+	assert_mapped_pages(0x9a);
+	end();
+}
+
+static void chunks_of_which_either_may_be_too_much_stay(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	make_mapped_pages(0x8a);
+	tell_mapped(2, 2 * PAGE);
+	assert_mapped_pages(0x8a);
+	end();
+}
+
+/* A mapping has a beginning or an end of its own. */
+static void chunks_that_lie_beside_other_memory_stay(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	make_mapped_pages(0x83);
+	tell_mapped(1, PAGE);
+	assert_mapped_pages(0x83);
+	end();
+}
+
+/* It may have made the mapping, and is about to count it. */
+static void chunks_that_a_call_may_have_in_hand_stay(void **state)
+{
+	(void)state;
+	make(FORM_236);
+	make_mapped_pages(0x82);
+	tell_mapped(1, PAGE);
+	add_thread(&space, 1, "alone")->state = 'R';
+	assert_mapped_pages(0x82);
+	end();
+}
+
+/* What glibc counts no more is no block, also where the arena is in pieces. */
+static void a_left_part_of_a_huge_page_beside_pieces_is_no_block(void **state)
+{
+	(void)state;
+	make_two_pieces();
+	put(PAR + 48, 2 << 20);
+	space.regions[2].kind = KIND_HUGETLB;
+	tell_mapped(1, BETWEEN_END - FENCED_END);
+	assert_int_equal(try_read(), 0);
+	assert_non_null(block_of(FENCED_END));
+	assert_null(block_of(mapped_chunk()));
+	assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
+	make_two_left();
+	assert_int_equal(try_read(), 0);
+	assert_non_null(block_of(FENCED_END));
+	assert_null(block_of(mapped_chunk()));
+	assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
+	end();
+}
+
 static void a_thread_that_runs_without_locks_may_be_in_a_call(void **state)
 {
 	(void)state;
@@ -561,6 +1075,146 @@ static void what_cannot_be_read_is_unknown_and_the_rest_is_right(void **state)
 	assert_state(live_at, BLOCK_LIVE);
 	assert_true(heap->sums.unknown_bytes > 0);
 	assert_sums();
+	end();
+}
+
+/* From the second arena, where `next` would be if there were a word less before the bins. */
+static void a_circle_beside_the_ring_of_arenas_hides_nothing(void **state)
+{
+	const plat_addr second = BASE + 0x1100;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(forms); i++) {
+		plat_addr next;
+
+		make(i);
+		next = bin(127) + 16 - ARENA;
+		put(ARENA + next, second);
+		put(second + next, ARENA);
+		put(second + next - form->word, second);
+		assert_int_equal(try_read(), 0);
+		assert_int_equal(heap->narenas, 3);
+		assert_state(live_at, BLOCK_LIVE);
+		end();
+	}
+}
+
+/*
+ * A further arena of 32 bits, whose lock is held, in two heaps of 1 MiB. Each has one block, and
+ * what was top.
+ */
+
+#define FURTHER UINT64_C(0x40200000)
+#define SECOND UINT64_C(0x40500000)
+#define GONE UINT64_C(0x40300000)
+#define SECOND_FIRST 0x28 /* its first chunk */
+#define FURTHER_ARENA 0x20
+
+static unsigned char further[2][PAGE];
+
+static int read_further(struct reader *reader, plat_addr from, void *to, size_t size)
+{
+	(void)reader;
+	if (from >= FURTHER && from - FURTHER + size <= PAGE)
+		memcpy(to, further[0] + (from - FURTHER), size);
+	else if (from >= SECOND && from - SECOND + size <= PAGE)
+		memcpy(to, further[1] + (from - SECOND), size);
+	else
+		return reader_read(&array.reader, from, to, size);
+	return 0;
+}
+
+static void put_further(plat_addr at, uint64_t value)
+{
+	const uint32_t narrow = (uint32_t)value;
+
+	memcpy(at < SECOND ? further[0] + (at - FURTHER) : further[1] + (at - SECOND), &narrow,
+	       sizeof(narrow));
+}
+
+static plat_addr next_offset(void)
+{
+	return bin(127) + 16 - ARENA;
+}
+
+static plat_addr further_first(void)
+{
+	return FURTHER + align_up(FURTHER_ARENA + next_offset() + 5 * 4 + 8, 16) - 8;
+}
+
+/* Returns what was top. */
+static plat_addr make_heap(plat_addr at, plat_addr before, plat_addr first)
+{
+	put_further(at, FURTHER + FURTHER_ARENA);
+	put_further(at + 4, before);
+	put_further(at + 8, PAGE);
+	put_further(first + 4, 0x40 | 1);
+	put_further(first + 0x40 + 4, (at + PAGE - first - 0x40) | 1);
+	add_region(&space, at, at + PAGE, KIND_ANON, RW);
+	return first + 0x40;
+}
+
+static void put_fences(plat_addr heap_at, plat_addr top)
+{
+	plat_addr end = heap_at + PAGE;
+
+	put_further(top + 4, (end - 0x18 - top) | 1);
+	put_further(end - 0x18 + 4, 8 | 1);
+	put_further(end - 0x10 + 4, 1);
+}
+
+static void make_further(plat_addr top)
+{
+	plat_addr arena = FURTHER + FURTHER_ARENA;
+
+	make(FORM_235_32);
+	memset(further, 0, sizeof(further));
+	put(ARENA + next_offset(), arena);
+	put_further(arena, 1);
+	put_further(arena + next_offset(), ARENA);
+	put_further(arena + top_offset(), top);
+}
+
+static void read_it_further(void)
+{
+	static struct reader reader = {.read = read_further};
+	static const struct heap_visitor visitor = {.block = take_block,
+						    .states = (1u << NBLOCK_STATES) - 1};
+	struct error err;
+
+	forget_seen();
+	assert_int_equal(ptmalloc_type.open(&space, &reader, &heap, &err), 0);
+	assert_int_equal(heap_walk(heap, &visitor), 0);
+	assert_non_null(block_of(further_first()));
+	assert_non_null(block_of(SECOND + SECOND_FIRST));
+	assert_int_equal(heap->proofs.broken, 0);
+	assert_int_equal(heap->proofs.unreadable, 0);
+}
+
+/* What lies 2 MiB apart could be a heap of the same arena, but it does not reach to top. */
+static void a_heap_that_was_given_back_says_nothing_of_how_far_they_are_apart(void **state)
+{
+	(void)state;
+	make_further(GONE + 0x100);
+	put_fences(FURTHER, make_heap(FURTHER, 0, further_first()));
+	put_fences(SECOND, make_heap(SECOND, FURTHER, SECOND + SECOND_FIRST));
+	read_it_further();
+	assert_non_null(strstr(heap->proofs.first_unsteady, "impossible head"));
+	end();
+}
+
+static void a_heap_that_is_being_left_has_no_fence_yet(void **state)
+{
+	plat_addr left;
+
+	(void)state;
+	make_further(SECOND + SECOND_FIRST + 0x40);
+	left = make_heap(FURTHER, 0, further_first());
+	make_heap(SECOND, FURTHER, SECOND + SECOND_FIRST);
+	read_it_further();
+	assert_non_null(strstr(heap->proofs.first_unsteady, "without a fence"));
+	assert_int_equal(heap->sums.unknown_bytes, FURTHER + PAGE - left);
 	end();
 }
 
@@ -641,7 +1295,12 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_form_is_read),
+		cmocka_unit_test(a_block_with_one_pointer_is_no_cache),
+		cmocka_unit_test(of_two_blocks_of_zeros_the_cache_was_made_first),
+		cmocka_unit_test(a_cache_has_one_place_in_all_threads),
+		cmocka_unit_test(a_free_chunk_is_in_the_bin_that_its_ring_leads_to),
 		cmocka_unit_test(a_block_with_a_mapping_has_its_size),
+		cmocka_unit_test(a_block_with_a_mapping_may_lie_beside_the_break),
 		cmocka_unit_test(an_aligned_mapped_block_is_where_its_padding_says),
 		cmocka_unit_test(trimming_gives_back_whole_pages_and_keeps_a_little_of_top),
 		cmocka_unit_test(a_header_written_over_hides_one_block),
@@ -649,11 +1308,31 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_free_chunk_of_two_sizes_is_unknown),
 		cmocka_unit_test(what_the_owner_of_a_lock_has_left_unfinished_is_no_damage),
 		cmocka_unit_test(more_than_a_call_can_leave_unfinished_is_damage),
+		cmocka_unit_test(an_old_header_does_not_lead_over_what_is_in_a_bin),
+		cmocka_unit_test(a_chain_that_begins_again_does_not_lead_over_what_is_in_a_bin),
+		cmocka_unit_test(what_is_in_a_bin_and_in_use_by_an_old_header_is_unknown),
+		cmocka_unit_test(between_two_chains_that_lead_to_one_place_all_is_unknown),
+		cmocka_unit_test(a_top_without_a_size_ends_where_a_block_with_a_mapping_begins),
+		cmocka_unit_test(a_part_of_a_huge_page_that_glibc_does_not_count_is_no_block),
+		cmocka_unit_test(a_piece_whose_first_chunks_a_call_has_in_hand_is_found),
+		cmocka_unit_test(an_arena_in_pieces_is_read_whole),
+		cmocka_unit_test(a_piece_with_nothing_in_bins_that_a_call_has_in_hand_is_found),
+		cmocka_unit_test(what_a_call_has_in_hand_does_not_reach_over_fences),
+		cmocka_unit_test(a_piece_that_is_being_left_has_no_fences_yet),
+		cmocka_unit_test(chunks_amid_other_memory_that_are_just_too_much_are_none),
+		cmocka_unit_test(chunks_that_are_not_just_too_much_stay),
+		cmocka_unit_test(chunks_of_which_either_may_be_too_much_stay),
+		cmocka_unit_test(chunks_that_lie_beside_other_memory_stay),
+		cmocka_unit_test(chunks_that_a_call_may_have_in_hand_stay),
+		cmocka_unit_test(a_left_part_of_a_huge_page_beside_pieces_is_no_block),
 		cmocka_unit_test(a_thread_that_runs_without_locks_may_be_in_a_call),
 		cmocka_unit_test(a_second_thread_would_hold_the_lock),
 		cmocka_unit_test(a_link_that_leads_elsewhere_is_noticed),
 		cmocka_unit_test(a_fast_bin_in_a_circle_ends),
 		cmocka_unit_test(what_cannot_be_read_is_unknown_and_the_rest_is_right),
+		cmocka_unit_test(a_circle_beside_the_ring_of_arenas_hides_nothing),
+		cmocka_unit_test(a_heap_that_was_given_back_says_nothing_of_how_far_they_are_apart),
+		cmocka_unit_test(a_heap_that_is_being_left_has_no_fence_yet),
 		cmocka_unit_test(without_an_arena_there_is_no_heap),
 		cmocka_unit_test(each_allocation_can_fail),
 	};

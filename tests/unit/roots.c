@@ -200,6 +200,7 @@ static void a_stack_that_is_guessed_takes_nothing_from_others(void **state)
 	ranges_add(&claimed, MAPPED + 16 * KIB, MAPPED + 20 * KIB);
 	add_main(STACK + 32 * KIB);
 	thread = add_thread(2);
+	thread->is_whole_mapping = true;
 	thread->stack_start = MAPPED;
 	thread->stack_end = MAPPED + sizeof(memory);
 	thread->sp = MAPPED + 8 * KIB;

@@ -7,6 +7,8 @@
 
 #include "unit.h"
 
+#include <string.h>
+
 #define SEEN_MOST 5000
 
 static struct block seen[SEEN_MOST];
@@ -46,6 +48,22 @@ static inline const struct block *block_at(plat_addr address)
 		if (seen[i].address == address)
 			return &seen[i];
 	return NULL;
+}
+
+/* The block that was seen there is on this shelf; NULL: on none. */
+static inline void assert_shelf(struct heap_reading *heap, plat_addr address, const char *name,
+				uint32_t number)
+{
+	const struct block *block = block_at(address);
+	struct shelf shelf;
+
+	assert_non_null(block);
+	shelf = heap_shelf_of(heap, block);
+	if (!name || !shelf.name)
+		assert_true(!name && !shelf.name);
+	else
+		assert_string_equal(shelf.name, name);
+	assert_int_equal(shelf.number, number);
 }
 
 /* What held is made of. */

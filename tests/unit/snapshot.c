@@ -387,15 +387,25 @@ static struct ranges mapped, whole, hidden;
 static struct mangle mangle;
 static plat_addr marks[2]; /* in use where they are not 0 */
 
-/* Beyond the window there is one word. */
+/* Beyond the window there are some words on either side, and one farther off. */
+#define NBEYOND 16
+static uint64_t before[NBEYOND], behind[NBEYOND];
 static plat_addr far_at;
 
 static bool read_far(void *context, plat_addr at, unsigned word, uint64_t *ret)
 {
+	const plat_addr end = HEAP + sizeof(words);
+
 	(void)context;
 	assert_int_equal(word, 8);
 	*ret = 0x31;
-	return at == far_at;
+	if (at >= HEAP - sizeof(before) && at < HEAP)
+		*ret = before[NBEYOND - (HEAP - at) / 8];
+	else if (at >= end && at < end + sizeof(behind))
+		*ret = behind[(at - end) / 8];
+	else
+		return at == far_at;
+	return true;
 }
 
 static void filter(void)
@@ -410,7 +420,7 @@ static void filter(void)
 		.word = 8, .mapped = &mapped, .whole = &whole, .hidden = &hidden, .mangle = mangle};
 	if (marks[0])
 		rules.marks = (struct snapshot_marks){marks, 2, 2};
-	ranges_add(&mapped, HEAP, HEAP + 0x100000);
+	ranges_add(&mapped, HEAP - PAGE, HEAP + 0x100000);
 	ranges_add(&mapped, FAR_HEAP, FAR_HEAP + 0x1000);
 	assert_int_equal(ranges_sort(&mapped), 0);
 	assert_int_equal(ranges_sort(&whole), 0);
@@ -514,6 +524,38 @@ static void counts_of_a_cache_stay(void **state)
 	assert_int_equal(kept[103], 0);
 }
 
+/* A chunk's size, and so many words of its counts before the border of two windows; 0 to 15. */
+static void counts_of_a_cache_stay_where_windows_meet(void **state)
+{
+	size_t n = ARRAY_SIZE(words), first;
+
+	(void)state;
+	for (first = 0; first < 16; first += 2) {
+		memset(words, 0, sizeof(words));
+		memset(behind, 7, sizeof(behind));
+		words[n - first - 1] = 0x290 | 1;
+		memset(&words[n - first], 7, first * 8);
+		filter();
+		assert_memory_equal(&kept[n - first], &words[n - first], first * 8);
+		behind[15 - first] = 0x6161; /* a word of the last counts: it is another chunk */
+		filter();
+		if (first)
+			assert_int_equal(kept[n - 1], 0);
+
+		memset(words, 7, sizeof(words));
+		memset(before, 7, sizeof(before));
+		before[NBEYOND - first - 1] = 0x290 | 1;
+		filter();
+		assert_memory_equal(kept, words, (16 - first) * 8);
+		assert_int_equal(kept[16 - first], 0);
+		words[15 - first] = 0x6161;
+		filter();
+		assert_int_equal(kept[0], 0);
+	}
+	memset(before, 0, sizeof(before));
+	memset(behind, 0, sizeof(behind));
+}
+
 static void headers_of_slots_stay(void **state)
 {
 	(void)state;
@@ -590,6 +632,7 @@ int main(void)
 		cmocka_unit_test(the_sizes_of_chunks_stay),
 		cmocka_unit_test(the_size_before_a_chunk_stays_if_it_is_that),
 		cmocka_unit_test(counts_of_a_cache_stay),
+		cmocka_unit_test(counts_of_a_cache_stay_where_windows_meet),
 		cmocka_unit_test(headers_of_slots_stay),
 		cmocka_unit_test(what_is_whole_stays_and_what_is_hidden_goes),
 	};

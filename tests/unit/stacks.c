@@ -142,6 +142,18 @@ static void glibc_says_where_the_stacks_of_its_threads_lie(void **state)
 	assert_int_equal(space.threads[1].descriptor, BASE + FIRST);
 }
 
+/* By pthread_attr_setstack: the C library was told of the stack alone. */
+static void a_guard_that_the_program_made_is_a_guard(void **state)
+{
+	(void)state;
+	put_glibc_process();
+	put(FIRST + GLIBC_BLOCK, BASE + 0x3000);
+	put(FIRST + GLIBC_BLOCK + 8, 0x6000);
+	put(FIRST + GLIBC_BLOCK + 16, 0);
+	find();
+	assert_stack(1, 0x2000, 0x3000, 0x9000);
+}
+
 static void the_descriptor_and_static_tls_are_tls(void **state)
 {
 	(void)state;
@@ -309,6 +321,47 @@ static void musls_descriptors_have_any_alignment(void **state)
 	put_musl(SECOND, 102, FIRST + 8, FIRST + 8, 0x9000, 0xe400);
 	find();
 	assert_stack(1, 0x2000, 0x3000, 0x9000);
+}
+
+/* Thread 101 stands on memory of the program's own, in the middle of its mapping. */
+static void put_own_musl_stack(size_t at, size_t map, size_t size, size_t top, size_t stack)
+{
+	put_musl(MAIN, 100, at, at, 0, 0);
+	put_musl(at, 101, MAIN, MAIN, 0, 0);
+	put(at + 0x48, map ? BASE + map : 0);
+	put(at + 0x50, size);
+	put(at + 0x58, BASE + top);
+	put(at + 0x60, stack);
+}
+
+static void musl_says_where_a_stack_of_the_programs_own_lies(void **state)
+{
+	(void)state;
+	put_own_musl_stack(FIRST, 0, 0x4000, 0x8400, 0x3400);
+	find();
+	assert_stack(1, 0x5000, 0x5000, 0x9000);
+	assert_int_equal(space.threads[1].tls_start, BASE + 0x8400);
+	assert_int_equal(space.threads[1].tls_end, BASE + 0x9000);
+	assert_false(space.threads[1].is_whole_mapping);
+}
+
+static void tls_of_a_thread_on_a_stack_of_the_programs_own_can_lie_apart(void **state)
+{
+	(void)state;
+	put_own_musl_stack(0xb740, 0xb000, 0x1000, 0x8000, 0x3000);
+	find();
+	assert_stack(1, 0x5000, 0x5000, 0x8000);
+	assert_int_equal(space.threads[1].tls_end, BASE + 0xc000);
+}
+
+static void a_stack_of_the_programs_own_that_its_thread_is_not_on_is_not_believed(void **state)
+{
+	(void)state;
+	put_own_musl_stack(0xb740, 0xb000, 0x1000, 0x6000, 0x3000);
+	find();
+	assert_int_equal(space.threads[1].descriptor, BASE + 0xb740);
+	assert_stack(1, 0x2000, 0x3000, 0x9000);
+	assert_true(space.threads[1].is_whole_mapping);
 }
 
 /* Without a C library that we know. */
@@ -555,6 +608,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(glibc_says_where_the_stacks_of_its_threads_lie),
+		TEST(a_guard_that_the_program_made_is_a_guard),
 		TEST(the_descriptor_and_static_tls_are_tls),
 		TEST(static_tls_begins_at_the_lowest_block_of_the_vector),
 		TEST(a_block_of_tls_outside_the_stack_is_not_believed),
@@ -568,6 +622,9 @@ int main(void)
 		TEST(musls_ring_leads_to_threads_without_stack_pointer),
 		TEST(musls_descriptors_have_any_alignment),
 		TEST(a_main_stack_that_was_cut_is_one_stack),
+		TEST(musl_says_where_a_stack_of_the_programs_own_lies),
+		TEST(tls_of_a_thread_on_a_stack_of_the_programs_own_can_lie_apart),
+		TEST(a_stack_of_the_programs_own_that_its_thread_is_not_on_is_not_believed),
 		TEST(a_thread_of_its_own_kind_stands_on_its_mapping),
 		TEST(a_stack_with_a_name_is_a_stack),
 		TEST(two_threads_on_one_mapping_are_not_told_apart),

@@ -2,7 +2,7 @@
  * The reader of glibc's malloc against a worker's own list of what it has.
  *
  *	heap-reader-glibc [--seed N] [--workers N] [--rounds N] [--threads N] [--no-brk 1]
- *		[--tunables WORDS] [--loader PATH --libraries PATH] WORKER
+ *		[--tunables WORDS] [--loader PATH --libraries PATH] [--keep FILE] WORKER
  *
  * WORKER is run with GLIBC_TUNABLES set to WORDS, or by another version's dynamic linker with its
  * libraries. With --no-brk its heap cannot grow where it begins.
@@ -49,7 +49,7 @@ static void look(struct judge *judge, const struct heap_visitor *visitor, struct
 	struct error err;
 	int r;
 
-	if (ptmalloc_type.open(&judge->space, &judge->content.reader, &heap, &err) < 0) {
+	if (ptmalloc_type.open(&judge->space, judge->reader, &heap, &err) < 0) {
 		if (has_begun(judge))
 			wrong(judge, "%s", err.text);
 		return;

@@ -1,5 +1,6 @@
 #include "judge.h"
 
+#include "keep.h"
 #include "source/proc.h"
 #include "stepper.h"
 
@@ -40,12 +41,9 @@ void wrong(const struct judge *judge, const char *format, ...)
 	vprintf(format, args);
 	va_end(args);
 	printf("\n");
+	if (judge->keep && judge->child && judge->is_stopped)
+		keep_snapshot(judge->child, judge->keep);
 	fflush(stdout);
-	if (getenv("HEAP_READER_WAITS")) {
-		printf("# stopped: %d\n", judge->child);
-		fflush(stdout);
-		pause();
-	}
 	if (judge->child)
 		kill(judge->child, SIGKILL);
 	exit(1);
@@ -140,6 +138,9 @@ static void read_heap(struct judge *judge, bool is_stopped, struct look *look)
 	*look = (struct look){.nextra = 2};
 	if (judge->subject->needs_map && judge->nlooks > 1)
 		load_again(judge);
+	judge->reader = &judge->content.reader;
+	if (judge->subject->needs_map && is_stopped)
+		judge->reader = copy_take(&judge->copy, judge->child, &judge->space, judge->reader);
 	judge->subject->look(judge, &visitor, look);
 	judge->is_usable = look->is_usable;
 	check_sums(judge, look);
@@ -236,10 +237,6 @@ static void compare(struct judge *judge)
 	struct look look;
 
 	read_heap(judge, true, &look);
-	/* Without brk a piece whose beginning is torn is not found; what matters is between calls.
-	 */
-	if (judge->is_brk_stopped && count_busy(judge))
-		return;
 	for (i = 0; i < judge->nbefore; i++)
 		must_be_there(judge, &judge->before[i], "an old block");
 	for (i = 0; i < LOG_BLOCKS; i++) {
@@ -316,6 +313,8 @@ static void wait_for_stop(const struct judge *judge)
 	if (waitpid(judge->child, &status, WUNTRACED | __WALL) != judge->child ||
 	    !WIFSTOPPED(status))
 		wrong(judge, "the worker has ended with status 0x%x", status);
+	if (status >> 8 != SIGSTOP)
+		wrong(judge, "the worker has stopped with status 0x%x", status);
 }
 
 static void let_run(struct judge *judge)
@@ -520,6 +519,8 @@ int judge_main(const struct subject *subject, int argc, char **argv)
 			judge.nblocks = (unsigned)atoi(argv[2]);
 		else if (strcmp(argv[1], "--no-brk") == 0)
 			judge.is_brk_stopped = atoi(argv[2]);
+		else if (strcmp(argv[1], "--keep") == 0)
+			judge.keep = argv[2];
 		else if (strcmp(argv[1], "--tunables") == 0)
 			judge.tunables = argv[2];
 		else if (strcmp(argv[1], "--loader") == 0)
@@ -540,5 +541,6 @@ int judge_main(const struct subject *subject, int argc, char **argv)
 		judge_worker(&judge, i, rounds);
 	free(judge.before);
 	free(judge.now);
+	free(judge.copy.bytes);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #ifndef PROP_HEAP_JUDGE_H
 #define PROP_HEAP_JUDGE_H
 
+#include "copy.h"
 #include "log.h"
 
 #include "heap/heap.h"
@@ -51,6 +52,7 @@ struct judge {
 	const char *worker;			   /* the program */
 	const char *library;			   /* that it runs on, or NULL */
 	const char *tunables, *loader, *libraries; /* what it is run with, or NULL */
+	const char *keep; /* where a worker is kept that something is wrong with, or NULL */
 	bool is_brk_stopped;
 	unsigned nthreads; /* of each worker; 0: from 1 to 4 */
 	unsigned nblocks;  /* that it has at most; 0: all that the log has room for */
@@ -63,6 +65,8 @@ struct judge {
 	struct procdir dir;
 	struct space space;
 	struct content content;
+	struct copy copy;
+	struct reader *reader; /* of a look: one of both */
 	plat_addr state;
 	struct seen *before, *now; /* sorted by address */
 	size_t nbefore, nnow;
@@ -81,8 +85,9 @@ __attribute__((format(printf, 2, 3), noreturn)) void wrong(const struct judge *j
 
 /*
  * [--seed N] [--workers N] [--rounds N] [--threads N] [--blocks N] [--steps N] [--no-brk 1]
- * [--tunables WORDS]
- * [--loader PATH --libraries PATH] WORKER [LIBRARY]: judges, and ends as a program does.
+ * [--tunables WORDS] [--loader PATH --libraries PATH] [--keep FILE] WORKER [LIBRARY]: judges, and
+ * ends as a program does. With --keep FILE is a snapshot of the worker as it stood when something
+ * was wrong; `plat heap FILE` reads its heap again.
  */
 int judge_main(const struct subject *subject, int argc, char **argv);
 

@@ -23,7 +23,7 @@ static struct heap_reading *open_any(struct judge *judge)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(types); i++)
-		if (types[i]->open(&judge->space, &judge->content.reader, &heap, &err) == 0)
+		if (types[i]->open(&judge->space, judge->reader, &heap, &err) == 0)
 			return heap;
 	for (i = 0; i < judge->log->nthreads; i++)
 		if (judge->log->nops[i] > 1)

@@ -26,7 +26,7 @@ static void look(struct judge *judge, const struct heap_visitor *visitor, struct
 {
 	struct error err;
 	struct own own;
-	int r = own_open(&judge->content.reader, judge->state, &own, &err);
+	int r = own_open(judge->reader, judge->state, &own, &err);
 
 	if (r < 0)
 		wrong(judge, "%s", err.text);

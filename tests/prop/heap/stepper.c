@@ -1,6 +1,7 @@
 #include "stepper.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,11 +88,15 @@ bool stepper_step(struct stepper *stepper, unsigned thread)
 	/* What waits for a lock goes on by itself once somebody gives it away. */
 	if (!stepper->is_waiting[thread])
 		ptrace(PTRACE_SINGLESTEP, tid, NULL, NULL);
-	while (waitpid(tid, &status, __WALL | WNOHANG) == 0)
+	/* One alone waits for nobody: who asks it again and again would only keep it from running.
+	 */
+	while (waitpid(tid, &status, __WALL | (stepper->n > 1 ? WNOHANG : 0)) == 0) {
 		if (stepper->is_waiting[thread] || sleeps(tid)) {
 			stepper->is_waiting[thread] = true;
 			return false;
 		}
+		sched_yield();
+	}
 	stepper->is_waiting[thread] = false;
 	return WIFSTOPPED(status);
 }

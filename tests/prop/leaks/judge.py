@@ -314,6 +314,9 @@ def main():
     for number, (name, _) in enumerate(workers, 1):
         bad = len(failed.get(name, []))
         print(f"{'not ok' if bad else 'ok'} {number} - {name}: {seeds[name] - bad} of {seeds[name]} seeds")
+        # Behind its case, where whoever reads the log looks for the reason.
+        for error in failed.get(name, []):
+            print(f"# {error}")
     for what, n in sorted(judge.counts.items()):
         print(f"# {what}: {n}")
     for what, n in sorted(judge.hidden.items()):
