@@ -32,13 +32,34 @@
 #define count_down(p) (--*(p))
 #endif
 
-/* __builtin_popcountll without the instruction is a call into libgcc. */
-static inline unsigned count_bits(uint64_t word)
+/* In each byte: how many bits are set in it and in all lower ones. */
+static inline uint64_t sums_of_bits(uint64_t word)
 {
 	word -= word >> 1 & UINT64_C(0x5555555555555555);
 	word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
 	word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-	return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
+	return word * UINT64_C(0x0101010101010101);
+}
+
+/* __builtin_popcountll without the instruction is a call into libgcc. */
+static inline unsigned count_bits(uint64_t word)
+{
+	return (unsigned)(sums_of_bits(word) >> 56);
+}
+
+/* The lowest n of the set bits; there are more than n. */
+static inline uint64_t lowest_bits(uint64_t word, unsigned n)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t sums = sums_of_bits(word);
+	/* The highest bit of each byte up to which there are more than n. */
+	uint64_t beyond = ~((ones * n | tops) - sums) & tops;
+	unsigned shift = (unsigned)__builtin_ctzll(beyond) & ~7u;
+	uint64_t rest = word >> shift << shift;
+
+	for (n -= (unsigned)(sums << 8 >> shift) & 0xff; n > 0; n--)
+		rest &= rest - 1;
+	return word & ~rest;
 }
 
 /* The number of the lowest set bit; some word, if none is. Widened at no cost. */
@@ -52,6 +73,35 @@ static inline uint64_t lowest_bit(uint64_t word)
 	return i;
 #else
 	return (uint64_t)__builtin_ctzll(word);
+#endif
+}
+
+/* Takes the lowest set bit out of the word, and tells its number; false: there was none. */
+static inline bool take_lowest_bit(uint64_t *word, uint64_t *ret)
+{
+#ifdef __x86_64__
+	bool was_set;
+
+	/* Of 0 the first gives some number; then the second finds that bit not set. */
+	__asm__("rep bsf %1, %0\n\tbtr %0, %1" : "=&r"(*ret), "+r"(*word), "=@ccc"(was_set));
+	return was_set;
+#else
+	*ret = *word ? (uint64_t)__builtin_ctzll(*word) : 0;
+	if (*word == 0)
+		return false;
+	*word &= *word - 1;
+	return true;
+#endif
+}
+
+/* For a word of this thread alone and its signal handlers: sets bits of it. */
+static inline void set_bits(uintptr_t *word, uintptr_t bits)
+{
+#if defined(__x86_64__) && defined(__LP64__)
+	/* All of the word: a load right behind it would wait for a part to arrive. */
+	__asm__ volatile("orq %1, %0" : "+m"(*word) : "er"(bits) : "cc");
+#else
+	store_relaxed(word, load_relaxed(word) | bits);
 #endif
 }
 

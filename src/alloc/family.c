@@ -125,11 +125,9 @@ EXPORT void *pvalloc(size_t bytes)
 static bool is_surely_of_size(const void *p, size_t bytes)
 {
 	const struct slab *slab = near_slab(p);
-	uint64_t offset = slab ? (uintptr_t)p - slab->base : 0;
+	uint64_t slot = slab_slot_at(slab, (uintptr_t)p);
 
-	return slab && offset < slab->reach &&
-	       slab->stride + TAG_BIAS - slab->tags[offset * slab->reciprocal >> SMALL_SHIFT] ==
-		       bytes;
+	return slot < guess(&slab->nshort) && slab_size_of(slab, slab->tags[slot]) == bytes;
 }
 
 /* Whoever says how long a block is, and errs, has another one in mind, or another type. */

@@ -17,6 +17,7 @@ enum fault {
 	FAULT_MISMATCHED_FREE,
 	FAULT_USE_AFTER_FREE,
 	FAULT_PAST_END,
+	FAULT_OVERLAP,
 	NFAULTS
 };
 
@@ -25,6 +26,18 @@ enum fault {
  * the block's, or SIZE_MAX if it is not known; `block` is where it begins, if not at p.
  */
 void plat__fault(enum fault fault, const void *p, size_t size, const void *block);
+
+/* What a function was about to do to bytes of the program: its words at the end of the line. */
+struct access {
+	const char *by;	  /* the function */
+	const char *role; /* what the block at fault is to it: "source of ", or "" */
+	const void *to, *from;
+	size_t bytes;
+};
+
+/* The same; block: NULL where the fault is in no block. */
+void plat__fault_access(enum fault fault, const void *p, size_t size, const void *block,
+			const struct access *access);
 /* Only the line: the program ends anyway. */
 void plat__fault_tell(enum fault fault, const void *p, size_t size, const void *block);
 

@@ -57,7 +57,7 @@ static int add_slab(struct slab *slab, void *data)
 	size_t before = figures->blocks;
 
 	plat__blocks_of(slab, add_block, figures);
-	if (slab->kind == SLAB_SMALL || slab->kind == SLAB_WIDE)
+	if (slab_has_slots(slab))
 		figures->resident += plat__slab_idle(slab, (uint32_t)(figures->blocks - before));
 	return 0;
 }

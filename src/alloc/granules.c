@@ -1,17 +1,19 @@
 #include "alloc/granules.h"
 
 #include "alloc/atomic.h"
+#include "alloc/huge.h"
 #include "alloc/map.h"
 #include "alloc/options.h"
 #include "alloc/source.h"
 #include "alloc/system.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #define NCHUNKS ((size_t)1 << 18) /* 1 TiB */
 #define GROW_MIN ((size_t)4)
 #define GROW_MAX ((size_t)1024)
-#define BUDGET_MIN ((size_t)8 << 20)
+#define BUDGET_MIN ((size_t)4 << 20)
 #define BUDGET_MAX ((size_t)16 << 20)
 #define REGRETS_MAX ((size_t)256 << 20)
 
@@ -184,12 +186,15 @@ static void account_range(uintptr_t base, size_t n, uint64_t *pages)
 		struct chunk *chunk = plat__map_chunk(at);
 		unsigned first = (unsigned)(at / GRANULE % CHUNK_GRANULES);
 		size_t here = CHUNK_GRANULES - first < n - done ? CHUNK_GRANULES - first : n - done;
+		size_t shift = done * granule_pages();
 		uint64_t part = 0;
 
 		take_account(chunk, first, here, &part);
-		*pages |= done * granule_pages() < 64 ? part << (done * granule_pages()) : part;
-		if (part)
-			*pages |= UINT64_C(1) << 63; /* part of it may have been shifted out */
+		if (shift < 64)
+			*pages |= part << shift;
+		/* What is beyond the 64th page is told by the last bit. */
+		if (shift > 0 && (shift < 64 ? part >> (64 - shift) : part))
+			*pages |= UINT64_C(1) << 63;
 		done += here;
 	}
 }
@@ -273,6 +278,23 @@ static void grew_break(uintptr_t end, size_t bytes)
 	}
 }
 
+/* Says of each granule of a new stretch whether it is of huge pages. */
+static void note_huge(uintptr_t base, size_t bytes)
+{
+	struct stretch huge = plat__huge_grew(base, bytes, load_relaxed(&lent_granules) * GRANULE);
+	uintptr_t at;
+
+	for (at = base; at < base + bytes; at += GRANULE) {
+		struct chunk *chunk = plat__map_chunk(at);
+		uint64_t bit = UINT64_C(1) << at / GRANULE % CHUNK_GRANULES;
+
+		if (huge.start <= at && at < huge.end)
+			fetch_or(&chunk->huge, bit);
+		else if (load_relaxed(&chunk->huge) & bit)
+			fetch_and(&chunk->huge, ~bit);
+	}
+}
+
 /* More from the source. The first n granules are the caller's, the rest is free. */
 static int grow_by(size_t n, size_t more, uintptr_t *ret)
 {
@@ -291,6 +313,7 @@ static int grow_by(size_t n, size_t more, uintptr_t *ret)
 	notice_peak(fetch_add(&taken_granules, n) + n);
 	for (at = *ret & ~(CHUNK_BYTES - 1); at < *ret + bytes; at += CHUNK_BYTES)
 		store_relaxed(&plat__map_chunk(at)->source, is_break ? 0 : 1);
+	note_huge(*ret, bytes);
 	if (is_break)
 		grew_break(*ret + bytes, bytes);
 	if (more > 0) {
@@ -342,53 +365,116 @@ int plat__granules_take(size_t n, uintptr_t *ret, uint64_t *pages)
 	return plat__granules_return() ? grow(n, ret) : -ENOMEM;
 }
 
-/* Granules that are looked at before the best of them is taken. */
+/* Places that are looked at before the best of them is taken. */
 #define LIKE_TRIES 32
+/* So small a part of the budget may be dirty where pages without memory are taken all the same. */
+#define PLENTY 8
 
 struct choice {
 	uintptr_t base;
 	unsigned cost;
 	unsigned tries;
+	uintptr_t clean; /* the first place without a resident page; 0: none was seen */
 };
 
-/* Pages that would be left over cost as much as those that are to come; the lowest one wins. */
-static void choose(struct choice *choice, const struct chunk *chunk, unsigned wanted)
+/* The places of n granules of which at least one is dirty. */
+static uint64_t touched_places(const struct chunk *chunk, size_t n)
 {
-	uint64_t free = load_relaxed(&chunk->dirty) & ~load_relaxed(&chunk->used);
+	uint64_t dirty = load_relaxed(&chunk->dirty), places = dirty;
+	size_t i;
 
-	for (; free && choice->cost > 0 && choice->tries > 0; free &= free - 1) {
-		unsigned i = (unsigned)lowest_bit(free),
-			 n = count_bits(load_relaxed(&chunk->pages[i]));
-		unsigned cost = n > wanted ? n - wanted : wanted - n;
+	for (i = 1; i < n; i++)
+		places |= dirty >> i;
+	return places;
+}
+
+static unsigned resident_pages(const struct chunk *chunk, unsigned first, size_t n)
+{
+	unsigned sum = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		sum += count_bits(load_relaxed(&chunk->pages[first + i]));
+	return sum;
+}
+
+/* Pages that would be left over cost as much as those that are to come; the lowest one wins. */
+static void choose(struct choice *choice, const struct chunk *chunk, size_t n, unsigned wanted)
+{
+	uint64_t free = rows(~load_relaxed(&chunk->used), n);
+	uint64_t touched = touched_places(chunk, n), clean = free & ~touched;
+	uint64_t places = free & touched;
+
+	if (clean && !choice->clean)
+		choice->clean = chunk->base + lowest_bit(clean) * GRANULE;
+	for (; places && choice->cost > 0 && choice->tries > 0; places &= places - 1) {
+		unsigned first = (unsigned)lowest_bit(places);
+		unsigned have = resident_pages(chunk, first, n);
+		unsigned cost = have > wanted ? have - wanted : wanted - have;
 
 		choice->tries--;
 		if (cost >= choice->cost)
 			continue;
 		choice->cost = cost;
-		choice->base = chunk->base + i * GRANULE;
+		choice->base = chunk->base + first * GRANULE;
 	}
 }
 
-int plat__granules_take_like(unsigned wanted, uintptr_t *ret, uint64_t *pages)
+static struct choice choose_anywhere(size_t n, unsigned wanted, bool needs_clean)
 {
-	struct choice choice = {.cost = granule_pages() + 1, .tries = LIKE_TRIES};
+	struct choice choice = {.cost = UINT_MAX, .tries = LIKE_TRIES};
 	size_t i, end = load_acquire(&nchunks);
 
-	if (load_relaxed(&dirty_pages) == 0)
-		return -ENOMEM;
-	for (i = load_relaxed(&first_free); i < end && choice.cost > 0 && choice.tries > 0; i++) {
+	for (i = load_relaxed(&first_free); i < end && choice.cost > 0; i++) {
 		const struct chunk *chunk = load_acquire(&chunks[i]);
 
+		if (choice.tries == 0 && (choice.clean || !needs_clean))
+			break;
 		if (chunk)
-			choose(&choice, chunk, wanted);
+			choose(&choice, chunk, n, wanted);
 	}
-	if (!choice.base || !take_at(choice.base, 1))
-		return -ENOMEM;
+	return choice;
+}
+
+static bool is_dirty_at(uintptr_t base)
+{
+	const struct chunk *chunk = base ? plat__map_chunk(base) : NULL;
+
+	return chunk && load_relaxed(&chunk->dirty) >> base / GRANULE % CHUNK_GRANULES & 1;
+}
+
+static bool has_plenty(void)
+{
+	return load_relaxed(&dirty_pages) * plat__page_bytes > plat__granules_budget() / PLENTY;
+}
+
+static bool take_place(uintptr_t base, size_t n, uintptr_t *ret, uint64_t *pages)
+{
+	if (!take_at(base, n))
+		return false;
+	account_range(base, n, pages);
+	*ret = base;
+	return true;
+}
+
+int plat__granules_take_like(size_t n, struct liking like, uintptr_t *ret, uint64_t *pages)
+{
+	bool is_scarce = !has_plenty();
+	struct choice choice;
+
 	*pages = 0;
-	take_account(plat__map_chunk(choice.base),
-		     (unsigned)(choice.base / GRANULE % CHUNK_GRANULES), 1, pages);
-	*ret = choice.base;
-	return 0;
+	if (is_dirty_at(like.home) && take_place(like.home, n, ret, pages))
+		return 0;
+	choice = choose_anywhere(n, like.pages, is_scarce);
+	if (choice.cost > like.pages && is_scarce) {
+		if (!choice.clean && grow(n, ret) == 0)
+			return 0;
+		if (choice.clean)
+			choice.base = choice.clean;
+	}
+	if (choice.base && take_place(choice.base, n, ret, pages))
+		return 0;
+	return plat__granules_take(n, ret, pages);
 }
 
 int plat__granules_take_free(size_t n, uintptr_t *ret, uint64_t *pages)
@@ -415,12 +501,12 @@ bool plat__granules_extend(uintptr_t end, size_t n)
 static size_t note_pages(struct chunk *chunk, unsigned first, size_t n, size_t skip, uint64_t pages)
 {
 	unsigned per = granule_pages();
-	uint64_t whole = bits(per), dirty = 0;
+	uint64_t whole = bits(per), dirty = 0, huge = load_relaxed(&chunk->huge) >> first;
 	size_t i, sum = 0;
 
 	for (i = 0; i < n; i++) {
 		size_t at = (skip + i) * per;
-		uint64_t here = at < 64 ? pages >> at & whole : whole;
+		uint64_t here = at < 64 && !(huge >> i & 1) ? pages >> at & whole : whole;
 
 		store_relaxed(&chunk->pages[first + i], (uint16_t)here);
 		sum += count_bits(here);
@@ -671,8 +757,10 @@ size_t plat__granules_budget(void)
 	/* What a program that has become small regretted when it was big counts no more. */
 	if (raised > taken / 2)
 		raised = taken / 2;
-	budget = room_for_return(taken) + taken / 32 + raised;
+	budget = room_for_return(taken) + taken / 32;
 	threshold = load_relaxed(&plat__options.trim_threshold);
 	/* Big blocks that have come to live in the heap are not to be faulted in each time. */
-	return threshold > DEFAULT_TRIM_THRESHOLD && threshold > budget ? threshold : budget;
+	if (threshold > DEFAULT_TRIM_THRESHOLD && threshold > budget)
+		budget = threshold;
+	return budget + raised;
 }

@@ -17,11 +17,19 @@
 /* *pages gets a bit for each page of the first 64 pages that may be resident, so not be zero. */
 int plat__granules_take(size_t n, uintptr_t *ret, uint64_t *pages);
 
+/* What is liked of granules that a slab is made of. */
+struct liking {
+	unsigned pages; /* resident ones: so many are likely to be used */
+	uintptr_t home; /* where the last slab of this kind was; 0: nowhere */
+};
+
 /*
- * A free one with about so many resident pages. If classes that use little of their slabs took what
- * others have left full, and the other way round, all would be full in the end.
+ * The same where possible: those of home, or others with about so many resident pages, or with none
+ * at all if that is nearer, unless there is plenty of resident ones. If classes that use little of
+ * their slabs took what others have left full, and the other way round, all would be full in the
+ * end.
  */
-int plat__granules_take_like(unsigned wanted, uintptr_t *ret, uint64_t *pages);
+int plat__granules_take_like(size_t n, struct liking like, uintptr_t *ret, uint64_t *pages);
 
 /* Of those that are free now: nothing grows. */
 int plat__granules_take_free(size_t n, uintptr_t *ret, uint64_t *pages);

@@ -6,6 +6,7 @@
 #include "alloc/guard.h"
 
 #include "alloc/atomic.h"
+#include "alloc/guard_rest.h"
 #include "alloc/map.h"
 #include "alloc/meta.h"
 #include "alloc/options.h"
@@ -15,13 +16,14 @@
 #include "alloc/system.h"
 #include "alloc/trap.h"
 
-#include <string.h>
-
+/* By default so many are all. In hard mode so many are mapped at a time, as often as need be. */
 #define FEW_PLACES 64
-/* Where every block has one they are made by so many at a time, and so many wait when freed. */
+#define WAIT_IN_HARD 4096
+/* Where every block has one they are mapped by so many at a time, and so many wait when freed. */
 #define MANY_PLACES 1024
 #define MANY_WAIT 65536
-/* In hard mode blocks of no bytes have one: as few at a time, but as often as need be. */
+/* In both so many are closed by one call, for most are needed. */
+#define CLOSED_AT_ONCE 8
 
 /* Fresh places: the cursor moves by single additions. */
 struct field {
@@ -114,13 +116,19 @@ static uintptr_t take_from(struct field *from, size_t bytes)
 	return at < from->end ? at : 0;
 }
 
-static uintptr_t fresh_place(void)
+static size_t closed_at_once(void)
+{
+	return plat__options.is_long ? CLOSED_AT_ONCE : 1;
+}
+
+/* So many, one after the other. */
+static uintptr_t fresh_places(size_t nwanted)
 {
 	size_t bytes = place_bytes();
 
 	for (;;) {
 		struct field *seen = load_acquire(&field), *next;
-		uintptr_t at = seen ? take_from(seen, bytes) : 0;
+		uintptr_t at = seen ? take_from(seen, nwanted * bytes) : 0;
 		size_t n = plat__options.is_guard_all ? MANY_PLACES : FEW_PLACES;
 
 		if (at || (seen && !plat__options.is_long))
@@ -136,10 +144,17 @@ static uintptr_t fresh_place(void)
 	}
 }
 
+static uint32_t most_waiting(void)
+{
+	if (plat__options.is_guard_all)
+		return MANY_WAIT;
+	return plat__options.is_hard ? WAIT_IN_HARD : FEW_PLACES;
+}
+
 static struct queue *the_queue(void)
 {
 	struct queue *seen = load_acquire(&queue), *made;
-	uint32_t n = plat__options.is_long ? MANY_WAIT : FEW_PLACES;
+	uint32_t n = most_waiting();
 
 	if (seen)
 		return seen;
@@ -208,6 +223,23 @@ static bool close_place(struct slab *slab)
 	return slab->is_guarded;
 }
 
+/* Out of fresh ones: the first; the others are there for who comes next. */
+static struct slab *open_up(uintptr_t at, size_t n)
+{
+	size_t bytes = place_bytes(), i;
+	struct slab *first, *slab;
+
+	if (plat__system_protect(at, n * bytes, false) < 0 || hide(at, n * bytes) < 0)
+		return NULL;
+	first = slab_at(at, bytes);
+	for (i = 1; i < n; i++) {
+		slab = slab_at(at + i * bytes, bytes);
+		if (slab)
+			stack_push(&unused, slab, offsetof(struct slab, pool_next));
+	}
+	return first;
+}
+
 static struct slab *take_place(void)
 {
 	struct slab *slab = stack_pop(&unused, offsetof(struct slab, pool_next));
@@ -215,16 +247,9 @@ static struct slab *take_place(void)
 
 	if (slab)
 		return close_place(slab) ? slab : NULL;
-	at = fresh_place();
-	if (at) {
-		slab = slab_at(at, place_bytes());
-		if (slab && plat__system_protect(at, place_bytes(), false) == 0 &&
-		    hide(at, place_bytes()) == 0)
-			return slab;
-		if (slab)
-			plat__slab_forget(slab);
-		return NULL;
-	}
+	at = fresh_places(closed_at_once());
+	if (at)
+		return open_up(at, closed_at_once());
 	slab = oldest();
 	while (slab && slab->mapped != place_bytes()) {
 		let_go(slab);
@@ -233,21 +258,30 @@ static struct slab *take_place(void)
 	return slab && close_place(slab) ? slab : NULL;
 }
 
-/*
- * Large blocks are run under from afar: whoever counts down a matrix by rows does not meet the last
- * page. So in front of them lie addresses with nothing behind, not even page tables, if there are
- * addresses to spare.
- */
-static int map_place(size_t whole, size_t *front, uintptr_t *ret)
+/* What lies in front ends where the alignment is met, however far it leads. */
+static int map_behind(size_t front, size_t whole, size_t alignment, uintptr_t *ret)
+{
+	size_t lead = round_up(front, alignment);
+	int r = plat__source->map(lead + whole, alignment, ret);
+
+	if (r < 0)
+		return r;
+	if (lead > front)
+		plat__source->unmap(*ret, lead - front);
+	*ret += lead;
+	r = plat__source->fence(*ret - front, front);
+	if (r < 0)
+		plat__source->unmap(*ret - front, front + whole);
+	return r;
+}
+
+int plat__guard_map(size_t bytes, size_t alignment, size_t *front, uintptr_t *ret)
 {
 	*front = GUARD_FRONT;
-	if (plat__source->map(*front + whole, GRANULE, ret) == 0) {
-		if (plat__source->fence(*ret, *front) == 0)
-			return 0;
-		plat__source->unmap(*ret, *front + whole);
-	}
+	if (map_behind(*front, bytes, alignment, ret) == 0)
+		return 0;
 	*front = 0;
-	return plat__source->map(whole, GRANULE, ret);
+	return plat__source->map(bytes, alignment, ret);
 }
 
 /* A place of its own, for a block that is too large for the others. */
@@ -261,9 +295,10 @@ static struct slab *make_place(size_t bytes, size_t alignment)
 	/* What waits in the queue is let go by its length. */
 	if (whole == place_bytes())
 		whole += GRANULE;
-	if (map_place(whole, &front, &at) < 0 &&
-	    (!plat__guard_let_go() || map_place(whole, &front, &at) < 0))
+	if (plat__guard_map(whole, GRANULE, &front, &at) < 0 &&
+	    (!plat__guard_let_go() || plat__guard_map(whole, GRANULE, &front, &at) < 0))
 		return NULL;
+	at -= front;
 	slab = slab_at(at, front + whole);
 	if (slab && hide(at + front, whole) == 0) {
 		slab->front = front;
@@ -290,17 +325,6 @@ static uintptr_t block_start(const struct slab *slab, size_t bytes, size_t align
 	return first_page(p) - start >= GRANULE ? p - page : p;
 }
 
-/* What is left behind the block on its last page. */
-static size_t slack_of(uintptr_t p, size_t bytes)
-{
-	return bytes ? -(p + bytes) & (plat__page_bytes - 1) : 0;
-}
-
-static char slack_byte(void)
-{
-	return (char)plat__key;
-}
-
 static int put_block(struct slab *slab, size_t bytes, size_t alignment)
 {
 	uintptr_t p = block_start(slab, bytes, alignment);
@@ -318,7 +342,7 @@ static int put_block(struct slab *slab, size_t bytes, size_t alignment)
 			return r;
 		}
 	}
-	memset((void *)(p + bytes), slack_byte(), slack_of(p, bytes));
+	plat__guard_fill(slab, bytes);
 	return 0;
 }
 
@@ -332,6 +356,7 @@ void *plat__guard_malloc(size_t bytes, size_t alignment, const void *frame)
 	if (bytes > PTRDIFF_MAX - 4 * GRANULE - alignment || (!is_small && !plat__options.is_long))
 		return NULL;
 	plat__trap_set();
+	plat__guard_look();
 	slab = is_small ? take_place() : make_place(bytes, alignment);
 	if (!slab)
 		return NULL;
@@ -343,6 +368,7 @@ void *plat__guard_malloc(size_t bytes, size_t alignment, const void *frame)
 	slab->freed_site = 0;
 	slab->class = 0;
 	store_release(&slab->size, (uint64_t)bytes + 1);
+	plat__guard_remember(slab);
 	return (void *)slab->base;
 }
 
@@ -352,7 +378,10 @@ void plat__guard_free(struct slab *slab, size_t bytes, const void *frame)
 
 	slab->freed_size = bytes;
 	slab->freed_site = plat__site_of(frame);
-	hide(first_page(slab->base), page_bytes(slab->base, bytes));
+	if (plat__guard_is_let_alone(slab))
+		hide(first_page(slab->base), page_bytes(slab->base, bytes));
+	else
+		slab->is_guarded = false; /* it is closed before it gets the next block */
 	if (to)
 		slab = exchange(&to->slabs[fetch_add(&to->at, 1) % to->most], slab);
 	if (slab)
@@ -362,22 +391,9 @@ void plat__guard_free(struct slab *slab, size_t bytes, const void *frame)
 /* Its place is closed again before it gets the next block. */
 bool plat__guard_open(struct slab *slab, uintptr_t address)
 {
-	if (slab->kind == SLAB_GUARDED)
+	if (slab->kind != SLAB_MAPPING)
 		slab->is_guarded = false;
-	return show(first_page(address), plat__page_bytes) == 0;
-}
-
-enum fault plat__guard_damage(const struct slab *slab, size_t bytes)
-{
-	const char *p = (const char *)slab->base;
-	const uint64_t *word = (const uint64_t *)first_page(slab->base);
-	size_t slack = slack_of(slab->base, bytes), i;
-
-	for (i = 0; i < slack; i++)
-		if (p[bytes + i] != slack_byte())
-			return FAULT_OVERFLOW;
-	for (; bytes && (const char *)word < p; word++)
-		if (*word)
-			return FAULT_UNDERFLOW;
-	return NFAULTS;
+	/* Of a mapping that was freed no page has rights, whatever guards the kernel has. */
+	plat__system_unguard(first_page(address), plat__page_bytes);
+	return plat__system_protect(first_page(address), plat__page_bytes, false) == 0;
 }

@@ -1,6 +1,7 @@
 #include "alloc/hard.h"
 
 #include "alloc/atomic.h"
+#include "alloc/hard_slot.h"
 #include "alloc/heap.h"
 #include "alloc/map.h"
 #include "alloc/malloc.h"
@@ -10,89 +11,6 @@
 #include "alloc/system.h"
 
 #include <string.h>
-
-/* --- zeros and zones --- */
-
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && ZONE_BYTES == 6,
-	      "a zone is what is left of a slot's last word without its lowest two bytes");
-
-typedef uint64_t word __attribute__((may_alias));
-typedef uint16_t half __attribute__((may_alias));
-typedef uint64_t pair __attribute__((vector_size(16), may_alias));
-
-/* The address and the length are multiples of 16. */
-static inline bool is_zero(const char *at, size_t bytes)
-{
-	const pair *here = (const pair *)at, *end = (const pair *)(at + bytes);
-	pair sum = {0, 0};
-
-	for (; end - here >= 4; here += 4)
-		sum |= here[0] | here[1] | here[2] | here[3];
-	for (; here < end; here++)
-		sum |= *here;
-	return (sum[0] | sum[1]) == 0;
-}
-
-static inline void set_zero(char *at, size_t bytes)
-{
-	pair *here = (pair *)at, *end = (pair *)(at + bytes);
-
-	if (bytes > 512) {
-		memset(at, 0, bytes);
-		return;
-	}
-	for (; end - here >= 4; here += 4)
-		here[0] = here[1] = here[2] = here[3] = (pair){0, 0};
-	for (; here < end; here++) {
-		*here = (pair){0, 0};
-		__asm__ volatile("" : : : "memory"); /* a call of memset would take longer */
-	}
-}
-
-/* All of a slot but its zone, which begins in its last word. */
-static inline bool is_body_zero(const char *p, size_t stride)
-{
-	const word *last = (const word *)(p + stride - SLOT_GRAIN);
-
-	return is_zero(p, stride - SLOT_GRAIN) && !(last[0] | last[1] << (ZONE_BYTES * 8));
-}
-
-/* The rest of the slot is zero but for this many bytes. */
-static inline void clear_body(char *p, size_t bytes, size_t stride)
-{
-	word *last = (word *)(p + stride - SLOT_GRAIN);
-	size_t whole = stride - SLOT_GRAIN;
-
-	set_zero(p, bytes < whole ? (bytes + SLOT_GRAIN - 1) & ~(size_t)(SLOT_GRAIN - 1) : whole);
-	last[0] = 0;
-	*(half *)(last + 1) = 0;
-}
-
-static inline uint64_t zone_at(const char *end)
-{
-	return ((const word *)end)[-1] >> 16;
-}
-
-static inline uint64_t zone_key(void)
-{
-	return plat__options.random >> 16;
-}
-
-/* The first bytes of the word belong to a block. */
-static inline void set_zone(char *end)
-{
-	uint64_t key = plat__options.random;
-
-	((half *)end)[-3] = (uint16_t)(key >> 16);
-	((half *)end)[-2] = (uint16_t)(key >> 32);
-	((half *)end)[-1] = (uint16_t)(key >> 48);
-}
-
-/* Zeros: no block has ever begun there, or the page was dropped since. */
-static bool is_zone_or_zero(const char *end)
-{
-	return zone_at(end) == zone_key() || zone_at(end) == 0;
-}
 
 /* A page with no live block in it may be dropped, and with it the zone before one on the next. */
 static bool is_zone_before(const char *p)
@@ -135,37 +53,12 @@ void plat__hard_look(const struct slab *slab)
 
 		if (!(slab->pages >> page & 1) || tag_is_live(slab_tag(slab, i)))
 			continue;
-		if (!is_body_zero(p, slab->stride))
+		if (body_damage(p, slab->stride) != 0)
 			plat__fault(FAULT_WRITE_AFTER_FREE, p, SIZE_MAX, p);
 	}
 }
 
 /* --- kinds --- */
-
-/* Where p is a slot's start in a hard slab; false: plat__find has to look. */
-static inline bool find_quick(const void *p, struct slab **ret, uint32_t *slot)
-{
-	struct slab *slab = near_slab(p);
-	uint64_t offset, product;
-	unsigned shift;
-
-	if (!slab || !slab->is_hard)
-		return false;
-	offset = (uintptr_t)p - slab->base;
-	product = offset * slab->reciprocal;
-	shift = slab->kind == SLAB_WIDE ? WIDE_SHIFT : SMALL_SHIFT;
-	*ret = slab;
-	*slot = (uint32_t)(product >> shift);
-	return offset < slab->ngranules * GRANULE &&
-	       product << (64 - shift) >> (64 - shift) < slab->reciprocal && *slot < slab->nslots;
-}
-
-static uint8_t *slot_kind(struct slab *slab, uint32_t slot)
-{
-	size_t tags = slab->kind == SLAB_WIDE ? slab->nslots * 2 : slab->nslots;
-
-	return slab->tags + ((tags + META_LINE - 1) & ~(size_t)(META_LINE - 1)) + slot;
-}
 
 /* NULL: the slab knows of none. */
 static uint8_t *kind_of(struct slab *slab, uint32_t slot)
@@ -180,7 +73,7 @@ void plat__kind_set(void *p, enum kind kind)
 	struct found found;
 	uint8_t *byte = NULL;
 
-	if (find_quick(p, &found.slab, &found.slot))
+	if (find_hard(p, &found.slab, &found.slot))
 		byte = slot_kind(found.slab, found.slot);
 	else if (p && plat__find(p, &found))
 		byte = kind_of(found.slab, found.slot);
@@ -204,7 +97,7 @@ void plat__kind_check(void *p, enum kind kind)
 {
 	struct found found;
 
-	if (find_quick(p, &found.slab, &found.slot) && *slot_kind(found.slab, found.slot) == kind) {
+	if (find_hard(p, &found.slab, &found.slot) && *slot_kind(found.slab, found.slot) == kind) {
 		*slot_kind(found.slab, found.slot) = KIND_MALLOC;
 		return;
 	}
@@ -217,7 +110,7 @@ void plat__kind_check(void *p, enum kind kind)
 /* What was written here while nobody owned it; NFAULTS: nothing. */
 static enum fault free_damage(const struct slab *slab, const char *p)
 {
-	if (!is_body_zero(p, slab->stride))
+	if (body_damage(p, slab->stride) != 0)
 		return FAULT_WRITE_AFTER_FREE;
 	return is_zone_or_zero(p) ? NFAULTS : FAULT_UNDERFLOW;
 }
@@ -230,7 +123,7 @@ static inline void *hand_out(struct slab *slab, uint32_t slot, char *p, size_t b
 	return p;
 }
 
-/* NULL: a signal handler took the slot, or it is damaged. */
+/* NULL: two threads freed it at the same moment, or it is damaged. */
 static void *take(struct bin *bin, unsigned i, size_t bytes)
 {
 	struct slab *slab = bin->current;
@@ -241,7 +134,7 @@ static void *take(struct bin *bin, unsigned i, size_t bytes)
 	if (slab_tag(slab, slot) != TAG_FREE)
 		return NULL;
 	if (!slab->is_hard)
-		return hand_out(slab, slot, p, bytes);
+		return memset(hand_out(slab, slot, p, bytes), 0, bytes);
 	fault = free_damage(slab, p);
 	if (fault != NFAULTS) {
 		plat__fault(fault, p, SIZE_MAX, p);
@@ -250,7 +143,6 @@ static void *take(struct bin *bin, unsigned i, size_t bytes)
 		return NULL;
 	}
 	set_zone(p);
-	*slot_kind(slab, slot) = KIND_MALLOC;
 	return hand_out(slab, slot, p, bytes);
 }
 
@@ -264,7 +156,6 @@ static unsigned take_bit(struct bin *bin)
 	uint64_t mask = bin->mask, behind = mask >> bin->turn << bin->turn;
 	unsigned i = (unsigned)__builtin_ctzll(behind ? behind : mask);
 
-	bin->turn = (uint8_t)i;
 	store_relaxed(&bin->mask, mask & ~(UINT64_C(1) << i));
 	return i;
 }
@@ -277,10 +168,13 @@ static void *take_any(struct heap *heap, struct fit fit, size_t bytes)
 		void *p;
 
 		if (!bin->mask) {
-			if (!plat__heap_refill(heap, fit.class))
+			unsigned n = plat__heap_refill(heap, fit.class);
+
+			if (n == 0)
 				return NULL;
 			bin->turn = (uint8_t)(heap_random(heap) % WINDOW);
-			plat__watch_refill(heap, bin, fit.class);
+			plat__watch_refill(heap, bin, fit.class, n);
+			plat__watch_hard(heap, fit.class);
 			continue;
 		}
 		p = take(bin, take_bit(bin), bytes);
@@ -291,47 +185,10 @@ static void *take_any(struct heap *heap, struct fit fit, size_t bytes)
 
 void *plat__hard_malloc(struct heap *heap, struct fit fit, size_t bytes)
 {
-	uint32_t before = begin_taking(heap);
+	struct heap *seen = begin_taking(heap);
 	void *p = take_any(heap, fit, bytes);
 
-	end_taking(heap, before);
-	return p;
-}
-
-static inline void *take_quick(struct bin *bin, size_t bytes)
-{
-	struct slab *slab = bin->current;
-	uint32_t slot;
-	unsigned i;
-	char *p;
-
-	if (!bin->mask || !slab->is_hard)
-		return NULL;
-	i = take_bit(bin);
-	slot = slab->line * WINDOW + i;
-	p = (char *)bin->base + (size_t)i * slab->stride;
-	if (slab->tags[slot] != TAG_FREE || free_damage(slab, p) != NFAULTS)
-		return take(bin, i, bytes);
-	set_zone(p);
-	*slot_kind(slab, slot) = KIND_MALLOC;
-	store_release(slab->tags + slot, (uint8_t)(slab->stride + TAG_BIAS - bytes));
-	*(uint16_t *)(p + bytes) = plat__key;
-	return p;
-}
-
-void *plat__hard_malloc_quick(size_t bytes)
-{
-	size_t room = bytes + CANARY_BYTES + ZONE_BYTES;
-	struct heap *heap = plat__my_long_heap;
-	uint32_t before;
-	void *p;
-
-	/* A block of no bytes lies elsewhere; what interrupted a call takes from another heap. */
-	if (!heap || load_relaxed(&heap->is_busy) || bytes - 1 >= SMALL_MAX - ZONE_BYTES)
-		return NULL;
-	before = begin_taking(heap);
-	p = take_quick(heap_small_bin(heap, room), bytes);
-	end_taking(heap, before);
+	end_taking(heap, seen);
 	return p;
 }
 
@@ -366,21 +223,19 @@ static bool is_there(const struct slab *slab, uint32_t slot)
 	return slot < slab->nslots && slot / WINDOW < load_acquire(&slab->prepared);
 }
 
-/* A free slot is all zeros; so much is looked at of one that ends, or begins, where a block does.
- */
-static uint64_t end_of(const char *end, size_t stride)
+/* Slots of 16 bytes have no more than this. */
+static uint64_t end_damage(const char *end, size_t stride)
 {
 	const word *at = (const word *)end;
 
-	return stride == SLOT_GRAIN ? at[-2] | (half)at[-1]
-				    : at[-4] | at[-3] | at[-2] | (half)at[-1];
+	return stride == SLOT_GRAIN ? at[-2] | (half)at[-1] : end_of(end);
 }
 
-static uint64_t begin_of(const char *p, size_t stride)
+static uint64_t begin_damage(const char *p, size_t stride)
 {
 	const word *at = (const word *)p;
 
-	return stride == SLOT_GRAIN ? at[0] | (half)at[1] : at[0] | at[1] | at[2];
+	return stride == SLOT_GRAIN ? at[0] | (half)at[1] : begin_of(p);
 }
 
 /*
@@ -393,9 +248,9 @@ static inline uint32_t dirty_before(const struct slab *slab, uint32_t slot, cons
 {
 	size_t stride = slab->stride;
 
-	if (!is_live(slab, slot - 1) && end_of(p, stride))
+	if (!is_live(slab, slot - 1) && end_damage(p, stride))
 		return slot - 1;
-	if (stride > SLOT_GRAIN || is_live(slab, slot - 2) || !end_of(p - SLOT_GRAIN, stride))
+	if (stride > SLOT_GRAIN || is_live(slab, slot - 2) || !end_damage(p - SLOT_GRAIN, stride))
 		return NONE;
 	return slot - 2;
 }
@@ -404,32 +259,15 @@ static inline uint32_t dirty_behind(const struct slab *slab, uint32_t slot, cons
 {
 	size_t stride = slab->stride;
 
-	if (is_there(slab, slot + 1) && !is_live(slab, slot + 1) && begin_of(end, stride))
+	if (is_there(slab, slot + 1) && !is_live(slab, slot + 1) && begin_damage(end, stride))
 		return slot + 1;
 	if (stride > SLOT_GRAIN || !is_there(slab, slot + 2) || is_live(slab, slot + 2) ||
-	    !begin_of(end + SLOT_GRAIN, stride))
+	    !begin_damage(end + SLOT_GRAIN, stride))
 		return NONE;
 	return slot + 2;
 }
 
-/*
- * From the end of the block to the zone: the canary, and zeros. What belongs to others is shifted
- * out of the words that are read.
- */
-static inline uint64_t tail_damage(const char *at, const char *end, uint16_t canary)
-{
-	ptrdiff_t left = end - at - 8;
-	uint64_t sum = *(const word *)at ^ canary;
-
-	if (left < 0)
-		return sum << (-left * 8);
-	for (at += 8; left >= 8; left -= 8, at += 8)
-		sum |= *(const word *)at;
-	return left ? sum | *(const word *)(end - 8) >> (64 - left * 8) : sum;
-}
-
-/* Nothing is to be seen, whoever's fault it would be. */
-static inline bool is_sound(const struct slab *slab, uint32_t slot, const char *p, size_t size)
+bool plat__hard_is_sound(const struct slab *slab, uint32_t slot, const char *p, size_t size)
 {
 	const char *end = p + slab->stride;
 
@@ -521,23 +359,6 @@ void plat__hard_free(void *p, const struct found *found)
 	clear_body(p, found->size + CANARY_BYTES, found->slab->stride);
 	slab_set_tag(found->slab, found->slot, TAG_WAITS);
 	count_free(found->slab);
-}
-
-bool plat__hard_free_quick(void *p)
-{
-	struct slab *slab;
-	uint32_t slot, tag;
-
-	if (!find_quick(p, &slab, &slot))
-		return false;
-	tag = slab_tag(slab, slot);
-	if (!tag_is_live(tag) || *slot_kind(slab, slot) != KIND_MALLOC ||
-	    !is_sound(slab, slot, p, slab_size_of(slab, tag)))
-		return false;
-	clear_body(p, slab_size_of(slab, tag) + CANARY_BYTES, slab->stride);
-	slab_set_tag(slab, slot, TAG_WAITS);
-	count_free(slab);
-	return true;
 }
 
 static void end_wait_wide(struct slab *slab)

@@ -25,9 +25,9 @@ void plat__hard_prepare(struct slab *slab, uint32_t line);
 /* Pages are about to go, and with them what was written into free slots. Nobody hands out slots. */
 void plat__hard_look(const struct slab *slab);
 
-/* fit has room for a zone too. NULL: there is no memory. */
+/* fit has room for a zone too; the block is zero. NULL: there is no memory. */
 void *plat__hard_malloc(struct heap *heap, struct fit fit, size_t bytes);
-/* For most blocks, from an open window of this thread; NULL: plat__hard_malloc may do. */
+/* The same for most blocks, from an open window of this thread; NULL: plat__hard_malloc may do. */
 void *plat__hard_malloc_quick(size_t bytes);
 /* A live block in a hard slab, of which hard_damage has found nothing. */
 void plat__hard_free(void *p, const struct found *found);
@@ -38,6 +38,9 @@ bool plat__hard_resize(const struct found *found, size_t bytes);
 /* What was written where the block is not; NFAULTS: nothing. *ret: another block that it is about.
  */
 enum fault plat__hard_damage(const struct found *found, const void **ret);
+
+/* The same in few steps; false: plat__hard_damage says more. */
+bool plat__hard_is_sound(const struct slab *slab, uint32_t slot, const char *p, size_t size);
 
 /* Freed slots have waited long enough: all of the slab, or those of one line. */
 void plat__hard_end_wait(struct slab *slab);

@@ -7,22 +7,24 @@
 #include "alloc/meta.h"
 #include "alloc/slab.h"
 #include "alloc/system.h"
+#include "base/compiler.h"
 
 #define NEXT offsetof(struct slab, pool_next)
 
-/*
- * A window's slots span no more than this, or a quarter of those in use: a class in little use
- * touches few pages, and finds in the cache what it has just freed.
- */
-#define WINDOW_BYTES 4096
 #define WIDTH_MIN 2
 /* A line worth going back to has so many free slots, or a quarter of what a window holds. */
 #define GOOD_LINE 8
 /* Lines tried before the slab's next unused line is taken. */
 #define TRIES 4
+/* One in so many of a slab's slots: with fewer that are free it is left until more of them are. */
+#define SPENT_PART 64
+/* So many of them become free before somebody looks at it again. */
+#define FREED_PART 16
 /* Fewer pages of a slab are not dropped for their own sake. */
 #define WORTH_PAGES 2
 #define GRACE_MIN 2
+#define SURPLUS 3u /* pages */
+#define SOONER 4
 #define GRACE_BYTES 65536
 #define CREDIT_MAX 127
 #define OFTEN 7
@@ -30,12 +32,13 @@
 #define PATIENCE 1000
 #define RESTING 4
 /* Free granules serve any class, idle pages of a slab only their own: so much fewer are left. */
-#define IDLE_LESS ((size_t)4 << 20)
+#define IDLE_LESS ((size_t)1 << 20)
 /* Slots of a window that are fetched into the cache when it opens. */
 #define FETCH 8
 #define ALLOWED_MAX 16
 
-struct heap plat__no_heap;
+/* As all heaps are, at an address that HEAP_AWAY is not set in. */
+struct heap plat__no_heap __attribute__((aligned(2 * HEAP_AWAY)));
 struct heap *plat__heaps;
 
 static struct stack idle_heaps;
@@ -59,16 +62,24 @@ static uint32_t max_u32(uint32_t a, uint32_t b)
 
 static void list_append(struct bin *bin, struct slab *slab)
 {
+	struct slab *last = bin->listed ? bin->listed->previous : slab;
+
 	slab->next = NULL;
-	slab->previous = bin->last;
-	*(bin->last ? &bin->last->next : &bin->listed) = slab;
-	bin->last = slab;
+	slab->previous = last;
+	if (bin->listed)
+		last->next = slab;
+	else
+		bin->listed = slab;
+	bin->listed->previous = slab;
 }
 
 static void list_remove(struct bin *bin, struct slab *slab)
 {
-	*(slab->previous ? &slab->previous->next : &bin->listed) = slab->next;
-	*(slab->next ? &slab->next->previous : &bin->last) = slab->previous;
+	*(slab == bin->listed ? &bin->listed : &slab->previous->next) = slab->next;
+	if (slab->next)
+		slab->next->previous = slab->previous;
+	else if (bin->listed)
+		bin->listed->previous = slab->previous;
 }
 
 /* --- counts --- */
@@ -125,6 +136,31 @@ static void give_slab(struct slab *slab)
 		plat__slab_free(slab);
 }
 
+/* Takes a resting slab of this class back, with what it has of pages. NULL: there is none. */
+static struct slab *wake(uint32_t class)
+{
+	unsigned i;
+
+	for (i = 0; i < RESTING; i++) {
+		struct slab *slab = load_acquire(&resting[i]);
+
+		if (!slab || load_relaxed(&slab->class) != class ||
+		    !compare_exchange(&resting[i], &slab, NULL))
+			continue;
+		/* Its descriptor may have served another class meanwhile, and rest again. */
+		if (load_relaxed(&slab->class) != class) {
+			give_slab(slab);
+			continue;
+		}
+		store_relaxed(&slab->state, SLAB_HELD);
+		slab->used = 0;
+		slab->high = 0;
+		set_interval(slab, slab->nslots);
+		return slab;
+	}
+	return NULL;
+}
+
 static bool wake_all(void)
 {
 	bool has_gone = false;
@@ -147,6 +183,12 @@ static bool has_free_pages(const struct slab *slab)
 	return slab->used < 3 * count_bits(slab->pages);
 }
 
+/* Slabs hold more idle pages than they may. */
+static bool is_too_much_idle(void)
+{
+	return load_relaxed(&idle_bytes) + IDLE_LESS > plat__granules_budget();
+}
+
 /*
  * Drops pages if slabs hold more idle ones than they may, and only of slabs that are mostly free
  * and where it is worth a call: where blocks come and go, what is free now is live in a moment.
@@ -155,19 +197,23 @@ static void purge_if_due(struct slab *slab)
 {
 	set_idle(slab, plat__slab_idle(slab, slab->used));
 	if (slab->used > slab->nslots / 4 || !has_free_pages(slab) ||
-	    slab->idle < WORTH_PAGES * plat__page_bytes ||
-	    load_relaxed(&idle_bytes) + IDLE_LESS <= plat__granules_budget())
+	    slab->idle < WORTH_PAGES * plat__page_bytes || !is_too_much_idle())
 		return;
 	if (plat__slab_purge(slab, WORTH_PAGES) > 0)
 		set_idle(slab, plat__slab_idle(slab, slab->used));
 }
 
-/* First when a quarter is left; then the emptier it is, the sooner its next pages are free. */
+/*
+ * First when a quarter is left. Then the emptier it is, the sooner its next pages are free; while
+ * no pages are to be dropped, it is asked only whether it has become empty.
+ */
 static uint32_t frees_until_next_look(const struct slab *slab)
 {
 	uint32_t quarter = slab->nslots / 4;
 
-	return max_u32(1, slab->used > quarter ? slab->used - quarter : slab->used / 8);
+	if (slab->used > quarter)
+		return slab->used - quarter;
+	return max_u32(1, is_too_much_idle() ? slab->used / 8 : slab->used / 2);
 }
 
 /* --- slabs without an owner --- */
@@ -251,11 +297,16 @@ static int adopt(struct slab *slab, void *data)
 	return 0;
 }
 
+static uint16_t pages_for(const struct bin *bin, uint32_t nslots)
+{
+	return (uint16_t)(((size_t)nslots * bin->stride >> plat__page_shift) + 1);
+}
+
 static void init_bin(struct bin *bin, uint32_t class)
 {
-	*bin = (struct bin){.grace = GRACE_MIN,
-			    .width = WIDTH_MIN,
-			    .stride = (uint16_t)plat__class_stride(class)};
+	*bin = (struct bin){
+		.grace = GRACE_MIN, .width = WIDTH_MIN, .stride = plat__class_stride(class)};
+	bin->wanted = pages_for(bin, WIDTH_MIN);
 }
 
 static void begin_anew(struct heap *heap)
@@ -291,24 +342,9 @@ static void adopt_all(void)
 /* How many slots the next window may have. */
 static uint32_t next_width(const struct bin *bin, const struct slab *slab)
 {
-	uint32_t most = max_u32(WINDOW_BYTES / slab->stride, used_now(slab) / 4);
+	uint32_t most = max_u32(slab->nspan, used_now(slab) / 2);
 
 	return max_u32(WIDTH_MIN, min_u32(bin->width * 2u, min_u32(WINDOW, most)));
-}
-
-/* The lowest `most` of n: what lies behind stays untouched. */
-static uint64_t lowest_bits(uint64_t slots, unsigned n, unsigned most)
-{
-	uint64_t rest = slots;
-
-	if (most < n / 2) {
-		for (; most > 0; most--)
-			rest &= rest - 1;
-		return slots & ~rest;
-	}
-	for (; n > most; n--)
-		slots &= ~(UINT64_C(1) << (63 - __builtin_clzll(slots)));
-	return slots;
 }
 
 /* What was freed some time ago has left the cache, and the front of a slot is about to be read. */
@@ -317,21 +353,31 @@ static void fetch_fronts(uintptr_t base, uint32_t stride, uint64_t slots)
 	unsigned n = FETCH;
 
 	for (; slots && n > 0; slots &= slots - 1, n--)
-		__builtin_prefetch(
-			(void *)(base + (unsigned)__builtin_ctzll(slots) * (size_t)stride), 1);
+		__builtin_prefetch((void *)(base + (uintptr_t)lowest_bit(slots) * stride), 1);
 }
 
-static void open_window(struct bin *bin, struct slab *slab, uint32_t line, uint64_t slots)
+/* A line of a slab, and its free slots. */
+struct chance {
+	uint32_t line;
+	unsigned n;
+	uint64_t slots;
+};
+
+static unsigned open_window(struct bin *bin, struct slab *slab, struct chance chance)
 {
-	unsigned n = count_bits(slots);
+	uint64_t slots = chance.slots;
+	uint32_t line = chance.line;
+	unsigned n = chance.n;
+	/* What it had given out before has not been far from the cache. */
+	bool is_same = line == slab->line;
 
 	if (n > bin->width) {
-		slots = lowest_bits(slots, n, bin->width);
 		n = bin->width;
+		slots = lowest_bits(slots, n);
 	}
 	bin->width = (uint8_t)next_width(bin, slab);
 	bin->nopened = (uint8_t)(bin->nopened + (bin->nopened < UINT8_MAX));
-	plat__slab_prepare(slab, line, slots);
+	slab_prepare(slab, line, slots);
 	slab->line = line;
 	slab->high = max_u32(slab->high, line * WINDOW + 64 - (unsigned)__builtin_clzll(slots));
 	slab->used += n;
@@ -339,8 +385,10 @@ static void open_window(struct bin *bin, struct slab *slab, uint32_t line, uint6
 	bin->tags = slab->tags + (size_t)line * WINDOW;
 	if (slab->is_hard)
 		plat__hard_end_wait_in(slab, line);
-	fetch_fronts(bin->base, slab->stride, slots);
+	if (!is_same)
+		fetch_fronts(bin->base, slab->stride, slots);
 	store_relaxed(&bin->mask, slots);
+	return n;
 }
 
 /* All its slots have been handed out. */
@@ -354,7 +402,7 @@ static void end_window(struct bin *bin)
 static void close_window(struct bin *bin)
 {
 	/* Slots that are not handed out come to no sample, nor does the one behind them. */
-	bin->due = 0;
+	bin->is_due = 0;
 	end_window(bin);
 }
 
@@ -372,41 +420,41 @@ static unsigned good_line(const struct bin *bin, const struct slab *slab)
 	return max_u32(1, min_u32(good, nfree / slab_lines(slab)));
 }
 
-/* The next line that has been used and is good; the best one seen is in *best. */
-static bool find_used_line(const struct bin *bin, const struct slab *slab, uint32_t *best,
-			   uint64_t *ret)
+static ALWAYS_INLINE struct chance look_at_line(const struct slab *slab, uint32_t line)
+{
+	uint64_t slots = slab_free_slots(slab, line);
+
+	return (struct chance){.line = line, .n = count_bits(slots), .slots = slots};
+}
+
+/* The next line that has been used and is good; false: the best one seen, if any has a slot. */
+static bool find_used_line(const struct bin *bin, const struct slab *slab, struct chance *ret)
 {
 	uint32_t tries = min_u32(slab->prepared, TRIES), line = slab->line;
-	unsigned good = good_line(bin, slab), most = 0;
+	unsigned good = good_line(bin, slab);
 
 	for (; tries > 0; tries--) {
-		uint64_t slots;
-		unsigned n;
+		struct chance chance;
 
 		line = line + 1 < slab->prepared ? line + 1 : 0;
-		slots = slab_free_slots(slab, line);
-		n = count_bits(slots);
-		if (n > most) {
-			most = n;
-			*best = line;
-			*ret = slots;
-		}
-		if (n >= good)
+		chance = look_at_line(slab, line);
+		if (chance.n > ret->n)
+			*ret = chance;
+		if (chance.n >= good)
 			return true;
 	}
 	return false;
 }
 
-static bool find_any_line(struct slab *slab, uint32_t *best, uint64_t *ret)
+static bool find_any_line(struct slab *slab, struct chance *ret)
 {
 	uint32_t i, nlines = slab_lines(slab), line = slab->line;
 
 	/* In hard mode a slot may have to be passed once. */
 	for (i = 0; i < nlines << (slab->is_hard > 0); i++) {
 		line = line + 1 < nlines ? line + 1 : 0;
-		*ret = slab_free_slots(slab, line);
-		*best = line;
-		if (*ret)
+		*ret = look_at_line(slab, line);
+		if (ret->n > 0)
 			return true;
 		if (slab->is_hard)
 			plat__hard_end_wait_in(slab, line);
@@ -414,21 +462,63 @@ static bool find_any_line(struct slab *slab, uint32_t *best, uint64_t *ret)
 	return false;
 }
 
-static bool next_window(struct bin *bin, struct slab *slab)
+/*
+ * All of its slots that were free when it came into use have been handed out, and hardly any has
+ * become free since: windows would be opened for one or two slots each, and many lines looked at
+ * for them. The count on the side is asked first.
+ */
+static bool is_spent(struct slab *slab)
 {
-	uint32_t line = 0;
-	uint64_t slots = 0;
+	uint32_t enough = slab->nslots - slab->nslots / SPENT_PART;
 
-	if (!find_used_line(bin, slab, &line, &slots)) {
+	if (slab->used <= enough || slab->prepared < slab_lines(slab) || slab->is_hard)
+		return false;
+	account(slab);
+	if (slab->used <= enough)
+		return false;
+	recount(slab);
+	return slab->used > enough;
+}
+
+/* There is none: every line has been looked at, or is now. */
+static bool has_no_line(struct slab *slab, struct chance *ret)
+{
+	/* In hard mode the look itself may free slots. */
+	if (slab_lines(slab) <= TRIES && !slab->is_hard)
+		return true;
+	return !find_any_line(slab, ret);
+}
+
+/* It has no free slot, or hardly any, or had none a moment ago. */
+static void retire(struct bin *bin)
+{
+	struct slab *slab = bin->current;
+
+	end_window(bin);
+	bin->wanted = pages_for(bin, slab->nslots);
+	set_interval(slab, max_u32(1, slab->nslots / FREED_PART));
+	store_release(&slab->state, SLAB_FULL);
+}
+
+unsigned plat__heap_next_window(struct bin *bin)
+{
+	struct slab *slab = bin->current;
+	struct chance chance = {.n = 0};
+
+	if (is_spent(slab)) {
+		retire(bin);
+		return 0;
+	}
+	if (!find_used_line(bin, slab, &chance)) {
 		if (slab->prepared < slab_lines(slab)) {
-			line = slab->prepared;
-			slots = slab_free_slots(slab, line);
-		} else if (!slots && !find_any_line(slab, &line, &slots)) {
-			return false;
+			chance = look_at_line(slab, slab->prepared);
+		} else if (chance.n == 0 && has_no_line(slab, &chance)) {
+			slab->used = slab->nslots;
+			retire(bin);
+			return 0;
 		}
 	}
-	open_window(bin, slab, line, slots);
-	return true;
+	return open_window(bin, slab, chance);
 }
 
 /* --- the owner's slabs --- */
@@ -438,14 +528,6 @@ static void list_slab(struct heap *heap, struct slab *slab)
 	list_append(&heap->bins[slab->class], slab);
 	set_interval(slab, frees_until_next_look(slab));
 	store_release(&slab->state, SLAB_LISTED);
-}
-
-/* It has no free slot, or had none a moment ago. */
-static void retire(struct slab *slab)
-{
-	slab->used = slab->nslots;
-	set_interval(slab, max_u32(1, slab->nslots / 16));
-	store_release(&slab->state, SLAB_FULL);
 }
 
 static void make_current(struct heap *heap, struct bin *bin, struct slab *slab)
@@ -458,13 +540,14 @@ static void make_current(struct heap *heap, struct bin *bin, struct slab *slab)
 	store_release(&slab->state, SLAB_CURRENT);
 }
 
-static void give_current(struct bin *bin)
+static void give_current(struct heap *heap, struct bin *bin)
 {
 	struct slab *slab = bin->current;
 
 	close_window(bin);
 	bin->width = WIDTH_MIN;
-	bin->wanted = (uint16_t)(((size_t)slab->high * slab->stride >> plat__page_shift) + 1);
+	bin->wanted = pages_for(bin, slab->high);
+	heap->homes[slab->class] = (uint32_t)(slab->base >> GRANULE_SHIFT);
 	give_slab(slab);
 }
 
@@ -486,7 +569,7 @@ static void give_empty_slabs(struct heap *heap)
 		account(slab);
 		if (slab->used > count_bits(bin->mask) || !plat__slab_is_empty(slab))
 			continue;
-		give_current(bin);
+		give_current(heap, bin);
 		bin->has_given = 1;
 	}
 }
@@ -494,6 +577,7 @@ static void give_empty_slabs(struct heap *heap)
 static struct slab *find_slab(struct heap *heap, struct bin *bin, uint32_t class)
 {
 	struct slab *slab = bin->listed;
+	struct liking like;
 
 	if (slab) {
 		list_remove(bin, slab);
@@ -510,31 +594,32 @@ static struct slab *find_slab(struct heap *heap, struct bin *bin, uint32_t class
 		bin->keeps = bin->credit;
 		heap->allowed += heap->allowed < ALLOWED_MAX;
 	}
+	slab = wake(class);
+	if (slab)
+		return slab;
 	if (!plat__granules_have_dirty()) {
 		if (heap->allowed > 0)
 			heap->allowed--;
 		else
 			give_empty_slabs(heap);
 	}
-	return plat__slab_new(class, bin->wanted);
+	like = (struct liking){bin->wanted, (uintptr_t)heap->homes[class] << GRANULE_SHIFT};
+	return plat__slab_new(class, like);
 }
 
-bool plat__heap_refill(struct heap *heap, uint32_t class)
+unsigned plat__heap_refill(struct heap *heap, uint32_t class)
 {
 	struct bin *bin = &heap->bins[class];
 
 	for (;;) {
-		struct slab *slab = bin->current;
+		unsigned n = bin->current ? plat__heap_next_window(bin) : 0;
+		struct slab *slab;
 
-		if (slab) {
-			if (next_window(bin, slab))
-				return true;
-			end_window(bin);
-			retire(slab);
-		}
+		if (n > 0)
+			return n;
 		slab = find_slab(heap, bin, class);
 		if (!slab)
-			return false;
+			return 0;
 		make_current(heap, bin, slab);
 	}
 }
@@ -549,16 +634,28 @@ static bool is_worth_keeping(const struct bin *bin, const struct slab *slab)
 }
 
 /*
+ * A class in little use may have got a granule on which others have touched many pages. So that
+ * they do not stay for its sake once all its blocks are freed, it is looked at sooner.
+ */
+static uint32_t grace_for(const struct bin *bin, const struct slab *slab)
+{
+	if (count_bits(slab->pages) <= pages_for(bin, slab->high) + SURPLUS)
+		return bin->grace;
+	return max_u32(1, bin->grace / SOONER);
+}
+
+/*
  * A slab in use is looked at more and more seldom for as long as its class allocates. Once it only
  * frees, the next look comes when all is free.
  */
-static void look_at_current(struct bin *bin, struct slab *slab)
+static void look_at_current(struct heap *heap, struct bin *bin, struct slab *slab)
 {
 	uint32_t waiting = count_bits(bin->mask);
 	uint32_t live = slab->used > waiting ? slab->used - waiting : 0;
-	bool is_active = bin->nopened > 0;
+	bool is_active = bin->nopened > 0 || waiting != bin->nwaiting;
 
 	bin->nopened = 0;
+	bin->nwaiting = (uint8_t)waiting;
 	if (is_active)
 		bin->grace = (uint16_t)min_u32(bin->grace * 2u,
 					       max_u32(GRACE_MIN, GRACE_BYTES / slab->stride));
@@ -566,7 +663,7 @@ static void look_at_current(struct bin *bin, struct slab *slab)
 		bin->grace = GRACE_MIN;
 	if (live == 0 && !slab->is_hard && plat__slab_is_empty(slab)) {
 		if (bin->keeps == 0 && !is_worth_keeping(bin, slab)) {
-			give_current(bin);
+			give_current(heap, bin);
 			bin->has_given = 1;
 			return;
 		}
@@ -576,7 +673,7 @@ static void look_at_current(struct bin *bin, struct slab *slab)
 		live = plat__slab_live(slab);
 		slab->used = live + waiting;
 	}
-	set_interval(slab, max_u32(live, is_active ? bin->grace : 1));
+	set_interval(slab, max_u32(live, is_active ? grace_for(bin, slab) : 1));
 }
 
 static void look_at_listed(struct bin *bin, struct slab *slab)
@@ -603,7 +700,7 @@ static void look(struct heap *heap, struct slab *slab)
 		state = SLAB_LISTED;
 	}
 	if (state == SLAB_CURRENT && slab == bin->current)
-		look_at_current(bin, slab);
+		look_at_current(heap, bin, slab);
 	else if (state == SLAB_LISTED)
 		look_at_listed(bin, slab);
 	else
@@ -612,23 +709,37 @@ static void look(struct heap *heap, struct slab *slab)
 
 void plat__heap_look(struct heap *heap, struct slab *slab)
 {
+	struct heap *seen;
+
 	if (heap->nested && load_relaxed(&slab->owner) == heap->nested)
 		heap = heap->nested;
 	if (load_relaxed(&slab->owner) != heap || heap == &plat__no_heap) {
 		look_from_outside(slab);
 		return;
 	}
-	if (heap->is_busy) {
-		/* A signal handler that interrupted the long way: the next free looks again. */
+	if (heap_is_in_use(heap)) {
+		/* By a call that a signal handler interrupted: the next free looks again. */
 		store_relaxed(&slab->left, 1);
 		return;
 	}
-	heap->is_busy = 1;
+	seen = begin_taking(heap);
 	look(heap, slab);
-	heap->is_busy = 0;
+	end_taking(heap, seen);
 }
 
 /* --- heaps --- */
+
+static_assert((SMALL_CLASSES - 2) * sizeof(struct bin) / sizeof(uint64_t) <= UINT8_MAX,
+	      "the last bin of small blocks is so few units behind the first one");
+static_assert((WIDE_CLASSES - 1) * sizeof(struct bin) / sizeof(uint64_t) <= UINT8_MAX,
+	      "and of wide blocks, too");
+
+static uint8_t units_from(const struct bin *first, const struct heap *heap, size_t bytes)
+{
+	const struct bin *bin = &heap->bins[plat__fit(bytes).class];
+
+	return (uint8_t)(((uintptr_t)bin - (uintptr_t)first) / sizeof(uint64_t));
+}
 
 static void init_bins(struct heap *heap)
 {
@@ -637,12 +748,11 @@ static void init_bins(struct heap *heap)
 
 	for (class = 0; class < NCLASSES; class ++)
 		init_bin(&heap->bins[class], class);
-	for (bytes = 0; bytes <= SMALL_STRIDE_MAX; bytes += SLOT_GRAIN) {
-		const struct bin *bin = &heap->bins[plat__fit(bytes - (bytes ? CANARY : 0)).class];
-
-		heap->small_bins[bytes / SLOT_GRAIN] =
-			(uint16_t)(((uintptr_t)bin - (uintptr_t)heap) / sizeof(uint32_t));
-	}
+	for (bytes = 0; bytes <= SMALL_MAX; bytes++)
+		heap->bins_of_small[bytes] = units_from(&heap->bins[1], heap, bytes);
+	for (bytes = SMALL_MAX + 1; bytes <= WIDE_MAX; bytes += WIDE_GRAIN)
+		heap->bins_of_wide[wide_grains(bytes)] =
+			units_from(&heap->bins[SMALL_CLASSES], heap, bytes);
 }
 
 struct heap *plat__heap_take(void)
@@ -749,14 +859,15 @@ struct trim plat__trim_wish;
 
 void plat__heap_flush(struct heap *heap)
 {
+	struct heap *seen;
 	uint32_t class;
 
-	if (heap->is_busy)
+	if (heap_is_in_use(heap))
 		return;
-	heap->is_busy = 1;
+	seen = begin_taking(heap);
 	for (class = 0; class < NCLASSES; class ++)
 		flush_bin(&heap->bins[class]);
-	heap->is_busy = 0;
+	end_taking(heap, seen);
 }
 
 static int purge_unowned(struct slab *slab, void *data)
@@ -776,7 +887,7 @@ static int purge_unowned(struct slab *slab, void *data)
 	*(size_t *)data += plat__slab_purge(slab, 1);
 	set_idle(slab, plat__slab_idle(slab, slab->used));
 	if (state == SLAB_FULL)
-		set_interval(slab, max_u32(1, slab->nslots / 16));
+		set_interval(slab, max_u32(1, slab->nslots / FREED_PART));
 	store_release(&slab->state, state);
 	return 0;
 }

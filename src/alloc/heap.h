@@ -7,14 +7,15 @@
  * from, not atomically: threads that free at the same moment may lose one. So counts only say when
  * to look; what is found is decided by the tags.
  *
- *     CURRENT --no free slot--> FULL --owner's frees--> LISTED --no window left--> CURRENT
- *                                | \__ others' frees --> POOLED --anybody's need--> CURRENT
+ *     CURRENT --hardly a slot--> FULL --owner's frees--> LISTED --no window left--> CURRENT
+ *                                 | \__ others' frees --> POOLED --anybody's need--> CURRENT
  *     all of them, when empty --> given back
  */
 #ifndef PLAT_ALLOC_HEAP_H
 #define PLAT_ALLOC_HEAP_H
 
 #include "alloc/atomic.h"
+#include "alloc/process.h"
 #include "alloc/state.h"
 
 #include <stdbool.h>
@@ -32,27 +33,72 @@ void plat__heap_leave(struct heap *heap);
 /* The one to allocate from when this one is busy. NULL: there is none that is not. */
 struct heap *plat__heap_nested(struct heap *heap);
 
-/* Opens a window in this class; its mask is not 0 then. false: there is no memory. */
-bool plat__heap_refill(struct heap *heap, uint32_t class);
+/* Opens a window in the bin's slab, which it has. So many slots are in it; 0: it has left the slab,
+ * which is full. */
+unsigned plat__heap_next_window(struct bin *bin) __attribute__((noinline));
+
+/* Opens a window in this class. So many slots are in it; 0: there is no memory. */
+unsigned plat__heap_refill(struct heap *heap, uint32_t class);
 
 /*
- * Between the load of the mask and the store of the tag the heap is busy: a signal handler takes
- * slots of the same window, but opens none, and gives no slab back. The mask is stored before the
- * tag is looked at, so that what the handler has taken meanwhile is seen by its tag.
+ * While a call takes a slot, or moves slabs, the thread's heap is away: a signal handler finds no
+ * slot in any of its bins, and goes the long way to another heap. So nobody else takes slots of the
+ * window meanwhile, opens another one, or gives the slab back.
+ *
+ *     plat__my_heap  -->      | mask | none | base | ...    the first bin
+ *     while it is away:  -->         | none | base |        its mask is 0, and those of all others
  */
-static inline uint32_t begin_taking(struct heap *heap)
+static inline struct heap *heap_itself(struct heap *seen)
 {
-	uint32_t before = load_relaxed(&heap->is_busy);
-
-	store_relaxed(&heap->is_busy, 1);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	return before;
+	return (struct heap *)((uintptr_t)seen & ~(uintptr_t)HEAP_AWAY);
 }
 
-static inline void end_taking(struct heap *heap, uint32_t before)
+static inline bool heap_is_away(const struct heap *seen)
+{
+	return (uintptr_t)seen & HEAP_AWAY;
+}
+
+/* What the thread saw before: its heap, or one that is away already. */
+static inline struct heap *heap_take_away(void)
+{
+	struct heap *seen = plat__my_heap;
+
+	set_bits((uintptr_t *)&plat__my_heap, HEAP_AWAY);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return seen;
+}
+
+static inline void heap_put_back(struct heap *seen)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	store_relaxed(&heap->is_busy, before);
+	store_relaxed(&plat__my_heap, seen);
+}
+
+/* Nothing was taken. A handler may have made the thread's first heap meanwhile. */
+static inline void heap_put_back_unused(struct heap *seen)
+{
+	if (!heap_is_away(seen))
+		heap_put_back(heap_itself(plat__my_heap));
+}
+
+/* The same on the long way, where the heap may be one for signal handlers. */
+static inline struct heap *begin_taking(struct heap *heap)
+{
+	store_relaxed(&heap->is_busy, 1);
+	return heap_take_away();
+}
+
+static inline void end_taking(struct heap *heap, struct heap *seen)
+{
+	heap_put_back(seen);
+	store_relaxed(&heap->is_busy, 0);
+}
+
+/* The thread works with it just now, and was interrupted. */
+static inline bool heap_is_in_use(const struct heap *heap)
+{
+	return load_relaxed(&heap->is_busy) ||
+	       (heap_is_away(plat__my_heap) && heap_itself(plat__my_heap) == heap);
 }
 
 /* The slab's count of frees has come down to 0. */

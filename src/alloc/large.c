@@ -17,8 +17,13 @@
 #define QUARANTINE_BYTES ((size_t)64 << 20)
 /* A freed run of granules waits until the next one is freed. */
 #define HELD_RUN_MAX ((size_t)1 << 20)
-/* In hard mode one that is not too large waits where nobody can touch it. */
+/*
+ * In hard mode one that is not too large waits where nobody can touch it. Of those that are made
+ * most often the pages stay, all zeros: to drop them and to have new ones would take three times as
+ * long.
+ */
 #define HIDDEN_RUN_MAX ((size_t)320 << 10)
+#define KEPT_RUN_MAX ((size_t)128 << 10)
 
 static size_t mappings, mapped_bytes;
 static struct slab *held_run;
@@ -98,11 +103,34 @@ static void run_release(struct slab *slab)
 	plat__slab_forget(slab);
 }
 
+static bool hide_run(struct slab *slab, size_t bytes)
+{
+	if (slab->mapped > HIDDEN_RUN_MAX)
+		return false;
+	if (slab->mapped > KEPT_RUN_MAX)
+		return plat__system_guard(slab->base, slab->mapped) == 0;
+	memset((void *)slab->base, 0, bytes + CANARY);
+	return plat__system_protect(slab->base, slab->mapped, true) == 0;
+}
+
+/* false: it stays as it is, and nobody can use it. */
+static bool show_run(struct slab *slab)
+{
+	if (slab->mapped <= KEPT_RUN_MAX)
+		return plat__system_protect(slab->base, slab->mapped, false) == 0;
+	plat__system_unguard(slab->base, slab->mapped);
+	/* Unless somebody has opened a page of it. */
+	slab->pages = slab->is_guarded ? 0 : UINT64_MAX;
+	return true;
+}
+
 static void run_free(struct slab *slab, size_t bytes)
 {
 	slab->pages = run_pages(slab, bytes);
-	if (plat__options.is_hard && slab->mapped <= HIDDEN_RUN_MAX &&
-	    plat__system_guard(slab->base, slab->mapped) == 0) {
+	if (plat__options.is_hard && hide_run(slab, bytes)) {
+		slab->freed_size = bytes;
+		slab->is_guarded = true;
+		plat__trap_set();
 		keep(slab);
 		return;
 	}
@@ -135,7 +163,7 @@ static void *run_realloc(struct slab *slab, size_t bytes)
 		i = have * (GRANULE / plat__page_bytes);
 		slab->pages |= i < 64 ? UINT64_MAX << i : 0;
 	} else if (n < have) {
-		plat__map_clear(slab->base + n * GRANULE, have - n);
+		plat__map_clear(slab, slab->base + n * GRANULE, have - n);
 		slab->pages = run_pages(slab, before);
 		i = n * (GRANULE / plat__page_bytes);
 		slab->ngranules = (uint32_t)n;
@@ -170,11 +198,8 @@ static void guard(struct slab *slab, size_t bytes, size_t room)
 	slab->guard = at;
 	slab->is_guarded = CHECKS && at < slab->mapped &&
 			   plat__system_guard(slab->base + at, slab->mapped - at) == 0;
-	if (!slab->is_guarded)
-		return;
-	plat__trap_set();
-	if (slab->front > 0)
-		plat__system_guard(slab->base - plat__page_bytes, plat__page_bytes);
+	if (slab->is_guarded || slab->front > 0)
+		plat__trap_set();
 }
 
 static void unguard(struct slab *slab)
@@ -233,12 +258,6 @@ bool plat__large_is_intact(const struct slab *slab, size_t bytes)
 	return true;
 }
 
-/* In hard mode a page that nobody can touch lies in front, too. */
-static size_t front_bytes(void)
-{
-	return plat__options.is_hard ? GRANULE : 0;
-}
-
 static uintptr_t region_start(const struct slab *slab)
 {
 	return slab->base - slab->front;
@@ -249,18 +268,13 @@ static size_t region_bytes(const struct slab *slab)
 	return slab->front + slab->mapped;
 }
 
-/* What lies in front ends where the block begins, however far it is aligned. */
-static int map_region(size_t whole, size_t alignment, uintptr_t *ret)
+/* In hard mode nobody can touch what lies in front, either. */
+static int map_region(size_t whole, size_t alignment, size_t *front, uintptr_t *ret)
 {
-	size_t front = front_bytes(), lead = front ? round_up(front, alignment) : 0;
-	int r = plat__source->map(lead + whole, alignment, ret);
-
-	if (r < 0)
-		return r;
-	if (lead > front)
-		plat__source->unmap(*ret, lead - front);
-	*ret += lead;
-	return 0;
+	if (plat__options.is_hard)
+		return plat__guard_map(whole, alignment, front, ret);
+	*front = 0;
+	return plat__source->map(whole, alignment, ret);
 }
 
 static size_t mapping_bytes(size_t bytes)
@@ -270,7 +284,7 @@ static size_t mapping_bytes(size_t bytes)
 
 static void *mapping_malloc(size_t bytes, size_t alignment)
 {
-	size_t whole = mapping_bytes(bytes);
+	size_t whole = mapping_bytes(bytes), front;
 	struct slab *slab = plat__slab_alone(SLAB_MAPPING);
 	uintptr_t base;
 
@@ -278,13 +292,13 @@ static void *mapping_malloc(size_t bytes, size_t alignment)
 		return NULL;
 	if (alignment < GRANULE)
 		alignment = GRANULE;
-	if (map_region(whole, alignment, &base) < 0 &&
-	    (!plat__large_return() || map_region(whole, alignment, &base) < 0)) {
+	if (map_region(whole, alignment, &front, &base) < 0 &&
+	    (!plat__large_return() || map_region(whole, alignment, &front, &base) < 0)) {
 		plat__slab_forget(slab);
 		return NULL;
 	}
 	slab->base = base;
-	slab->front = front_bytes();
+	slab->front = front;
 	slab->ngranules = (uint32_t)(whole / GRANULE);
 	slab->stride = 0;
 	slab->mapped = whole;
@@ -304,9 +318,8 @@ static void *mapping_malloc(size_t bytes, size_t alignment)
 static void let_go(struct slab *slab)
 {
 	if (slab->kind == SLAB_RUN) {
-		plat__system_unguard(slab->base, slab->mapped);
-		slab->pages = 0;
-		run_release(slab);
+		if (show_run(slab))
+			run_release(slab);
 		return;
 	}
 	plat__map_remove(slab);
@@ -356,13 +369,14 @@ static struct slab *move_mapping(struct slab *slab, size_t whole)
 {
 	struct slab *moved = plat__slab_alone(SLAB_MAPPING);
 	uintptr_t base;
+	size_t front;
 
 	if (!moved)
 		return NULL;
-	if (map_region(whole, GRANULE, &base) < 0)
+	if (map_region(whole, GRANULE, &front, &base) < 0)
 		goto forget;
 	moved->base = base;
-	moved->front = front_bytes();
+	moved->front = front;
 	moved->ngranules = (uint32_t)(whole / GRANULE);
 	moved->stride = 0;
 	moved->mapped = whole;
@@ -397,7 +411,7 @@ static bool resize_mapping(struct slab *slab, size_t whole)
 
 	/* Addresses may be somebody else's as soon as they have been given back. */
 	if (whole < old)
-		plat__map_clear(slab->base + whole, (old - whole) / GRANULE);
+		plat__map_clear(slab, slab->base + whole, (old - whole) / GRANULE);
 	if (plat__source->remap(slab->base, old, whole, 0) < 0) {
 		plat__map_add(slab); /* the map has room for it */
 		return false;

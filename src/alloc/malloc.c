@@ -11,26 +11,28 @@
 #include "alloc/fault.h"
 #include "alloc/granules.h"
 #include "alloc/guard.h"
+#include "alloc/guard_rest.h"
 #include "alloc/hard.h"
 #include "alloc/heap.h"
 #include "alloc/large.h"
 #include "alloc/map.h"
 #include "alloc/perturb.h"
 #include "alloc/process.h"
+#include "alloc/ranges.h"
 #include "alloc/sample.h"
 #include "alloc/slab.h"
 #include "alloc/system.h"
+#include "alloc/trap.h"
+#include "base/compiler.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* Of a free block, these are zeros; the first eight are looked at before it is handed out. */
-#define FRONT_BYTES SLOT_GRAIN
+/* Of a free block, these are zeros, and looked at before it is handed out. */
+#define FRONT_BYTES sizeof(uint64_t)
 
 /* Blocks that grow get a slot with some room where that is more than a step, and still a slot. */
 #define ROOMY_MIN 64
@@ -39,87 +41,101 @@
 static void *malloc_long(size_t bytes) __attribute__((noinline));
 static void free_long(void *p) __attribute__((noinline));
 
-/* The mask is not 0. It was loaded once: where words have 32 bits, a signal may come in between. */
-static inline void *take_small(struct bin *bin, uint64_t mask, size_t bytes)
-{
-	uint64_t i = lowest_bit(mask);
-	uint32_t stride = bin->stride;
-	uint8_t *tag = bin->tags + i;
-	char *p = (char *)bin->base + i * stride;
-
-	store_relaxed(&bin->mask, mask & (mask - 1));
-	if (CHECKS && unlikely((*(uint64_t *)p | *tag) != 0))
-		return NULL;
-	/* The tag first: who is cancelled here leaves a block, and no canary in a free slot. */
-	store_relaxed(tag, (uint8_t)(stride + TAG_BIAS - bytes));
-	if (CHECKS)
-		memcpy(p + bytes, &plat__key, CANARY_BYTES);
-	return p;
-}
-
 EXPORT void *malloc(size_t bytes) __attribute__((alias("plat__malloc")));
 EXPORT void free(void *p) __attribute__((alias("plat__free")));
 
-/* Wide slots, the same way; their tags have two bytes. */
-static void *take_wide(struct bin *bin, uint64_t mask, size_t bytes)
+/*
+ * There is no slot in the bin, or it seems so. Mostly the thread's heap finds more of them, and
+ * nothing else is to be done.
+ */
+static __attribute__((noinline)) void *malloc_unserved(struct heap *seen, struct bin *bin,
+						       size_t bytes)
 {
-	uint64_t i = lowest_bit(mask);
-	uint32_t stride = bin->stride;
-	char *p = (char *)bin->base + i * stride;
-	uint16_t *tag = (uint16_t *)bin->tags + i;
+	bool is_served = false;
 
-	store_relaxed(&bin->mask, mask & (mask - 1));
-	if (CHECKS && unlikely((*(uint64_t *)p | *tag) != 0))
-		return NULL;
+	if (likely(!heap_is_away(seen) && seen != &plat__no_heap &&
+		   !load_relaxed(&plat__options.perturb) &&
+		   load_relaxed(&plat__trim_wish.asked) == seen->trimmed)) {
+		uint32_t class = (uint32_t)(bin - seen->bins);
+		unsigned n = likely(bin->current) ? plat__heap_next_window(bin) : 0;
+		if (unlikely(n == 0))
+			n = plat__heap_refill(seen, class);
+		if (likely(n > 0)) {
+			plat__watch_refill(seen, bin, class, n);
+			is_served = !seen->events;
+		}
+	}
+	heap_put_back_unused(seen);
+	return likely(is_served) ? plat__malloc(bytes) : malloc_long(bytes);
+}
+
+/* The next slot of the window, for a block of so many bytes; false: it has no more. */
+static ALWAYS_INLINE bool take(struct bin *bin, bool is_wide, size_t bytes, char **ret)
+{
+	uint64_t mask = bin->mask, i;
+
+	if (unlikely(!take_lowest_bit(&mask, &i)))
+		return false;
+	store_relaxed(&bin->mask, mask);
 	/* The tag first: who is cancelled here leaves a block, and no canary in a free slot. */
-	store_relaxed(tag, (uint16_t)(stride + TAG_BIAS - bytes));
+	if (is_wide)
+		store_relaxed((uint16_t *)bin->tags + i,
+			      (uint16_t)(bin->stride + TAG_BIAS - bytes));
+	else
+		store_relaxed(bin->tags + i, (uint8_t)(bin->stride + TAG_BIAS - bytes));
+	*ret = (char *)bin->base + i * bin->stride;
+	return true;
+}
+
+static __attribute__((noinline)) void *hand_out_spoiled(struct heap *seen, char *p, size_t bytes);
+
+/* The slot is taken, and nobody shall have written to it while it was free. */
+static ALWAYS_INLINE void *hand_out(struct heap *seen, char *p, size_t bytes)
+{
+	if (CHECKS && unlikely(*(uint64_t *)p != 0))
+		return hand_out_spoiled(seen, p, bytes);
 	if (CHECKS)
 		memcpy(p + bytes, &plat__key, CANARY_BYTES);
+	heap_put_back(seen);
 	return p;
+}
+
+static void *hand_out_spoiled(struct heap *seen, char *p, size_t bytes)
+{
+	plat__fault(FAULT_WRITE_AFTER_FREE, p, SIZE_MAX, p);
+	memset(p, 0, sizeof(uint64_t));
+	return hand_out(seen, p, bytes);
 }
 
 static __attribute__((noinline)) void *malloc_wide(size_t bytes)
 {
-	struct fit fit = plat__fit(bytes);
-	struct heap *heap = plat__my_heap;
-	struct bin *bin = &heap->bins[fit.class];
-	uint32_t before = begin_taking(heap);
-	uint64_t mask;
-	void *p = NULL;
+	struct heap *seen = heap_take_away();
+	struct bin *bin = heap_wide_bin(seen, bytes);
+	char *p;
 
-	mask = load_relaxed(&bin->mask);
-	if (likely(mask && bytes < guess(&plat__options.mmap_threshold)))
-		p = take_wide(bin, mask, bytes);
-	end_taking(heap, before);
-	return likely(p) ? p : malloc_long(bytes);
+	if (unlikely(!take(bin, true, bytes, &p)))
+		return malloc_unserved(seen, bin, bytes);
+	return hand_out(seen, p, bytes);
 }
 
 void *plat__malloc(size_t bytes)
 {
-	struct heap *heap;
+	struct heap *seen;
 	struct bin *bin;
-	uint32_t before;
-	uint64_t mask;
-	void *p = NULL;
+	char *p;
 
 	if (unlikely(bytes > SMALL_MAX))
-		return bytes <= WIDE_MAX ? malloc_wide(bytes) : malloc_long(bytes);
-	heap = plat__my_heap;
-	bin = heap_small_bin(heap, bytes + CANARY);
-	before = begin_taking(heap);
-	mask = load_relaxed(&bin->mask);
-	if (likely(mask))
-		p = take_small(bin, mask, bytes);
-	end_taking(heap, before);
-	return likely(p) ? p : malloc_long(bytes);
+		return bytes <= WIDE_MAX && bytes < guess(&plat__options.mmap_threshold)
+			       ? malloc_wide(bytes)
+			       : malloc_long(bytes);
+	seen = heap_take_away();
+	bin = heap_small_bin(seen, bytes);
+	if (unlikely(!take(bin, false, bytes, &p)))
+		return malloc_unserved(seen, bin, bytes);
+	return hand_out(seen, p, bytes);
 }
 
 /* --- the long way to a block --- */
-
-static uint32_t window_tag(const struct bin *bin, uint32_t class, unsigned i)
-{
-	return class_is_wide(class) ? ((const uint16_t *)bin->tags)[i] : bin->tags[i];
-}
 
 static void set_window_tag(struct bin *bin, uint32_t class, unsigned i, uint32_t tag)
 {
@@ -129,11 +145,13 @@ static void set_window_tag(struct bin *bin, uint32_t class, unsigned i, uint32_t
 		store_release(bin->tags + i, (uint8_t)tag);
 }
 
-static bool refill(struct heap *heap, const struct bin *bin, struct fit fit)
+static bool refill(struct heap *heap, const struct bin *bin, uint32_t class)
 {
-	if (!plat__heap_refill(heap, fit.class))
+	unsigned n = plat__heap_refill(heap, class);
+
+	if (n == 0)
 		return false;
-	plat__watch_refill(heap, bin, fit.class);
+	plat__watch_refill(heap, bin, class, n);
 	return true;
 }
 
@@ -147,15 +165,13 @@ static void *take_slot(struct heap *heap, struct fit fit, size_t bytes)
 		char *p;
 
 		if (!mask) {
-			if (refill(heap, bin, fit))
+			if (refill(heap, bin, fit.class))
 				continue;
 			return NULL;
 		}
 		i = (unsigned)lowest_bit(mask);
 		p = (char *)bin->base + (size_t)i * fit.stride;
 		store_relaxed(&bin->mask, mask & (mask - 1));
-		if (window_tag(bin, fit.class, i) != 0)
-			continue; /* a signal handler took it */
 		if (CHECKS && *(uint64_t *)p != 0) {
 			plat__fault(FAULT_WRITE_AFTER_FREE, p, SIZE_MAX, p);
 			memset(p, 0, sizeof(uint64_t));
@@ -180,7 +196,7 @@ static struct heap *usable_heap(void)
 
 	if (heap == &plat__no_heap)
 		return NULL;
-	return heap->is_busy ? plat__heap_nested(heap) : heap;
+	return heap_is_in_use(heap) ? plat__heap_nested(heap) : heap;
 }
 
 static void *no_memory(void)
@@ -226,7 +242,7 @@ static void trim_if_idle_and_asked(void)
 {
 	struct heap *heap = plat__thread_heap();
 
-	if (heap != &plat__no_heap && !heap->is_busy)
+	if (heap != &plat__no_heap && !heap_is_in_use(heap))
 		trim_if_asked(heap);
 }
 
@@ -251,10 +267,10 @@ static void *malloc_alone(struct heap *heap, size_t bytes, size_t alignment, boo
 
 static void *take_busy(struct heap *heap, struct fit fit, size_t bytes)
 {
-	uint32_t before = begin_taking(heap);
+	struct heap *seen = begin_taking(heap);
 	void *p = take_slot(heap, fit, bytes);
 
-	end_taking(heap, before);
+	end_taking(heap, seen);
 	return p;
 }
 
@@ -309,46 +325,77 @@ static __attribute__((noinline)) void *malloc_hard(size_t bytes, size_t alignmen
 	p = plat__hard_malloc(heap, fit, bytes);
 	if (!p && plat__trim(0))
 		p = plat__hard_malloc(heap, fit, bytes);
-	if (p && unlikely(load_relaxed(&plat__options.perturb)))
+	*is_zero = true;
+	if (p && unlikely(load_relaxed(&plat__options.perturb))) {
 		plat__perturb_block(NULL, p, bytes);
+		*is_zero = false;
+	}
 	if (unlikely(heap->events) && p)
 		p = plat__watch_block(heap, p, bytes, alignment, frame);
 	trim_if_asked(heap);
 	return p ? p : no_memory();
 }
 
-static void *malloc_long(size_t bytes)
+/* What follows is not inlined, so that the short ways of hard mode save no registers for it. */
+static __attribute__((noinline)) void *malloc_looked_after(size_t bytes)
 {
-	/* The first call of all reads the environment on its way in. */
-	struct heap *heap = plat__options.is_long ? NULL : usable_heap();
 	bool is_zero;
 
-	if (unlikely(plat__options.is_long)) {
-		void *p = plat__hard_malloc_quick(bytes);
+	return stay(malloc_hard(bytes, any_alignment(bytes), FRAME(), &is_zero));
+}
 
-		return p ? p : stay(malloc_hard(bytes, any_alignment(bytes), FRAME(), &is_zero));
-	}
+static __attribute__((noinline)) void *malloc_by_default(size_t bytes)
+{
+	struct heap *heap = usable_heap();
+	bool is_zero;
+
+	/* The first call of all has read the environment only now. */
+	if (unlikely(plat__options.is_long))
+		return malloc_looked_after(bytes);
 	if (bytes <= WIDE_MAX && heap &&
 	    (bytes <= SMALL_MAX || bytes < load_relaxed(&plat__options.mmap_threshold)))
 		return stay(malloc_fit(heap, plat__fit(bytes), bytes, SLOT_GRAIN, FRAME()));
 	return stay(malloc_alone(heap, bytes, SLOT_GRAIN, &is_zero, FRAME()));
 }
 
-void *plat__calloc(size_t bytes)
+static void *malloc_long(size_t bytes)
 {
-	bool is_zero = false;
 	void *p;
 
+	if (!plat__options.is_long)
+		return malloc_by_default(bytes);
+	p = plat__hard_malloc_quick(bytes);
+	return likely(p) ? p : malloc_looked_after(bytes);
+}
+
+static NOINLINE void *calloc_long(size_t bytes)
+{
+	bool is_zero = false;
+	void *p = NULL;
+
 	KEEP_FRAME();
-	if (bytes <= WIDE_MAX)
-		p = plat__malloc(bytes);
-	else if (unlikely(plat__options.is_long))
-		p = malloc_hard(bytes, SLOT_GRAIN, FRAME(), &is_zero);
-	else
+	if (!plat__options.is_long) {
 		p = malloc_alone(usable_heap(), bytes, SLOT_GRAIN, &is_zero, FRAME());
+	} else {
+		p = plat__hard_malloc_quick(bytes);
+		is_zero = p != NULL;
+		if (!p)
+			p = malloc_hard(bytes, any_alignment(bytes), FRAME(), &is_zero);
+	}
 	if (p && !is_zero)
 		memset(p, 0, bytes);
 	return p;
+}
+
+void *plat__calloc(size_t bytes)
+{
+	void *p;
+
+	if (unlikely(bytes > WIDE_MAX || plat__options.is_long))
+		return calloc_long(bytes);
+	KEEP_FRAME();
+	p = plat__malloc(bytes);
+	return likely(p) ? memset(p, 0, bytes) : NULL;
 }
 
 /* How much shorter than its slot a block can be. */
@@ -379,20 +426,55 @@ static bool fit_aligned(size_t alignment, size_t bytes, size_t zone, struct fit 
 	return false;
 }
 
-void *plat__aligned(size_t alignment, size_t bytes)
+/*
+ * The short way: mostly the class of the size, rounded up, has slots that are aligned. false: it
+ * has none, or the block goes elsewhere.
+ */
+static ALWAYS_INLINE bool take_aligned(size_t alignment, size_t bytes, char **ret)
+{
+	size_t most = ((bytes + CANARY + alignment - 1) & -alignment) - CANARY;
+	bool is_wide = most > SMALL_MAX, is_taken = false;
+	struct heap *seen;
+	struct bin *bin;
+
+	if (unlikely(most > WIDE_MAX))
+		return false;
+	seen = heap_take_away();
+	bin = is_wide ? heap_wide_bin(seen, most) : heap_small_bin(seen, most);
+	if (likely((bin->stride & (alignment - 1)) == 0) &&
+	    likely(is_wide || bin->stride - bytes <= UINT8_MAX - TAG_BIAS))
+		is_taken = take(bin, is_wide, bytes, ret);
+	if (likely(is_taken))
+		*ret = hand_out(seen, *ret, bytes);
+	else
+		heap_put_back_unused(seen);
+	return is_taken;
+}
+
+static NOINLINE void *aligned_long(size_t alignment, size_t bytes)
 {
 	struct heap *heap;
 	struct fit fit;
 	bool is_zero;
 
-	if (alignment <= SLOT_GRAIN && !plat__options.is_long)
-		return plat__malloc(bytes);
-	heap = usable_heap();
 	if (unlikely(plat__options.is_long))
 		return stay(malloc_hard(bytes, alignment, FRAME(), &is_zero));
+	heap = usable_heap();
 	if (!heap || !fit_aligned(alignment, bytes, 0, &fit))
 		return stay(malloc_alone(heap, bytes, alignment, &is_zero, FRAME()));
 	return stay(malloc_fit(heap, fit, bytes, alignment, FRAME()));
+}
+
+void *plat__aligned(size_t alignment, size_t bytes)
+{
+	char *p;
+
+	if (alignment <= SLOT_GRAIN && !plat__options.is_long)
+		return plat__malloc(bytes);
+	if (likely(bytes <= WIDE_MAX && alignment <= WIDE_STRIDE_MAX) &&
+	    likely(take_aligned(alignment, bytes, &p)))
+		return p;
+	return aligned_long(alignment, bytes);
 }
 
 /* --- the long way back --- */
@@ -401,8 +483,7 @@ static bool find_slot(struct slab *slab, uintptr_t at, struct found *ret)
 {
 	uint64_t offset = at - slab->base;
 
-	ret->slot = (uint32_t)(offset * slab->reciprocal >>
-			       (slab->kind == SLAB_WIDE ? WIDE_SHIFT : SMALL_SHIFT));
+	ret->slot = (uint32_t)(offset * slab->reciprocal >> SLOT_SHIFT);
 	if (ret->slot >= slab->nslots)
 		return false;
 	ret->start = slab->base + (uintptr_t)ret->slot * slab->stride;
@@ -420,13 +501,13 @@ bool plat__find(const void *p, struct found *ret)
 	uint64_t size;
 
 	ret->slab = slab;
-	if (slab && (uintptr_t)p - slab->base < slab->ngranules * GRANULE)
+	if (slab_has_slots(slab) && (uintptr_t)p - slab->base < slab->ngranules * GRANULE)
 		return find_slot(slab, (uintptr_t)p, ret);
 	slab = plat__map_find((uintptr_t)p);
 	*ret = (struct found){.slab = slab};
 	if (!slab)
 		return false;
-	if (slab->kind == SLAB_SMALL || slab->kind == SLAB_WIDE)
+	if (slab_has_slots(slab))
 		return find_slot(slab, (uintptr_t)p, ret);
 	size = load_acquire(&slab->size);
 	ret->start = slab->base;
@@ -438,7 +519,7 @@ bool plat__find(const void *p, struct found *ret)
 
 static bool is_slot(const struct found *found)
 {
-	return found->slab->kind == SLAB_SMALL || found->slab->kind == SLAB_WIDE;
+	return slab_has_slots(found->slab);
 }
 
 /* What was written beside the block; NFAULTS: nothing, as far as can be seen. *ret: whose fault. */
@@ -499,7 +580,7 @@ static bool is_to_be_hidden(const struct found *found)
 /* The last step of the short way, now and then. */
 static __attribute__((noinline)) void look(struct slab *slab)
 {
-	plat__heap_look(plat__my_heap, slab);
+	plat__heap_look(plat__thread_heap(), slab);
 	trim_if_idle_and_asked();
 }
 
@@ -514,12 +595,11 @@ static void free_slot(const struct found *found)
 		look(slab);
 }
 
-static void free_long(void *p)
+static __attribute__((noinline)) void free_checked(void *p)
 {
 	struct found found;
 
-	if (!p || (unlikely(plat__options.is_hard) && plat__hard_free_quick(p)) ||
-	    !check(p, &found))
+	if (!check(p, &found))
 		return;
 	if (unlikely(plat__options.is_long))
 		plat__kind_check_found(&found, KIND_MALLOC);
@@ -537,23 +617,26 @@ static void free_long(void *p)
 		trim_if_idle_and_asked();
 }
 
-/* The short way for wide slots. */
-static __attribute__((noinline)) void free_wide(struct slab *slab, void *p)
+static void free_long(void *p)
 {
-	uint64_t product = ((uintptr_t)p - slab->base) * slab->reciprocal;
-	uint64_t rest = product & ((UINT64_C(1) << WIDE_SHIFT) - 1);
-	uint16_t *tag = (uint16_t *)slab->tags + (product >> WIDE_SHIFT);
+	if (p && !(unlikely(plat__options.is_hard) && plat__hard_free_quick(p)))
+		free_checked(p);
+}
 
-	if (unlikely(rest >= slab->reciprocal || *tag == 0))
+/* The short way for wide slots. */
+static __attribute__((noinline)) void free_wide(struct slab *slab, void *p, uint64_t slot)
+{
+	uint16_t *tag = (uint16_t *)slab->tags + slot;
+	size_t size = slab->stride - *tag;
+
+	if (unlikely(*tag == TAG_FREE))
 		return free_long(p);
 	if (CHECKS) {
-		const char *end = (const char *)p + slab->stride - *tag;
-
-		if (unlikely(memcmp(end, &plat__key, CANARY_BYTES) != 0))
+		if (unlikely(memcmp((char *)p + size, &plat__key, CANARY_BYTES) != 0))
 			return free_long(p);
 		memset(p, 0, FRONT_BYTES);
 	}
-	store_release(tag, 0);
+	store_release(tag, TAG_FREE);
 	if (unlikely(count_down(&slab->left) == 0))
 		look(slab);
 }
@@ -561,31 +644,24 @@ static __attribute__((noinline)) void free_wide(struct slab *slab, void *p)
 void plat__free(void *p)
 {
 	struct slab *slab = near_slab(p);
-	uint64_t offset, product;
-	uint16_t behind;
-	uint8_t *tag;
+	uint64_t slot = slab_slot_at(slab, (uintptr_t)p);
+	uint32_t size;
 
-	if (unlikely(!slab))
-		return free_long(p);
-	offset = (uintptr_t)p - guess(&slab->base);
-	if (unlikely(offset >= guess(&slab->reach))) {
-		if (guess(&slab->is_short) && offset < guess(&slab->ngranules) * GRANULE)
-			return free_wide(slab, p);
+	if (unlikely(slot >= guess(&slab->nshort))) {
+		if (slot < guess(&slab->nwide))
+			return free_wide(slab, p, slot);
 		return free_long(p);
 	}
-	product = offset * slab->reciprocal;
-	if (unlikely((uint32_t)product >= (uint32_t)slab->reciprocal))
-		return free_long(p);
-	tag = slab->tags + (product >> SMALL_SHIFT);
-	if (unlikely(*tag == 0))
+	size = -(uint32_t)slab->tags[slot];
+	if (unlikely(size == TAG_FREE))
 		return free_long(p);
 	if (CHECKS) {
-		memcpy(&behind, (char *)p + slab->stride - *tag, CANARY_BYTES);
-		if (unlikely(behind != plat__key))
+		size += slab->stride;
+		if (unlikely(memcmp((char *)p + size, &plat__key, CANARY_BYTES) != 0))
 			return free_long(p);
 		memset(p, 0, FRONT_BYTES);
 	}
-	store_release(tag, 0);
+	store_release(&slab->tags[slot], TAG_FREE);
 	if (unlikely(count_down(&slab->left) == 0))
 		look(slab);
 }
@@ -593,13 +669,13 @@ void plat__free(void *p)
 size_t plat__usable(void *p)
 {
 	struct slab *slab = near_slab(p);
+	uint64_t slot = slab_slot_at(slab, (uintptr_t)p);
 	struct found found;
 
-	if (likely(slab && (uintptr_t)p - guess(&slab->base) < guess(&slab->reach))) {
-		uint64_t product = ((uintptr_t)p - slab->base) * slab->reciprocal;
-		uint8_t tag = slab->tags[product >> SMALL_SHIFT];
+	if (likely(slot < guess(&slab->nshort))) {
+		uint8_t tag = slab->tags[slot];
 
-		if (likely((uint32_t)product < (uint32_t)slab->reciprocal && tag != 0))
+		if (likely(tag != TAG_FREE))
 			return slab_size_of(slab, tag);
 	}
 	return check(p, &found) ? found.size : 0;
@@ -653,15 +729,11 @@ static void *move(void *p, size_t before, size_t bytes)
 static inline bool resize_quick(void *p, size_t bytes)
 {
 	struct slab *slab = near_slab(p);
-	uint64_t product;
-	uint8_t *tag;
+	uint64_t slot = slab_slot_at(slab, (uintptr_t)p);
+	uint8_t *tag = slab->tags + slot;
 
-	if (!slab || (uintptr_t)p - guess(&slab->base) >= guess(&slab->reach))
-		return false;
-	product = ((uintptr_t)p - slab->base) * slab->reciprocal;
-	tag = slab->tags + (product >> SMALL_SHIFT);
-	if ((uint32_t)product >= (uint32_t)slab->reciprocal || *tag == 0 ||
-	    bytes + CANARY > slab->stride || slab->stride - bytes > UINT8_MAX - TAG_BIAS ||
+	if (slot >= guess(&slab->nshort) || *tag == TAG_FREE || bytes + CANARY > slab->stride ||
+	    slab->stride - bytes > UINT8_MAX - TAG_BIAS ||
 	    (bytes < slab->stride / 2 && slab->stride > 64))
 		return false;
 	if (CHECKS) {
@@ -730,3 +802,14 @@ bool plat__trim(size_t pad)
 	has_gone |= plat__granules_trim(pad);
 	return plat__granules_purge(pad) || has_gone;
 }
+
+/*
+ * Those who ask before they copy, or when a page faults, refer to these weakly, for which no linker
+ * takes anything out of an archive: whoever has this malloc has them, too.
+ */
+#define KEPT(function) (void (*)(void)) function
+static void (*const kept[])(void) __attribute__((used)) = {
+	KEPT(plat_check_access), KEPT(plat_check_compare), KEPT(plat_check_copy),
+	KEPT(plat_check_move),	 KEPT(plat_check_own),	   KEPT(plat_check_set),
+	KEPT(plat_tell_fault),
+};

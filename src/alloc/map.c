@@ -2,11 +2,12 @@
 
 #include "alloc/atomic.h"
 #include "alloc/meta.h"
+#include "alloc/slab.h"
 
 #include <errno.h>
 #include <stdbool.h>
 
-struct slab *plat__near[NEAR_ENTRIES];
+struct near plat__near;
 struct leaf *plat__root[ROOT_ENTRIES];
 
 /* Of the entries in use: a walk of all would touch a MiB. */
@@ -39,6 +40,16 @@ struct slab *plat__map_find(uintptr_t address)
 	struct leaf *leaf = leaf_of(address);
 
 	return leaf ? load_acquire(entry_of(leaf, address)) : NULL;
+}
+
+static uintptr_t *near_entry(uintptr_t address)
+{
+	return &plat__near.distances[(uint32_t)address >> GRANULE_SHIFT];
+}
+
+static uintptr_t distance_of(const struct slab *slab)
+{
+	return (uintptr_t)slab - (uintptr_t)&plat__near;
 }
 
 /* What the loser of a race made stays unused: once for each GiB or chunk at most. */
@@ -86,6 +97,26 @@ struct chunk *plat__map_make_chunk(uintptr_t address)
 	return compare_exchange(chunk_entry(leaf, address), &none, chunk) ? chunk : none;
 }
 
+/*
+ * Without care for who does the same meanwhile: what one of them loses is an entry, for which it
+ * goes the long way.
+ */
+static void set_near(const struct slab *slab, uintptr_t address)
+{
+	uintptr_t *entry = near_entry(address), seen = load_relaxed(entry);
+
+	if (slab_has_slots(slab) || seen == 0 || seen == NEAR_GONE)
+		store_release(entry, distance_of(slab));
+}
+
+static void clear_near(const struct slab *slab, uintptr_t address)
+{
+	uintptr_t *entry = near_entry(address);
+
+	if (load_relaxed(entry) == distance_of(slab))
+		store_release(entry, NEAR_GONE);
+}
+
 int plat__map_add(struct slab *slab)
 {
 	uintptr_t first = slab->base & ~(GRANULE - 1), at;
@@ -99,37 +130,24 @@ int plat__map_add(struct slab *slab)
 	for (i = 0; i < slab->ngranules; i++) {
 		at = first + i * GRANULE;
 		store_release(entry_of(leaf_of(at), at), slab);
-		if (slab->reach != 0 || slab->is_short || slab->is_hard)
-			store_release(&plat__near[(uint32_t)at >> GRANULE_SHIFT], slab);
+		set_near(slab, at);
 	}
 	return 0;
 }
 
-void plat__map_clear(uintptr_t base, size_t n)
+void plat__map_clear(const struct slab *slab, uintptr_t base, size_t n)
 {
-	size_t i;
+	uintptr_t at;
 
-	for (i = 0; i < n; i++)
-		store_release(entry_of(leaf_of(base + i * GRANULE), base + i * GRANULE), NULL);
-}
-
-static bool is_slotted(const struct slab *slab)
-{
-	return slab->kind == SLAB_SMALL || slab->kind == SLAB_WIDE;
+	for (at = base; n > 0; n--, at += GRANULE) {
+		clear_near(slab, at);
+		store_release(entry_of(leaf_of(at), at), NULL);
+	}
 }
 
 void plat__map_remove(struct slab *slab)
 {
-	uintptr_t first = slab->base & ~(GRANULE - 1);
-	size_t i;
-
-	for (i = 0; i < slab->ngranules && is_slotted(slab); i++) {
-		struct slab **near = &plat__near[(uint32_t)(first + i * GRANULE) >> GRANULE_SHIFT];
-		struct slab *seen = slab;
-
-		compare_exchange(near, &seen, NULL);
-	}
-	plat__map_clear(first, slab->ngranules);
+	plat__map_clear(slab, slab->base & ~(GRANULE - 1), slab->ngranules);
 }
 
 int plat__map_walk(int (*visit)(struct slab *slab, void *data), void *data)

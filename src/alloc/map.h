@@ -3,8 +3,9 @@
  *
  * The map is exact: a root of one entry for each GiB, and leaves of one entry for each granule.
  * Beside it stands a table that is only a guess, by the low 32 bits of the address, for the short
- * way of free: what it finds proves itself by the slab's base and reach. Only small slabs are in
- * it, and where two slabs meet in one entry the loser's blocks go the long way.
+ * ways: what it finds proves itself by the slab's base and slots. Where two slabs meet in one entry
+ * the loser's blocks go the long way; blocks that stand alone give way to slots. But an entry of 0
+ * is no guess: there was never a slab at such an address.
  */
 #ifndef PLAT_ALLOC_MAP_H
 #define PLAT_ALLOC_MAP_H
@@ -17,7 +18,20 @@
 #define ROOT_ENTRIES ((size_t)1 << 17)
 #define LEAF_ENTRIES ((size_t)1 << (ROOT_SHIFT - GRANULE_SHIFT))
 
-extern struct slab *plat__near[NEAR_ENTRIES] __attribute__((visibility("hidden")));
+/*
+ * An entry says how far its slab is from here, where a slab without slots stands: so an entry of 0
+ * leads somewhere, too, and the short way of free has one question less. Entries that were in use
+ * lead to another one.
+ */
+struct near {
+	uint64_t none[(sizeof(struct slab) + 7) / 8];
+	uint64_t gone[(sizeof(struct slab) + 7) / 8];
+	uintptr_t distances[NEAR_ENTRIES];
+};
+
+#define NEAR_GONE offsetof(struct near, gone)
+
+extern struct near plat__near __attribute__((visibility("hidden")));
 #define LEAF_CHUNKS ((size_t)LEAF_ENTRIES / CHUNK_GRANULES)
 
 struct leaf {
@@ -27,9 +41,20 @@ struct leaf {
 
 extern struct leaf *plat__root[ROOT_ENTRIES];
 
+static inline uintptr_t near_distance(const void *p)
+{
+	return guess(&plat__near.distances[(uint32_t)(uintptr_t)p >> GRANULE_SHIFT]);
+}
+
+static inline struct slab *near_at(uintptr_t distance)
+{
+	return (struct slab *)((uintptr_t)&plat__near + distance);
+}
+
+/* Never NULL; a slab that may be another one, or of no slots. */
 static inline struct slab *near_slab(const void *p)
 {
-	return guess(&plat__near[(uint32_t)(uintptr_t)p >> GRANULE_SHIFT]);
+	return near_at(near_distance(p));
 }
 
 /* The slab that holds the address, or NULL. */
@@ -38,8 +63,8 @@ struct slab *plat__map_find(uintptr_t address);
 /* All granules of the slab lead to it. -ENOMEM: none does. */
 int plat__map_add(struct slab *slab);
 void plat__map_remove(struct slab *slab);
-/* n granules from here on lead nowhere. */
-void plat__map_clear(uintptr_t base, size_t n);
+/* n granules of the slab from here on lead nowhere. */
+void plat__map_clear(const struct slab *slab, uintptr_t base, size_t n);
 
 /* The window of 4 MiB that holds the address, or NULL. */
 struct chunk *plat__map_chunk(uintptr_t address);

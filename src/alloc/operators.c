@@ -10,13 +10,13 @@
 #include "alloc/hard.h"
 #include "alloc/line.h"
 #include "alloc/malloc.h"
+#include "base/compiler.h"
 
 #include <stdlib.h>
 
 #define EXPORT __attribute__((visibility("default")))
 #define NAME(mangled) __asm__(mangled)
 #define ALIAS(mangled) __attribute__((alias(mangled)))
-#define unlikely(x) __builtin_expect(!!(x), 0)
 #define STDERR 2
 
 typedef void new_handler(void);

@@ -139,6 +139,26 @@ static void get_guard(struct line *ret)
 	plat__line_add(ret, value);
 }
 
+static const char *const huge_ways[] = {
+	[HUGE_KERNEL] = "kernel", [HUGE_DENSE] = "dense", [HUGE_OFF] = "off"};
+
+static bool set_huge(const char *value)
+{
+	uint32_t i;
+
+	for (i = 0; i < sizeof(huge_ways) / sizeof(huge_ways[0]); i++)
+		if (strcmp(huge_ways[i], value) == 0) {
+			store_relaxed(&plat__options.huge, i);
+			return true;
+		}
+	return false;
+}
+
+static void get_huge(struct line *ret)
+{
+	plat__line_add(ret, huge_ways[load_relaxed(&plat__options.huge)]);
+}
+
 static bool set_hard(const char *value)
 {
 	return set_bool(&plat__options.is_hard, value);
@@ -238,6 +258,7 @@ static const struct setting settings[] = {
 	{"PLAT_ALONE", true, set_alone, get_none, NULL},
 	{"PLAT_GUARD", true, set_guard, get_guard, NULL},
 	{"PLAT_HARD", true, set_hard, get_hard, NULL},
+	{"PLAT_HUGE", false, set_huge, get_huge, NULL},
 	{"PLAT_LIBRARY", true, set_none, get_none, NULL},
 	{"PLAT_MMAP_MAX", false, NULL, NULL, &plat__options.mmap_max},
 	{"PLAT_MMAP_THRESHOLD", false, NULL, NULL, &plat__options.mmap_threshold},

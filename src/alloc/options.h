@@ -17,6 +17,8 @@
 
 struct line;
 
+/* Huge pages: as the kernel gives them by itself, also asked for, never. See huge.h. */
+enum huge_way { HUGE_KERNEL, HUGE_DENSE, HUGE_OFF };
 enum on_error { ON_ERROR_ABORT, ON_ERROR_REPORT, ON_ERROR_IGNORE };
 
 struct options {
@@ -28,6 +30,7 @@ struct options {
 	uint64_t seed;	   /* or 0 */
 	const char *alone; /* FILE[:FILE], in the environment: not for programs that it starts */
 	uint32_t on_error;
+	uint32_t huge;
 	int perturb;
 	bool is_dynamic; /* thresholds follow what is freed, as glibc's */
 	bool is_hard;

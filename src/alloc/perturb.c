@@ -10,14 +10,14 @@
 #include "alloc/map.h"
 #include "alloc/options.h"
 #include "alloc/process.h"
+#include "alloc/slab.h"
 
 #include <string.h>
 
 static int hide(struct slab *slab, void *data)
 {
 	(void)data;
-	store_relaxed(&slab->reach, 0);
-	store_relaxed(&slab->is_short, 0);
+	plat__slab_hide(slab);
 	return 0;
 }
 
@@ -27,8 +27,8 @@ void plat__perturb_set(int byte)
 	if (byte == 0)
 		return;
 	plat__map_walk(hide, NULL);
-	if (plat__my_heap != &plat__no_heap)
-		plat__heap_flush(plat__my_heap);
+	if (plat__thread_heap() != &plat__no_heap)
+		plat__heap_flush(plat__thread_heap());
 }
 
 void plat__perturb_block(struct bin *bin, void *p, size_t bytes)
@@ -36,8 +36,7 @@ void plat__perturb_block(struct bin *bin, void *p, size_t bytes)
 	if (bin) {
 		bin->current->used -= count_bits(bin->mask);
 		store_relaxed(&bin->mask, 0);
-		store_relaxed(&bin->current->reach, 0);
-		store_relaxed(&bin->current->is_short, 0);
+		plat__slab_hide(bin->current);
 	}
 	memset(p, ~load_relaxed(&plat__options.perturb), bytes);
 }

@@ -73,29 +73,20 @@ static bool make_key(void)
 
 struct heap *plat__thread_heap(void)
 {
-	return plat__my_long_heap ? plat__my_long_heap : plat__my_heap;
+	return plat__my_long_heap ? plat__my_long_heap : heap_itself(plat__my_heap);
 }
 
-/* The short way of malloc marks the heap that it finds, so that each thread needs its own. */
-static struct heap *front_of(struct heap *heap)
-{
-	if (!heap->front)
-		heap->front = plat__meta_take(sizeof(*heap->front));
-	return heap->front ? heap->front : &plat__no_heap;
-}
-
+/* Nothing is away that the heap is set in the middle of: there was none, or nobody works yet. */
 static void set_thread_heap(struct heap *heap)
 {
 	plat__my_long_heap = plat__options.is_long ? heap : NULL;
-	plat__my_heap = plat__options.is_long ? front_of(heap) : heap;
+	plat__my_heap = plat__options.is_long ? &plat__no_heap : heap;
 }
 
 struct heap *plat__enter(void)
 {
-	struct heap *heap = plat__my_heap;
+	struct heap *heap = plat__thread_heap();
 
-	if (plat__my_long_heap)
-		return plat__my_long_heap;
 	if (heap != &plat__no_heap)
 		return heap;
 	begin();
@@ -122,9 +113,11 @@ __attribute__((constructor)) static void start(void)
 	/* The first calls may have come before there was an environment. */
 	if (!plat__options.is_ready) {
 		plat__options_init();
-		if (plat__options.is_long && plat__my_heap != &plat__no_heap) {
-			plat__heap_flush(plat__my_heap);
-			set_thread_heap(plat__my_heap);
+		if (plat__options.is_long && plat__thread_heap() != &plat__no_heap) {
+			struct heap *heap = plat__thread_heap();
+
+			plat__heap_flush(heap);
+			set_thread_heap(heap);
 		}
 	}
 	plat__sites_begin();

@@ -6,7 +6,10 @@
 
 #include <stdbool.h>
 
-/* plat__no_heap until the thread allocates on the long way, and when it is gone. */
+/*
+ * plat__no_heap until the thread allocates on the long way, and when it is gone. While a call works
+ * with the heap, HEAP_AWAY is set in the address: see heap.h.
+ */
 extern __thread struct heap *plat__my_heap
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 

@@ -1,11 +1,87 @@
-/* The allocator knows each block's size: so whether bytes lie within one is a look at its tag. */
+/*
+ * The allocator knows each block's size: so whether bytes lie within one is a look at its tag. What
+ * nearly all copies get for an answer, inside of a block or nowhere near one, is found in some
+ * twenty instructions for each of their sides, by the map's guess; whoever is not fine by it is
+ * looked at by the map, and judged.
+ */
 #include "alloc/ranges.h"
 
 #include "alloc/fault.h"
 #include "alloc/malloc.h"
+#include "alloc/map.h"
 #include "alloc/slab.h"
+#include "base/compiler.h"
 
 #define EXPORT __attribute__((visibility("default")))
+
+/* More bytes are looked at by the map: so no sum in here is more than 64 bits can be. */
+#define MOST ((size_t)INT32_MAX)
+
+/* Where there are none of them, nobody is asked. */
+static inline bool is_few(size_t bytes)
+{
+	return bytes - 1 < MOST;
+}
+
+/* How far bytes reach, and how far they may. */
+struct reach {
+	uint64_t end, most;
+};
+
+static const struct reach too_far = {1, 0};
+
+/* On the granule where they begin: what lies in no slab. */
+static inline struct reach in_granule(uintptr_t at, size_t bytes)
+{
+	return (struct reach){(at + bytes - 1) ^ at, GRANULE - 1};
+}
+
+/* In a slot; a free one has no room. */
+static inline struct reach in_slot(const struct slab *slab, uint32_t slot, uint64_t offset,
+				   size_t bytes, uint32_t tag)
+{
+	if (unlikely(tag == TAG_FREE))
+		return too_far;
+	return (struct reach){offset - slot * slab->stride + bytes + tag, slab->stride + TAG_BIAS};
+}
+
+/* In a block that stands alone, whose size is 1 more there, and 0 if it is free. */
+static inline struct reach in_alone(const struct slab *slab, uint64_t offset, size_t bytes)
+{
+	uint64_t size = load_acquire(&slab->size);
+
+	return offset < size ? (struct reach){offset + bytes + 1, size} : too_far;
+}
+
+/*
+ * Where the guess leads, which may be to any slab. An address that is not its own is so far from
+ * its slots that it is inside of none: what is left of the offset has more than 32 bits then.
+ */
+static ALWAYS_INLINE struct reach reach_of(const void *p, size_t bytes)
+{
+	uintptr_t distance = near_distance(p), at = (uintptr_t)p;
+	const struct slab *slab = near_at(distance);
+	uint64_t offset;
+	uint32_t slot;
+
+	if (distance == 0)
+		return in_granule(at, bytes);
+	offset = at - guess(&slab->base);
+	slot = (uint32_t)(offset * slab->reciprocal >> SLOT_SHIFT);
+	if (likely(slot < guess(&slab->nshort)))
+		return in_slot(slab, slot, offset, bytes, guess(&slab->tags[slot]));
+	if (slot < guess(&slab->nwide))
+		return in_slot(slab, slot, offset, bytes,
+			       guess((const uint16_t *)slab->tags + slot));
+	return in_alone(slab, offset, bytes);
+}
+
+static ALWAYS_INLINE bool is_fine(const void *p, size_t bytes)
+{
+	struct reach reach = reach_of(p, bytes);
+
+	return likely(reach.end <= reach.most);
+}
 
 /* The block that p lies in; or, where there is none, the one that lies ahead on the next granule.
  */
@@ -19,23 +95,161 @@ static bool find_first(const void *p, size_t bytes, struct found *ret)
 }
 
 /* A fault is said at the address where it begins. */
-EXPORT void plat_check_range(const void *p, size_t bytes)
+static void judge(const struct access *access, const void *p)
 {
+	size_t bytes = access->bytes;
 	struct found found;
 	const void *start;
 	uintptr_t end;
 
-	if (bytes == 0 || !find_first(p, bytes, &found))
+	if (!p || !find_first(p, bytes, &found))
 		return;
 	start = (const void *)found.start;
 	if (!found.is_live) {
-		plat__fault(FAULT_USE_AFTER_FREE, p, SIZE_MAX, start);
+		plat__fault_access(FAULT_USE_AFTER_FREE, p, SIZE_MAX, start, access);
 		return;
 	}
 	end = found.start + found.size;
 	if ((uintptr_t)p < found.start)
-		plat__fault(FAULT_UNDERFLOW, p, found.size, start);
+		plat__fault_access(FAULT_UNDERFLOW, p, found.size, start, access);
 	else if ((uintptr_t)p > end || bytes > end - (uintptr_t)p)
-		plat__fault(FAULT_PAST_END, (uintptr_t)p > end ? p : (const void *)end, found.size,
-			    start);
+		plat__fault_access(FAULT_PAST_END, (uintptr_t)p > end ? p : (const void *)end,
+				   found.size, start, access);
+}
+
+static void judge_both(const void *to, const void *from, size_t bytes, const char *by)
+{
+	struct access access = {.by = by, .to = to, .from = from, .bytes = bytes};
+
+	if (bytes == 0)
+		return;
+	access.role = "destination of ";
+	judge(&access, to);
+	access.role = "source of ";
+	judge(&access, from);
+}
+
+static bool overlap(const void *to, const void *from, size_t bytes)
+{
+	return (uintptr_t)to - (uintptr_t)from + bytes - 1 < 2 * bytes - 1;
+}
+
+static void judge_overlap(const void *to, const void *from, size_t bytes, const char *by)
+{
+	const struct access access = {.by = by, .role = "", .to = to, .from = from, .bytes = bytes};
+	const void *p = (uintptr_t)to > (uintptr_t)from ? to : from;
+	struct found found;
+
+	if (to == from)
+		return;
+	if (plat__find(p, &found) && found.is_live)
+		plat__fault_access(FAULT_OVERLAP, p, found.size, (const void *)found.start,
+				   &access);
+	else
+		plat__fault_access(FAULT_OVERLAP, p, SIZE_MAX, NULL, &access);
+}
+
+static ALWAYS_INLINE bool are_fine(const void *p, const void *q, size_t bytes)
+{
+	return likely(is_few(bytes)) && likely(is_fine(p, bytes)) && likely(is_fine(q, bytes));
+}
+
+/* --- what is not fine at first sight --- */
+
+#define APART __attribute__((noinline))
+#define CALLER() __builtin_return_address(0)
+
+/* Callers in here are not judged. */
+static uintptr_t own;
+static size_t own_bytes;
+
+static bool is_own(const void *caller)
+{
+	return (uintptr_t)caller - load_relaxed(&own) < load_relaxed(&own_bytes);
+}
+
+static APART void *move_judged(void *to, const void *from, size_t bytes,
+			       const struct plat__mover *mover, const void *caller)
+{
+	if (!is_own(caller))
+		judge_both(to, from, bytes, mover->by);
+	return (*mover->then)(to, from, bytes);
+}
+
+static APART void *copy_judged(void *to, const void *from, size_t bytes,
+			       const struct plat__mover *mover, const void *caller)
+{
+	if (bytes > 0 && !is_own(caller)) {
+		judge_both(to, from, bytes, mover->by);
+		if (overlap(to, from, bytes))
+			judge_overlap(to, from, bytes, mover->by);
+	}
+	return (*mover->then)(to, from, bytes);
+}
+
+static APART void *set_judged(void *to, int byte, size_t bytes, const struct plat__setter *setter,
+			      const void *caller)
+{
+	if (!is_own(caller))
+		judge_both(to, NULL, bytes, setter->by);
+	return (*setter->then)(to, byte, bytes);
+}
+
+static APART int compare_judged(const void *a, const void *b, size_t bytes,
+				const struct plat__comparer *comparer, const void *caller)
+{
+	if (!is_own(caller)) {
+		judge_both(NULL, a, bytes, comparer->by);
+		judge_both(NULL, b, bytes, comparer->by);
+	}
+	return (*comparer->then)(a, b, bytes);
+}
+
+/* --- what is asked --- */
+
+EXPORT void *plat_check_move(void *to, const void *from, size_t bytes,
+			     const struct plat__mover *mover)
+{
+	if (are_fine(to, from, bytes))
+		return (*mover->then)(to, from, bytes);
+	return move_judged(to, from, bytes, mover, CALLER());
+}
+
+EXPORT void *plat_check_copy(void *to, const void *from, size_t bytes,
+			     const struct plat__mover *mover)
+{
+	if (are_fine(to, from, bytes) && likely(!overlap(to, from, bytes)))
+		return (*mover->then)(to, from, bytes);
+	return copy_judged(to, from, bytes, mover, CALLER());
+}
+
+EXPORT void *plat_check_set(void *to, int byte, size_t bytes, const struct plat__setter *setter)
+{
+	if (likely(is_few(bytes)) && likely(is_fine(to, bytes)))
+		return (*setter->then)(to, byte, bytes);
+	return set_judged(to, byte, bytes, setter, CALLER());
+}
+
+EXPORT int plat_check_compare(const void *a, const void *b, size_t bytes,
+			      const struct plat__comparer *comparer)
+{
+	if (are_fine(a, b, bytes))
+		return (*comparer->then)(a, b, bytes);
+	return compare_judged(a, b, bytes, comparer, CALLER());
+}
+
+EXPORT void plat_check_access(const void *p, size_t bytes, const char *by, bool writes)
+{
+	if (likely(is_few(bytes)) && likely(is_fine(p, bytes)))
+		return;
+	if (writes)
+		judge_both(p, NULL, bytes, by);
+	else
+		judge_both(NULL, p, bytes, by);
+}
+
+EXPORT void plat_check_own(const void *start, size_t bytes)
+{
+	store_relaxed(&own, (uintptr_t)start);
+	store_relaxed(&own_bytes, bytes);
 }

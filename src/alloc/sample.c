@@ -17,10 +17,14 @@
 #include "alloc/guard.h"
 #include "alloc/malloc.h"
 #include "alloc/meta.h"
+#include "alloc/perturb.h"
 #include "alloc/sites.h"
 
 /* Blocks from one guarded block to the next, on average, once there have been some. */
 #define GUARD_MEAN ((uint64_t)1 << 15)
+#define GUARD_MEAN_HARD ((uint64_t)1 << 12)
+/* In hard mode so many windows of each class begin with one, whichever threads open them. */
+#define GUARD_WINDOWS 2
 #define NEVER INT64_MAX
 #define ONE 65536u
 #define VARIANCE_SHIFT 8 /* see struct site */
@@ -41,24 +45,25 @@ uint64_t plat__first_random(void)
 
 /* --- distances and weights --- */
 
-/* How often 2 has to be halved to get this fraction of 2^64: in 2^-DIGITS. */
-#define DIGITS 14
+/* The logarithm of 1 + i / 64, in 2^-16. What lies between is taken for straight. */
+static const uint32_t logs[] = {
+	0,     1466,  2909,  4331,  5732,  7112,  8473,	 9814,	11136, 12440, 13727, 14996, 16248,
+	17484, 18704, 19909, 21098, 22272, 23433, 24579, 25711, 26830, 27936, 29029, 30109, 31178,
+	32234, 33279, 34312, 35334, 36346, 37346, 38336, 39316, 40286, 41246, 42196, 43137, 44068,
+	44990, 45904, 46809, 47705, 48593, 49472, 50344, 51207, 52063, 52911, 53751, 54584, 55410,
+	56229, 57040, 57845, 58643, 59434, 60219, 60997, 61769, 62534, 63294, 64047, 64794, 65536,
+};
 
+/* How often 2 has to be halved to get this fraction of 2^64: in 2^-16, of which 5 may be wrong. */
 static uint64_t halvings(uint64_t random)
 {
-	unsigned zeros = (unsigned)__builtin_clzll(random | 1), i;
-	uint64_t m = (random | 1) << zeros >> 32, log = 63 - zeros;
+	unsigned zeros = (unsigned)__builtin_clzll(random | 1);
+	/* Without its highest bit: six bits of it choose a line, the next ones a point there. */
+	uint64_t m = (random | 1) << zeros << 1;
+	unsigned i = (unsigned)(m >> 58);
+	uint64_t log = logs[i] + ((logs[i + 1] - logs[i]) * (m << 6 >> 48) >> 16);
 
-	/* The square of a number has twice its logarithm: a digit at a time. */
-	for (i = 0; i < DIGITS; i++) {
-		m = m * m >> 31;
-		log <<= 1;
-		if (m >> 32) {
-			log |= 1;
-			m >>= 1;
-		}
-	}
-	return ((uint64_t)64 << DIGITS) - log;
+	return ((uint64_t)(zeros + 1) << 16) - log;
 }
 
 /* Bytes up to the next event, where events are `mean` bytes apart on average and know nothing of
@@ -68,7 +73,7 @@ static uint64_t draw(uint64_t mean, uint64_t random)
 	/* ln 2 in 2^16ths. */
 	uint64_t natural = halvings(random) * 45426 >> 16;
 
-	return (mean * natural >> DIGITS) + 1;
+	return (mean * natural >> 16) + 1;
 }
 
 /*
@@ -259,18 +264,16 @@ static void renew(struct heap *heap, uint64_t mean)
 
 	heap->mean = mean;
 	for (class = 0; class < NCLASSES; class ++)
-		heap->bins[class].due = 0;
+		heap->bins[class].is_due = 0;
 	heap->until_sample = mean ? draw(mean, heap_random(heap)) : 0;
 }
 
 static void cut_window(struct bin *bin, unsigned keep)
 {
-	uint64_t mask = bin->mask, rest = mask;
+	uint64_t kept = lowest_bits(bin->mask, keep);
 
-	for (; keep > 0; keep--)
-		rest &= rest - 1;
-	bin->current->used -= count_bits(rest);
-	store_relaxed(&bin->mask, mask & ~rest);
+	bin->current->used -= count_bits(bin->mask) - keep;
+	store_relaxed(&bin->mask, kept);
 }
 
 /* The first slot of the window is the one that is needed now. */
@@ -279,8 +282,8 @@ static void watch_samples(struct heap *heap, uint32_t class, uint64_t mean)
 	struct bin *bin = &heap->bins[class];
 	uint32_t stride = bin->current->stride, n = count_bits(bin->mask), i = 0;
 
-	if (bin->due) {
-		bin->due = 0;
+	if (bin->is_due) {
+		bin->is_due = 0;
 		heap->events |= EVENT_SAMPLE;
 		i = 1;
 	}
@@ -289,13 +292,26 @@ static void watch_samples(struct heap *heap, uint32_t class, uint64_t mean)
 		heap->until_sample = draw(mean, heap_random(heap));
 		if (i > 0) {
 			cut_window(bin, i);
-			bin->due = SAMPLE_DUE;
+			bin->is_due = 1;
 			return;
 		}
 		heap->events |= EVENT_SAMPLE;
 		i = 1;
 	}
 	heap->until_sample -= (uint64_t)(n - i) * stride;
+}
+
+/* After n of them. */
+static uint64_t guard_mean(uint32_t n)
+{
+	uint64_t most = plat__options.is_hard ? GUARD_MEAN_HARD : GUARD_MEAN;
+
+	return n < 16 && (uint64_t)16 << n < most ? (uint64_t)16 << n : most;
+}
+
+static bool draws_guards(void)
+{
+	return !plat__options.is_guard_off && !plat__options.is_guard_all;
 }
 
 /*
@@ -306,7 +322,7 @@ static void watch_guard(struct heap *heap)
 {
 	uint32_t n = load_relaxed(&nguards);
 
-	if (plat__options.is_guard_off || plat__options.is_long) {
+	if (!draws_guards()) {
 		heap->until_guard = NEVER;
 		return;
 	}
@@ -315,8 +331,19 @@ static void watch_guard(struct heap *heap)
 		n = fetch_add(&nguards, 1) + 1;
 	}
 	heap->has_drawn = 1;
-	heap->until_guard =
-		(int64_t)draw(n < 11 ? (uint64_t)16 << n : GUARD_MEAN, heap_random(heap));
+	heap->until_guard = (int64_t)draw(guard_mean(n), heap_random(heap));
+}
+
+/* The first window has two slots: it is the first block of a class, and mostly the third. */
+void plat__watch_hard(struct heap *heap, uint32_t class)
+{
+	static uint8_t nwindows[NCLASSES];
+	uint8_t n = load_relaxed(&nwindows[class]);
+
+	if (n == GUARD_WINDOWS || !draws_guards())
+		return;
+	store_relaxed(&nwindows[class], n + 1);
+	heap->events |= EVENT_GUARD;
 }
 
 void plat__watch_window(struct heap *heap, uint32_t class)
@@ -346,6 +373,8 @@ void *plat__watch_block(struct heap *heap, void *p, size_t bytes, size_t alignme
 	if (guarded) {
 		plat__free(p);
 		p = guarded;
+		if (load_relaxed(&plat__options.perturb))
+			plat__perturb_block(NULL, p, bytes);
 	}
 	if (events & EVENT_SAMPLE)
 		begin_sample(p, heap->weighed, heap->mean, frame);

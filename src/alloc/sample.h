@@ -19,13 +19,12 @@
 
 extern struct samples plat__samples __attribute__((visibility("hidden")));
 
-/* In bin.due. */
-#define SAMPLE_DUE ((uint32_t)1 << 16)
-
 enum { EVENT_GUARD = 1, EVENT_SAMPLE = 2 };
 
 /* The window was opened for a block that is being made: this may leave events in the heap. */
 void plat__watch_window(struct heap *heap, uint32_t class);
+/* The same in hard mode, of which short programs shall have something in every class. */
+void plat__watch_hard(struct heap *heap, uint32_t class);
 /* The block has been made, and the heap has events: does what they say; the block may be another
  * one then. */
 void *plat__watch_block(struct heap *heap, void *p, size_t bytes, size_t alignment,
@@ -51,15 +50,17 @@ static inline uint64_t heap_random(struct heap *heap)
 	return x;
 }
 
-static inline void plat__watch_refill(struct heap *heap, const struct bin *bin, uint32_t class)
+/* A window of n slots has been opened in this class. */
+static inline void plat__watch_refill(struct heap *heap, const struct bin *bin, uint32_t class,
+				      uint64_t n)
 {
-	uint64_t n = count_bits(bin->mask), mean = load_relaxed(&plat__samples.mean), bytes;
+	uint64_t mean = load_relaxed(&plat__samples.mean), bytes;
 
 	heap->until_guard -= (int64_t)n;
 	if (!CHECKS || __builtin_expect(heap->until_guard >= 0 && mean == 0, 1))
 		return;
 	/* What is due makes it more than any distance. */
-	bytes = n * ((uint64_t)bin->due << 32 | bin->stride);
+	bytes = n * ((uint64_t)bin->is_due << 48 | bin->stride);
 	if (heap->until_guard >= 0 && mean == heap->mean && heap->until_sample > bytes)
 		heap->until_sample -= bytes;
 	else

@@ -90,13 +90,24 @@ static void descriptor_give(struct slab *slab)
 	stack_push(&unused[LINES(bytes)], slab, offsetof(struct slab, pool_next));
 }
 
-/* A bit for each page of the slab. */
-static uint64_t all_pages(const struct slab *slab)
+/* Of an odd number, modulo 2^64: each step doubles the digits that are right, three at first. */
+static uint64_t inverse_of(uint64_t odd)
 {
-	return UINT64_MAX >> (64 - (slab->ngranules << (GRANULE_SHIFT - plat__page_shift)));
+	uint64_t inverse = odd;
+	unsigned digits;
+
+	for (digits = 3; digits < 64; digits *= 2)
+		inverse *= 2 - odd * inverse;
+	return inverse;
 }
 
-struct slab *plat__slab_new(uint32_t class, unsigned wanted)
+void plat__slab_hide(struct slab *slab)
+{
+	store_relaxed(&slab->nshort, 0);
+	store_relaxed(&slab->nwide, 0);
+}
+
+struct slab *plat__slab_new(uint32_t class, struct liking like)
 {
 	uint32_t stride = plat__class_stride(class), ngranules = granules_for(stride);
 	uint32_t nslots = (uint32_t)(ngranules * GRANULE / stride);
@@ -112,17 +123,18 @@ struct slab *plat__slab_new(uint32_t class, unsigned wanted)
 	store_relaxed(&slab->kind, (uint8_t)kind);
 	store_relaxed(&slab->nslots, nslots);
 	store_relaxed(&slab->is_hard, (uint8_t)(is_hard << (stride == SLOT_GRAIN)));
-	if ((ngranules > 1 || !wanted || plat__granules_take_like(wanted, &base, &pages) < 0) &&
-	    plat__granules_take(ngranules, &base, &pages) < 0) {
+	if (plat__granules_take_like(ngranules, like, &base, &pages) < 0) {
 		descriptor_give(slab);
 		return NULL;
 	}
 	store_relaxed(&slab->generation, slab->generation + 1);
-	slab->class = (uint8_t) class;
+	store_relaxed(&slab->class, (uint8_t) class);
 	store_relaxed(&slab->stride, stride);
 	store_relaxed(&slab->ngranules, ngranules);
-	slab->reciprocal = kind == SLAB_SMALL ? ((UINT64_C(1) << SMALL_SHIFT) - 1) / stride + 1
-					      : ((UINT64_C(1) << WIDE_SHIFT) - 1) / stride + 1;
+	slab->reciprocal = ((UINT64_C(1) << SLOT_SHIFT) - 1) / stride + 1;
+	slab->nspan = (uint8_t)(WINDOW_BYTES / stride < WINDOW ? WINDOW_BYTES / stride : WINDOW);
+	slab->shift = (uint8_t)__builtin_ctz(stride);
+	slab->inverse = inverse_of(stride >> slab->shift);
 	slab->pages = pages;
 	slab->dropped = 0;
 	slab->prepared = 0;
@@ -134,9 +146,8 @@ struct slab *plat__slab_new(uint32_t class, unsigned wanted)
 	slab->line = 0;
 	store_relaxed(&slab->owner, NULL);
 	store_relaxed(&slab->state, SLAB_HELD);
-	store_relaxed(&slab->is_short, kind == SLAB_WIDE && !plat__options.is_long);
-	store_relaxed(&slab->reach,
-		      kind == SLAB_SMALL && !plat__options.is_long ? (uint64_t)nslots * stride : 0);
+	store_relaxed(&slab->nshort, kind == SLAB_SMALL && !plat__options.is_long ? nslots : 0);
+	store_relaxed(&slab->nwide, kind == SLAB_WIDE && !plat__options.is_long ? nslots : 0);
 	store_release(&slab->base, base);
 	store_release(&slab->generation, slab->generation + 1);
 	if (plat__map_add(slab) < 0) {
@@ -154,7 +165,7 @@ void plat__slab_free(struct slab *slab)
 	plat__map_remove(slab);
 	store_relaxed(&slab->state, SLAB_UNUSED);
 	store_relaxed(&slab->owner, NULL);
-	store_relaxed(&slab->reach, 0);
+	plat__slab_hide(slab);
 	plat__granules_give(slab->base, slab->ngranules, slab->pages);
 	descriptor_give(slab);
 }
@@ -167,8 +178,7 @@ struct slab *plat__slab_alone(enum slab_kind kind)
 		return NULL;
 	store_relaxed(&slab->kind, (uint8_t)kind);
 	store_relaxed(&slab->nslots, 1);
-	store_relaxed(&slab->reach, 0);
-	store_relaxed(&slab->is_short, 0);
+	plat__slab_hide(slab);
 	store_relaxed(&slab->owner, NULL);
 	slab->class = 0;
 	slab->is_hard = slab->is_guarded = false;
@@ -232,12 +242,18 @@ static uint64_t page_bits(size_t start, size_t end)
 static void zero_fronts(struct slab *slab, uint32_t line)
 {
 	uint32_t i = line * WINDOW, end = i + WINDOW < slab->nslots ? i + WINDOW : slab->nslots;
-	size_t at = (size_t)i * slab->stride, stop = (size_t)end * slab->stride;
+	size_t stride = slab->stride, at = i * stride, stop = end * stride;
 	uint64_t pages = slab->pages;
+	char *base = (char *)slab->base;
 
-	for (; at < stop; at += slab->stride)
+	if ((page_bits(at, stop) & ~pages) == 0) {
+		for (; at < stop; at += stride)
+			*(uint64_t *)(base + at) = 0;
+		return;
+	}
+	for (; at < stop; at += stride)
 		if (pages >> (at >> plat__page_shift) & 1)
-			*(uint64_t *)(slab->base + at) = 0;
+			*(uint64_t *)(base + at) = 0;
 }
 
 /*
@@ -261,7 +277,7 @@ static void touch_fronts(const struct slab *slab, uint32_t line, uint64_t slots,
 	}
 }
 
-static void prepare(struct slab *slab, uint32_t line, uint64_t slots)
+void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots)
 {
 	size_t low = line * WINDOW + (unsigned)__builtin_ctzll(slots);
 	size_t high = line * WINDOW + 64 - (unsigned)__builtin_clzll(slots);
@@ -281,13 +297,6 @@ static void prepare(struct slab *slab, uint32_t line, uint64_t slots)
 	if (CHECKS && pages & ~slab->pages)
 		touch_fronts(slab, line, slots, pages & ~slab->pages);
 	slab->pages |= pages;
-}
-
-void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots)
-{
-	if (line < slab->prepared && slab->pages == all_pages(slab))
-		return;
-	prepare(slab, line, slots);
 }
 
 /* The pages that a live block touches. */

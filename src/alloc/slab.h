@@ -3,8 +3,10 @@
 #define PLAT_ALLOC_SLAB_H
 
 #include "alloc/atomic.h"
+#include "alloc/granules.h"
 #include "alloc/options.h"
 #include "alloc/state.h"
+#include "alloc/system.h"
 #include "alloc/tags.h"
 #include "base/assert.h"
 
@@ -15,8 +17,8 @@
 #define TAG_BIAS (CHECKS ? 0u : 1u)
 #define SMALL_MAX (SMALL_STRIDE_MAX - CANARY)
 #define WIDE_MAX (WIDE_STRIDE_MAX - CANARY)
-#define SMALL_SHIFT 32
-#define WIDE_SHIFT 40
+/* What reciprocals are multiplied by: of all strides and offsets the quotient is exact. */
+#define SLOT_SHIFT 40
 
 struct fit {
 	uint32_t class;
@@ -32,6 +34,12 @@ static inline bool class_is_wide(uint32_t class)
 	return class >= SMALL_CLASSES;
 }
 
+/* Else one block stands alone in it. */
+static inline bool slab_has_slots(const struct slab *slab)
+{
+	return slab->kind == SLAB_SMALL || slab->kind == SLAB_WIDE;
+}
+
 /* What a block has in front of it, in the slot before. */
 static inline size_t slab_zone(const struct slab *slab)
 {
@@ -43,21 +51,50 @@ static inline uint32_t slab_lines(const struct slab *slab)
 	return (slab->nslots + WINDOW - 1) / WINDOW;
 }
 
-/* The bin of small blocks of so many bytes, their canary included. */
+/* The bin of blocks of so many bytes, which are small ones. */
 static inline struct bin *heap_small_bin(struct heap *heap, size_t bytes)
 {
-	size_t at = heap->small_bins[(bytes + SLOT_GRAIN - 1) / SLOT_GRAIN];
+	size_t at = heap->bins_of_small[bytes];
 
-	return (struct bin *)((char *)heap + at * sizeof(uint32_t));
+	return (struct bin *)((char *)&heap->bins[1] + at * sizeof(uint64_t));
+}
+
+static inline size_t wide_grains(size_t bytes)
+{
+	return (bytes + CANARY - 1) / WIDE_GRAIN;
+}
+
+/* The same for wide ones. */
+static inline struct bin *heap_wide_bin(struct heap *heap, size_t bytes)
+{
+	size_t at = heap->bins_of_wide[wide_grains(bytes)];
+
+	return (struct bin *)((char *)&heap->bins[SMALL_CLASSES] + at * sizeof(uint64_t));
 }
 
 /*
- * A slab of free slots, held, without an owner; in the map. NULL: there is no memory. wanted: so
- * many pages of it are likely to be used; 0: nobody knows.
+ * The slot that begins at this address; a number that is too high for a slot, if none does. The
+ * stride is an odd number times a power of two, and to multiply by the odd number's inverse is to
+ * divide by it where that leaves no rest. As both this and the rotation lead from different numbers
+ * to different ones, no other address comes to a slot's number.
  */
-struct slab *plat__slab_new(uint32_t class, unsigned wanted);
+static inline uint64_t slab_slot_at(const struct slab *slab, uintptr_t at)
+{
+	uint64_t turned = (uint64_t)(at - guess(&slab->base)) * guess(&slab->inverse);
+	unsigned shift = guess(&slab->shift);
+
+	return turned >> shift | turned << (-shift & 63);
+}
+
+/*
+ * A slab of free slots, held, without an owner; in the map. NULL: there is no memory.
+ */
+struct slab *plat__slab_new(uint32_t class, struct liking like);
 /* No slot is live, and nobody can hand one out. */
 void plat__slab_free(struct slab *slab);
+
+/* From now on the short way of free leaves its slots to the long one. */
+void plat__slab_hide(struct slab *slab);
 
 /* A descriptor for one block; not in the map, of no granules. */
 struct slab *plat__slab_alone(enum slab_kind kind);
@@ -69,8 +106,20 @@ uint64_t plat__slab_free_wide(const struct slab *slab);
 uint32_t plat__slab_live(const struct slab *slab);
 bool plat__slab_is_empty(const struct slab *slab);
 
-/* The slots of this line are about to be handed out. */
+/* A bit for each page of the slab. */
+static inline uint64_t slab_all_pages(const struct slab *slab)
+{
+	return UINT64_MAX >> (64 - (slab->ngranules << (GRANULE_SHIFT - plat__page_shift)));
+}
+
 void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots);
+
+/* The slots of this line are about to be handed out. */
+static inline void slab_prepare(struct slab *slab, uint32_t line, uint64_t slots)
+{
+	if (line >= slab->prepared || slab->pages != slab_all_pages(slab))
+		plat__slab_prepare(slab, line, slots);
+}
 
 /*
  * Drops the pages that hold no live block, if there are so many at least; nobody hands out slots

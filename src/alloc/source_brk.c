@@ -47,12 +47,20 @@ static uintptr_t move_break(intptr_t bytes)
 	return before == (void *)-1 ? 0 : (uintptr_t)before;
 }
 
-/* The break stands anywhere; the first granule border above it is where the range begins. */
-/* The break stands anywhere; the first granule border above it is where the range begins. */
+/*
+ * A child can have another break than memory: fork copies the number before it holds the mappings
+ * still (Linux kernel/fork.c dup_mm), and another thread of the parent can shrink the heap in
+ * between. The kernel then takes what it has for what is wanted, and maps nothing there; once the
+ * break is above, all is well again.
+ *
+ * The break stands anywhere; the first granule border above it is where the range begins. Where it
+ * stands at one, and not behind what was taken last, that is the next: the dynamic linker, and who
+ * moved it, remember where it stood, and to who looks for pointers that would be one to a block.
+ */
 static int grow_inside(size_t bytes, uintptr_t *ret)
 {
 	uintptr_t now = move_break(0), at;
-	size_t before = -now & (GRANULE - 1);
+	size_t before = now == end ? 0 : GRANULE - (now & (GRANULE - 1));
 
 	if (now == 0 || bytes > PTRDIFF_MAX - GRANULE)
 		return -ENOMEM;
@@ -66,8 +74,10 @@ static int grow_inside(size_t bytes, uintptr_t *ret)
 			return -ENOMEM;
 		before = 0;
 	}
-	*ret = at + before;
 	end = at + before + bytes;
+	if (!plat__system_is_mapped(at + before, bytes))
+		return -ENOMEM;
+	*ret = at + before;
 	return 0;
 }
 

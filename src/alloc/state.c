@@ -26,6 +26,8 @@
 
 static_assert(sizeof(struct state_field) == 32, "the form of a row never changes");
 static_assert(offsetof(struct state, page_bytes) == 24, "nor does the head");
+static_assert(offsetof(struct bin, none) == offsetof(struct bin, mask) + HEAP_AWAY,
+	      "whose heap is away finds this mask in each bin");
 
 #define ROWS                                                                                       \
 	SIZE(state), FIELD(state, page_bytes), FIELD(state, granule_bytes),                        \
@@ -75,7 +77,7 @@ static_assert(offsetof(struct state, page_bytes) == 24, "nor does the head");
 		SIZE(options), FIELD(options, mmap_threshold), FIELD(options, trim_threshold),     \
 		FIELD(options, top_pad), FIELD(options, mmap_max), FIELD(options, on_error),       \
 		FIELD(options, perturb), FIELD(options, is_dynamic), FIELD(options, is_hard),      \
-		FIELD(options, is_guard_all)
+		FIELD(options, is_guard_all), FIELD(options, huge)
 
 #define NFIELDS (sizeof((const struct state_field[]){ROWS}) / sizeof(struct state_field))
 

@@ -61,6 +61,11 @@
 
 /* A window is 64 slots of a slab: one bit each in a mask. */
 #define WINDOW 64
+/*
+ * Those of its slots that are handed out span no more than this, or half of those in use: a
+ * class in little use touches few pages, and finds in the cache what it has just freed.
+ */
+#define WINDOW_BYTES 4096
 
 enum slab_kind {
 	SLAB_NONE,
@@ -88,22 +93,24 @@ struct heap;
 struct slab {
 	/* Read by everybody, written when the slab changes hands; but for `left`. */
 	uintptr_t base;
-	uint64_t reach;	     /* bytes of all slots; 0 keeps it from the short way of free */
-	uint64_t reciprocal; /* 2^32 / stride for small slabs, 2^40 / stride for wide ones, up */
-	struct heap *owner;
+	uint64_t inverse; /* of stride >> shift, which is odd, modulo 2^64: see slab_slot_at() */
+	uint32_t nshort;  /* small slots that the short way of free finds here: all, or none */
 	uint32_t stride;
 	/*
 	 * Frees until somebody looks at the slab again. Written by whoever frees, without care: a
 	 * count may be lost. It stands here since who frees has read the rest of this line.
 	 */
 	uint32_t left;
-	uint32_t nslots;
-	uint32_t ngranules;
+	uint32_t nwide; /* the same as nshort of wide slots */
+	uint8_t shift;
 	uint8_t kind;
 	uint8_t class;
-	uint8_t is_short; /* wide slots may be freed the short way */
-	uint8_t is_hard;  /* slots are laid out for hard mode; so many are never handed out */
+	uint8_t is_hard; /* slots are laid out for hard mode; so many are never handed out */
+	uint32_t nslots;
+	uint32_t ngranules;
 	uint32_t state;
+	uint64_t reciprocal; /* 2^SLOT_SHIFT / stride, rounded up */
+	struct heap *owner;
 	uint64_t size; /* a block alone: its requested size + 1; 0 is free */
 	uint64_t generation;
 
@@ -143,41 +150,47 @@ struct slab {
 	uint8_t is_sampled; /* a block alone: it is among the samples */
 	uint8_t is_guarded; /* a block alone: what lies behind it cannot be touched */
 
-	uint8_t tags[]; /* a byte a slot, two in wide slabs */
+	uint8_t nspan; /* slots that lie within WINDOW_BYTES, or those of a window */
+
+	/* A byte a slot, two in wide slabs. A window's are one line of the cache. */
+	_Alignas(64) uint8_t tags[];
 };
 
 /* Where a heap takes slots of one class from. */
 struct bin {
 	uint64_t mask;	      /* of the window: slots not yet handed out */
+	uint64_t none;	      /* 0: the mask that is found while the heap is away */
 	uintptr_t base;	      /* of the window's first slot */
 	uint8_t *tags;	      /* of the window's first slot */
 	struct slab *current; /* that the window is in */
-	struct slab *listed;  /* slabs of this heap with free slots: the first */
-	struct slab *last;
+	struct slab
+		*listed;   /* slabs of this heap with free slots: the first; before it, the last */
+	uint32_t stride;   /* of its slots */
 	uint16_t grace;	   /* frees between looks at a slab in use */
+	uint16_t wanted;   /* pages that its next slab is likely to need */
 	uint8_t width;	   /* slots in a window, at most */
 	uint8_t nopened;   /* windows since the last look, up to 255 */
 	uint8_t has_given; /* its last slab, because that was empty */
 	uint8_t credit;	   /* how often an empty slab is kept, since it was soon needed again */
 	uint8_t keeps;	   /* what is left of that */
 	uint8_t turn;	   /* hard mode: the bit from which the next slot is looked for */
-	uint16_t stride;   /* of its slots */
-	uint16_t wanted;   /* pages that its last slab needed; 0: nobody knows */
-	uint32_t due;	   /* not 0: the window ends where a sample is due, the next slot */
+	uint8_t nwaiting;  /* slots of the window that were not handed out at the last look */
+	uint8_t is_due;	   /* the window ends where a sample is due, the next slot */
 };
+
+/* A thread that takes slots, or moves slabs, sees its heap so far off: each mask is `none` then. */
+#define HEAP_AWAY 8
+/* Of room for a wide block, in bins_of_wide. */
+#define WIDE_GRAIN 128
 
 struct heap {
 	struct bin bins[NCLASSES];
-	uint32_t is_busy; /* in malloc: a signal handler leaves slabs and windows as they are */
+	uint32_t is_busy; /* on the long way: a signal handler leaves it as it is */
 	uint32_t is_alive;
-	/* By the size of a small block and its canary, in units of 16 bytes: from here to its bin,
-	 * in units of 4. */
-	uint16_t small_bins[SMALL_STRIDE_MAX / SLOT_GRAIN + 1];
 	struct heap *next_heap; /* of all there ever were */
-	struct heap *nested;	/* for signal handlers that interrupt the long way */
-	struct heap *front; /* without slots: what the short way finds where it is not to serve */
-	uint64_t next_free; /* of those without a thread */
-	uint32_t allowed;   /* slabs that may be made before other classes' empty ones are used */
+	struct heap *nested;	/* for signal handlers that interrupt malloc */
+	uint64_t next_free;	/* of those without a thread */
+	uint32_t allowed; /* slabs that may be made before other classes' empty ones are used */
 
 	/* What to look at more closely: see sample.h. */
 	int64_t until_guard;   /* slots to the next guarded block */
@@ -189,6 +202,15 @@ struct heap {
 	uint32_t has_drawn; /* until_guard */
 
 	uint64_t trimmed; /* the last of `trim.asked` that it has done */
+
+	uint32_t homes[NCLASSES]; /* by class: the granule of the last slab that it gave back */
+
+	/*
+	 * From a block's size to its bin, which is so many units of 8 bytes behind the first one of
+	 * its kind: by the size of a small one, by the room in units of 128 that a wide one needs.
+	 */
+	uint8_t bins_of_small[SMALL_STRIDE_MAX + 1 + HEAP_AWAY];
+	uint8_t bins_of_wide[WIDE_STRIDE_MAX / WIDE_GRAIN + 1 + HEAP_AWAY];
 };
 
 /* What a tool may ask for from outside: all that can be given back to the kernel. */
@@ -278,6 +300,7 @@ struct chunk {
 	uint64_t used;	 /* granules that are taken, or not there */
 	uint64_t dirty;	 /* free granules with pages that may be resident */
 	uint64_t purged; /* free granules whose pages were dropped */
+	uint64_t huge;	 /* granules of huge pages: all of one is resident once it is touched */
 	uint32_t source; /* 0: the break; 1: mappings */
 	uint32_t is_listed;
 	uint32_t index;

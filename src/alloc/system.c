@@ -97,6 +97,30 @@ int plat__system_drop(uintptr_t start, size_t bytes)
 	return r;
 }
 
+int plat__system_huge(uintptr_t start, size_t bytes, bool is_on)
+{
+	int saved = errno;
+
+	return answer(syscall(SYS_madvise, start, bytes, is_on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE),
+		      saved);
+}
+
+/* The one in brackets is in force: "always [madvise] never". */
+bool plat__system_huge_always(void)
+{
+	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+	char text[8] = "";
+	int saved = errno, fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (syscall(SYS_read, fd, text, sizeof(text)) < 1)
+			text[0] = '\0';
+		syscall(SYS_close, fd);
+	}
+	errno = saved;
+	return text[0] == '[';
+}
+
 size_t plat__system_nreturned(void)
 {
 	return load_relaxed(&nreturned);
@@ -134,6 +158,13 @@ bool plat__system_is_readable(uintptr_t at)
 
 	return answer(syscall(SYS_rt_sigprocmask, -1, at, NULL, sizeof(uint64_t)), saved) !=
 	       -EFAULT;
+}
+
+bool plat__system_is_mapped(uintptr_t start, size_t bytes)
+{
+	int saved = errno;
+
+	return answer(syscall(SYS_madvise, start, bytes, MADV_NORMAL), saved) != -ENOMEM;
 }
 
 bool plat__system_blocks_signals(void)

@@ -24,6 +24,10 @@ int plat__system_remap(uintptr_t start, size_t bytes, size_t wanted, uintptr_t t
 int plat__system_fence(uintptr_t start, size_t bytes);
 /* The pages are given back, and read as zeros afterwards. */
 int plat__system_drop(uintptr_t start, size_t bytes);
+/* Asks for huge pages in the range, or against them. */
+int plat__system_huge(uintptr_t start, size_t bytes, bool is_on);
+/* The kernel gives huge pages to who has not asked for them. */
+bool plat__system_huge_always(void);
 /* How often memory was unmapped or dropped. */
 size_t plat__system_nreturned(void);
 /* Touching these pages ends in SIGSEGV, or no longer. */
@@ -33,6 +37,8 @@ int plat__system_unguard(uintptr_t start, size_t bytes);
 int plat__system_protect(uintptr_t start, size_t bytes, bool is_on);
 /* This thread blocks some signal, as handlers do. */
 bool plat__system_blocks_signals(void);
+/* False: part of the range is not mapped. Where the kernel does not tell, it is taken to be. */
+bool plat__system_is_mapped(uintptr_t start, size_t bytes);
 /* A word can be read there. */
 bool plat__system_is_readable(uintptr_t at);
 

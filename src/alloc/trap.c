@@ -1,7 +1,8 @@
 /*
  * The handler stands only where there is none, says its lines, and is gone: the instruction is
  * tried again, and what happens then is what would have happened without us. Where faults are not
- * to end the program the page is opened, and it goes on.
+ * to end the program the page is opened, and it goes on. libplat's handler of stack overflows,
+ * which is as quiet, asks what ours would have said.
  */
 #include "alloc/trap.h"
 
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 static uint32_t is_set;
+static uint32_t is_handler;
 
 void plat__trap_explain(const void *p)
 {
@@ -32,17 +34,17 @@ void plat__trap_explain(const void *p)
 	plat__site_write("freed by", slab->freed_site);
 }
 
+/* A freed run is, in hard mode; of another one no page is closed. */
 static bool is_apart(const struct slab *slab)
 {
-	return slab && (slab->kind == SLAB_GUARDED || slab->kind == SLAB_MAPPING);
+	return slab && (slab->kind == SLAB_GUARDED || slab->kind == SLAB_MAPPING ||
+			(slab->kind == SLAB_RUN && load_acquire(&slab->size) == 0));
 }
 
 /* The address is in front of this block, and nobody else's. */
 static bool is_in_front(const struct slab *slab, uintptr_t address)
 {
-	if (slab->kind == SLAB_GUARDED)
-		return address >= slab->region;
-	return slab->base - address <= plat__page_bytes;
+	return address >= (slab->kind == SLAB_GUARDED ? slab->region : slab->base - slab->front);
 }
 
 /* The block that the address belongs to: what lies in front of it is not in the map. */
@@ -107,7 +109,12 @@ void plat__trap_set(void)
 	if (load_relaxed(&is_set) || exchange(&is_set, 1))
 		return;
 	if (sigaction(SIGSEGV, NULL, &before) == 0 && !(before.sa_flags & SA_SIGINFO) &&
-	    before.sa_handler == SIG_DFL)
-		sigaction(SIGSEGV, &mine, NULL);
+	    before.sa_handler == SIG_DFL && sigaction(SIGSEGV, &mine, NULL) == 0)
+		store_relaxed(&is_handler, 1);
 	errno = saved;
+}
+
+__attribute__((visibility("default"))) bool plat_tell_fault(const void *p)
+{
+	return !load_relaxed(&is_handler) && tell(p);
 }

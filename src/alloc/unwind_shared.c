@@ -16,6 +16,7 @@
 
 #include "alloc/atomic.h"
 #include "alloc/system.h"
+#include "alloc/unwind_steps.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -24,10 +25,20 @@
 
 static struct {
 	_Unwind_Reason_Code (*backtrace)(_Unwind_Trace_Fn, void *);
-	_Unwind_Ptr (*ip)(struct _Unwind_Context *);
+	_Unwind_Ptr (*ip)(struct _Unwind_Context *, int *);
 	_Unwind_Word (*cfa)(struct _Unwind_Context *);
+	_Unwind_Word (*word)(struct _Unwind_Context *, int);
 	uintptr_t start, end; /* of its library */
 } unwinder;
+
+/* That some functions find their frames by: in the numbers of DWARF. */
+#if defined(__x86_64__)
+#define FRAME_REGISTER 6
+#elif defined(__i386__)
+#define FRAME_REGISTER 5
+#else
+#define FRAME_REGISTER 29
+#endif
 
 static uint32_t is_ready;
 static __thread bool is_unwinding __attribute__((tls_model("initial-exec")));
@@ -98,9 +109,12 @@ void plat__unwind_begin(bool may_load)
 		return;
 	unwinder.backtrace = (_Unwind_Reason_Code(*)(_Unwind_Trace_Fn, void *))dlsym(
 		library, "_Unwind_Backtrace");
-	unwinder.ip = (_Unwind_Ptr(*)(struct _Unwind_Context *))dlsym(library, "_Unwind_GetIP");
+	unwinder.ip = (_Unwind_Ptr(*)(struct _Unwind_Context *, int *))dlsym(library,
+									     "_Unwind_GetIPInfo");
 	unwinder.cfa = (_Unwind_Word(*)(struct _Unwind_Context *))dlsym(library, "_Unwind_GetCFA");
-	if (!unwinder.backtrace || !unwinder.ip || !unwinder.cfa)
+	unwinder.word =
+		(_Unwind_Word(*)(struct _Unwind_Context *, int))dlsym(library, "_Unwind_GetGR");
+	if (!unwinder.backtrace || !unwinder.ip || !unwinder.cfa || !unwinder.word)
 		return;
 	find_range(map);
 	/* What it does the first time is done by now. */
@@ -115,30 +129,57 @@ struct stack_walk {
 	uintptr_t above; /* the frames of our own functions end here */
 	uint64_t *frames;
 	uint32_t n, most;
+	struct unwind_frame last;
 };
+
+static void read_frame(struct _Unwind_Context *context, struct unwind_frame *ret)
+{
+	int is_exact;
+
+	ret->ip = unwinder.ip(context, &is_exact);
+	ret->is_exact = is_exact != 0;
+	ret->sp = unwinder.cfa(context);
+	ret->fp = unwinder.word(context, FRAME_REGISTER);
+}
 
 static _Unwind_Reason_Code take(struct _Unwind_Context *context, void *data)
 {
 	struct stack_walk *walk = data;
-	uint64_t ip = unwinder.ip(context);
+	struct unwind_frame frame;
 
-	if (unwinder.cfa(context) <= walk->above)
+	read_frame(context, &frame);
+	if (frame.sp <= walk->above)
 		return _URC_NO_REASON;
-	if (ip == 0)
+	if (frame.ip == 0)
 		return _URC_NORMAL_STOP;
-	walk->frames[walk->n++] = ip;
+	if (walk->n > 0)
+		plat__steps_learn(&walk->last, &frame);
+	walk->last = frame;
+	walk->frames[walk->n++] = frame.ip;
 	return walk->n < walk->most ? _URC_NO_REASON : _URC_NORMAL_STOP;
+}
+
+static uint32_t unwind_all(const void *frame, uint64_t *ret, uint32_t n)
+{
+	struct stack_walk walk = {.above = (uintptr_t)frame, .frames = ret, .most = n};
+
+	unwinder.backtrace(take, &walk);
+	if (walk.n > 0 && walk.n < n)
+		plat__steps_learn(&walk.last, NULL);
+	return walk.n;
 }
 
 uint32_t plat__unwind(const void *frame, uint64_t caller, uint64_t *ret, uint32_t n)
 {
-	struct stack_walk walk = {(uintptr_t)frame, ret, 0, n};
+	uint32_t walked = plat__steps_walk(frame, ret, n);
 
+	if (walked > 0)
+		return walked;
 	if (!load_acquire(&is_ready) || is_unwinding || plat__system_blocks_signals() ||
 	    (caller >= unwinder.start && caller < unwinder.end))
 		return 0;
 	is_unwinding = true;
-	unwinder.backtrace(take, &walk);
+	walked = unwind_all(frame, ret, n);
 	is_unwinding = false;
-	return walk.n;
+	return walked;
 }

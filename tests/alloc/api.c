@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define LARGE (3 * MIB)
+#define RUN ((size_t)100000)
 
 static __typeof__(plat_malloc_stats) *stats;
 static __typeof__(plat_malloc_purge) *purge;
@@ -253,6 +254,54 @@ static void options_are_set_and_read_by_name(void)
 	free(list[0]);
 }
 
+/* Its pages are opened one by one. */
+static void a_freed_mapping_can_be_read_where_faults_are_ignored(void)
+{
+	volatile char *p;
+
+	find_all();
+	check(set("PLAT_ON_ERROR", "ignore") == 0);
+	p = opaque(malloc(LARGE));
+	memset((char *)p, 1, LARGE);
+	free((char *)p);
+	check(p[0] == 0 && p[LARGE / 2] == 0 && p[0] == 0);
+	check(stats_now().faults == 2);
+}
+
+static bool is_all_zero(const char *p, size_t bytes)
+{
+	return bytes == 0 || (p[0] == 0 && memcmp(p, p + 1, bytes - 1) == 0);
+}
+
+/* What was written into it by then is not taken for fresh memory. */
+static void a_freed_run_can_be_written_to_where_faults_are_ignored(void)
+{
+	volatile char *p;
+	unsigned i;
+
+	find_all();
+	check(set("PLAT_ON_ERROR", "ignore") == 0);
+	p = opaque(malloc(RUN));
+	check(opaque(malloc(RUN)));
+	free((char *)p);
+	p[RUN / 2] = 1;
+	if (stats_now().faults == 0)
+		skip("freed runs can be touched, but for hard mode on a kernel that has guards");
+	p[0] = 1;
+	check(p[RUN / 2] == 1 && p[0] == 1);
+	check(stats_now().faults == 2);
+	/* Nothing waits any more, and what lies behind keeps its memory from going back. */
+	purge();
+	for (i = 0; i < 300; i++) {
+		const char *q = calloc(1, RUN);
+
+		check(is_all_zero(q, RUN));
+		if (&p[RUN / 2] >= q && &p[RUN / 2] < q + RUN)
+			return;
+	}
+	check(!"it was never handed out again");
+}
+
 static void wrong_options_are_refused(void)
 {
 	static const char *const numbers[] = {
@@ -478,6 +527,8 @@ static const struct test tests[] = {
 	{TEST(figures_cost_no_block_and_keep_errno)},
 	{TEST(a_purge_gives_all_that_is_free_back)},
 	{TEST(options_are_set_and_read_by_name)},
+	{TEST(a_freed_mapping_can_be_read_where_faults_are_ignored)},
+	{TEST(a_freed_run_can_be_written_to_where_faults_are_ignored)},
 	{TEST(wrong_options_are_refused)},
 	{TEST(any_address_leads_to_its_block)},
 	{TEST(addresses_of_nobody_lead_nowhere)},

@@ -29,12 +29,8 @@ skip()
 	echo "ok $n - $1 # SKIP there is no $2"
 }
 
-# can COMMAND...: it compiles and links
-can()
-{
-	command -v "$1" >/dev/null && echo 'int main(void) { return 0; }' >"$dir/can.c" &&
-		"$@" -o "$dir/can" "$dir/can.c" 2>/dev/null
-}
+# shellcheck source=tests/compilers.sh
+. tests/compilers.sh
 
 # Runs the family's tests on the library. shared NAME RUNNER COMMAND...
 shared()
@@ -42,8 +38,8 @@ shared()
 	name=$1 runner=$2
 	shift 2
 	"$@" -O2 -shared -fPIC -Isrc src/alloc/*.c -o "$dir/malloc.so" >"$dir/log" 2>&1 &&
-		"$@" -w -O1 -D_GNU_SOURCE -fno-builtin -Itests/alloc tests/alloc/names.c \
-			tests/alloc/check.c -o "$dir/names" -pthread -ldl >>"$dir/log" 2>&1 &&
+		"$@" -w -O1 -D_GNU_SOURCE -fno-builtin -Itests tests/alloc/names.c \
+			tests/check.c -o "$dir/names" -pthread -ldl >>"$dir/log" 2>&1 &&
 		case $runner in
 		'') LD_PRELOAD="$dir/malloc.so" "$dir/names" >>"$dir/log" 2>&1 ;;
 		*) $runner -E "LD_PRELOAD=$dir/malloc.so" "$dir/names" >>"$dir/log" 2>&1 ;;

@@ -701,6 +701,37 @@ static void a_filter_refuses_mmap(void)
 	free_all(list);
 }
 
+/*
+ * As a fork can leave it, see alloc/source_brk.c: the kernel's break is above the memory, and libc
+ * knows the memory's end.
+ */
+static void what_the_break_claims_and_nobody_mapped_is_not_used(void)
+{
+	void *taken[400];
+	uintptr_t end;
+	size_t i;
+
+	needs_ours("they know the break by themselves");
+	for (i = 0; i < ARRAY_SIZE(taken); i++)
+		taken[i] = malloc(20000);
+	for (i = 0; i < ARRAY_SIZE(taken); i++)
+		free(taken[i]);
+	malloc_trim(0);
+	end = (uintptr_t)sbrk(0);
+	if ((uintptr_t)syscall(SYS_brk, end + 64 * KIB) != end + 64 * KIB)
+		skip("the break cannot move");
+	check(munmap((void *)((end + 4095) / 4096 * 4096), 64 * KIB) == 0);
+	for (i = 0; i < ARRAY_SIZE(taken); i++) {
+		taken[i] = malloc(20000);
+		check(taken[i]);
+		fill(taken[i], 20000, i);
+	}
+	for (i = 0; i < ARRAY_SIZE(taken); i++) {
+		check(filled(taken[i], 20000, i));
+		free(taken[i]);
+	}
+}
+
 static const struct test tests[] = {
 	{TEST(the_limit_on_address_space)},
 	{TEST(the_limit_on_data)},
@@ -717,6 +748,7 @@ static const struct test tests[] = {
 	{TEST(a_filter_refuses_calls_with_enosys)},
 	{TEST(the_kernel_has_no_memory_for_calls)},
 	{TEST(a_filter_refuses_mmap)},
+	{TEST(what_the_break_claims_and_nobody_mapped_is_not_used)},
 };
 
 int main(int argc, char **argv)

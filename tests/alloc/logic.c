@@ -143,6 +143,24 @@ int plat__system_drop(uintptr_t start, size_t bytes)
 	return result(madvise((void *)start, whole(bytes), MADV_DONTNEED), saved);
 }
 
+int plat__system_huge(uintptr_t start, size_t bytes, bool is_on)
+{
+	(void)start;
+	(void)bytes;
+	(void)is_on;
+	return 0;
+}
+
+bool plat__system_huge_always(void)
+{
+	return true;
+}
+
+bool plat__system_is_mapped(uintptr_t start, size_t bytes)
+{
+	return madvise((void *)start, whole(bytes), MADV_NORMAL) == 0;
+}
+
 size_t plat__system_nreturned(void)
 {
 	return nreturned;

@@ -203,16 +203,19 @@ static void the_top_pad_can_be_set(void)
 
 static void bytes_can_be_perturbed(void)
 {
-	unsigned char *p;
-	size_t i;
+	unsigned char *blocks[20], *p;
+	size_t i, n;
 
 	if (mallopt(M_PERTURB, 0x5a) == 0)
 		skip("it is refused");
-	p = malloc(700);
-	check(p);
-	for (i = 0; i < 700; i++)
-		check_with(p[i] == 0xa5, "byte %zu is %#x", i, p[i]);
-	free(p);
+	for (n = 0; n < ARRAY_SIZE(blocks); n++) {
+		blocks[n] = p = malloc(700);
+		check(p);
+		for (i = 0; i < 700; i++)
+			check_with(p[i] == 0xa5, "block %zu, byte %zu is %#x", n, i, p[i]);
+	}
+	while (n > 0)
+		free(blocks[--n]);
 	p = calloc(7, 100);
 	check(p && first_set(p, 700) == 700);
 	free(p);

@@ -27,6 +27,7 @@
 struct world {
 	const char *name;
 	uint64_t limit_as, limit_data, max_map_count;
+	bool is_border;	   /* the break begins at the border of a granule */
 	uint64_t obstacle; /* bytes between the break's start and a mapping of somebody else */
 	unsigned fail_at;  /* this call fails, or */
 	unsigned fail_from;
@@ -104,6 +105,19 @@ int plat__system_unmap(uintptr_t start, size_t bytes)
 	return (int)r;
 }
 
+int plat__system_huge(uintptr_t start, size_t bytes, bool is_on)
+{
+	(void)start;
+	(void)bytes;
+	(void)is_on;
+	return must_fail() ? -ENOMEM : 0;
+}
+
+bool plat__system_huge_always(void)
+{
+	return true;
+}
+
 int plat__system_remap(uintptr_t start, size_t bytes, size_t wanted, uintptr_t target)
 {
 	int flags = target ? MREMAP_MAYMOVE | MREMAP_FIXED : 0;
@@ -145,6 +159,11 @@ int plat__system_drop(uintptr_t start, size_t bytes)
 	if (r == 0)
 		madvise((void *)start, bytes, MADV_DONTNEED);
 	return (int)r;
+}
+
+bool plat__system_is_mapped(uintptr_t start, size_t bytes)
+{
+	return ask(CALL_MADVISE, start, bytes, MADV_NORMAL, 0, 0) == 0;
 }
 
 /* The model has no guards; to do without is what older kernels ask for. */
@@ -212,7 +231,7 @@ static void begin_world(void)
 	model.mmap_base = arena + ARENA_BYTES;
 	model.legacy_base = arena + ARENA_BYTES / 3;
 	model.top_down = true;
-	model.start_brk = model.brk = arena + 0x3000;
+	model.start_brk = model.brk = arena + (world->is_border ? 0 : 0x3000);
 	if (world->max_map_count)
 		model.machine.max_map_count = world->max_map_count;
 	if (world->limit_as)
@@ -266,6 +285,8 @@ static void fail(const char *what)
 
 static void fill(struct block *block, unsigned char *p, size_t size)
 {
+	if (world->is_border && (uintptr_t)p == model.start_brk)
+		fail("a block begins where the break has begun");
 	block->p = p;
 	block->size = size;
 	block->fill = (unsigned char)draw();
@@ -430,6 +451,7 @@ static int run(const struct world *of, uint64_t start)
 
 static const struct world worlds[] = {
 	{.name = "64 MiB of addresses", .nsteps = 20000},
+	{.name = "a break at a border", .is_border = true, .nsteps = 5000},
 	{.name = "a mapping in the heap's way", .obstacle = 1 * MIB, .nsteps = 20000},
 	{.name = "a mapping right behind the break", .obstacle = 4096, .nsteps = 10000},
 	{.name = "RLIMIT_DATA of 4 MiB", .limit_data = 4 * MIB, .nsteps = 10000},
