@@ -8,7 +8,7 @@
  * by brk, a mapping and a stack. Whatever it holds, the search ends, and what is lost is live,
  * belongs to one tree, and no root leads to it.
  */
-#include "fuzz.h"
+#include "image.h"
 
 #include "base/assert.h"
 #include "heap/lost.h"
@@ -42,32 +42,6 @@ struct world {
 	struct ranges claimed;
 	struct blocks blocks;
 };
-
-static void add_module(struct space *space, bool is_64)
-{
-	struct module *module = calloc(1, sizeof(*module));
-
-	must(module);
-	*module = (struct module){
-		.file = NO_FILE,
-		.role = MODULE_PROGRAM,
-		.header = BASE,
-		.nsegments = 1,
-		.segments[0] = {.start = BASE,
-				.file_end = HEAP,
-				.end = HEAP,
-				.rights = RIGHT_READ | RIGHT_WRITE},
-		.is_64 = is_64,
-	};
-	space->modules = module;
-	space->nmodules = space->modules_room = 1;
-}
-
-static void add_region(struct space *space, plat_addr start, plat_addr end, enum kind kind)
-{
-	must(space_add_mapping(space, start, end, RIGHT_READ | RIGHT_WRITE, 0, NO_FILE) == 0);
-	space->regions[space->nregions - 1].kind = (uint8_t)kind;
-}
 
 /* Near the memory that there is, or unknown. */
 static plat_addr draw_address(struct input *input)
@@ -118,20 +92,6 @@ static void draw_registers(struct world *world, struct input *input)
 		}
 }
 
-static void store(struct input *input, unsigned char *memory)
-{
-	while (input->size) {
-		size_t place = (size_t)input_number(input, 2);
-		size_t length = (size_t)input_number(input, 1);
-
-		length = (size_t)min_u64(min_u64(length, input->size), SIZE - place);
-		if (length)
-			memcpy(memory + place, input->data, length);
-		input->data += length;
-		input->size -= length;
-	}
-}
-
 static void begin(struct world *world, struct input *input)
 {
 	struct space *space = &world->space;
@@ -141,11 +101,11 @@ static void begin(struct world *world, struct input *input)
 	space_init(space);
 	space->machine.page_size = PAGE;
 	space->process.bits = world->flags & FLAG_32 ? 32 : 64;
-	add_module(space, !(world->flags & FLAG_32));
-	add_region(space, BASE, HEAP, KIND_DATA);
-	add_region(space, HEAP, MAPPED, KIND_HEAP);
-	add_region(space, MAPPED, STACK, KIND_ANON);
-	add_region(space, STACK, BASE + SIZE, KIND_STACK);
+	image_add_module(space, BASE, HEAP, !(world->flags & FLAG_32));
+	image_add_region(space, BASE, HEAP, KIND_DATA);
+	image_add_region(space, HEAP, MAPPED, KIND_HEAP);
+	image_add_region(space, MAPPED, STACK, KIND_ANON);
+	image_add_region(space, STACK, BASE + SIZE, KIND_STACK);
 	space->start_brk = HEAP;
 	space->brk = MAPPED;
 	space->threads = calloc(THREADS, sizeof(*space->threads));
@@ -156,7 +116,7 @@ static void begin(struct world *world, struct input *input)
 	draw_registers(world, input);
 	world->memory = calloc(SIZE, 1);
 	must(world->memory);
-	store(input, world->memory);
+	image_store(input, world->memory, SIZE);
 	world->array = array_at(BASE, world->memory, SIZE);
 	if (world->flags & FLAG_FIND_STACKS)
 		must(stacks_find(space, &world->array.reader) == 0);

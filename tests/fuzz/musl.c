@@ -3,6 +3,7 @@
  * found must add up. The first byte chooses the size of a word, and the allocator.
  */
 #include "fuzz.h"
+#include "shelves.h"
 
 #include "base/assert.h"
 #include "heap/mallocng.h"
@@ -15,22 +16,28 @@
 #define LARGE (BASE + 0xa000)
 #define LARGE_BYTES 0x4000
 
+struct seen {
+	uint64_t live;
+	struct shelved shelved;
+};
+
 static int take_block(void *context, const struct block *block)
 {
-	uint64_t *live = context;
+	struct seen *seen = context;
 
 	must(block->state < NBLOCK_STATES);
 	must(block->size <= block->extent);
-	*live += block->state == BLOCK_LIVE;
+	seen->live += block->state == BLOCK_LIVE;
+	shelved_take(&seen->shelved, block);
 	return 0;
 }
 
 static void walk(const struct heap_type *type, const struct space *space, struct reader *reader)
 {
-	uint64_t live = 0;
+	struct seen seen = {.live = 0};
 	const struct heap_visitor visitor = {
 		.block = take_block,
-		.context = &live,
+		.context = &seen,
 		.states = (1u << NBLOCK_STATES) - 1,
 	};
 	struct heap_reading *heap;
@@ -41,8 +48,9 @@ static void walk(const struct heap_type *type, const struct space *space, struct
 		return;
 	must(heap_walk(heap, &visitor) == 0);
 	sums = &heap->sums;
-	must(sums->live_blocks == live);
+	must(sums->live_blocks == seen.live);
 	must(sums->held == sums->live_bytes + sums->slack + sums->free_bytes + sums->unknown_bytes);
+	shelved_check(&seen.shelved, heap);
 	heap_close(heap);
 }
 

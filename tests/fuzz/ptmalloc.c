@@ -7,7 +7,8 @@
  * is a heap by brk, and at the end a mapping. Whatever it holds, the walk ends, and what is shown
  * adds up. The corpus is what unit/ptmalloc.c makes.
  */
-#include "fuzz.h"
+#include "image.h"
+#include "shelves.h"
 
 #include "base/assert.h"
 #include "heap/ptmalloc.h"
@@ -27,6 +28,7 @@ enum flag { FLAG_32 = 1 };
 struct sums {
 	plat_addr last;
 	uint64_t held, live, live_blocks;
+	struct shelved shelved;
 };
 
 static int take_block(void *context, const struct block *block)
@@ -40,6 +42,7 @@ static int take_block(void *context, const struct block *block)
 		sums->live += block->size;
 		sums->live_blocks++;
 	}
+	shelved_take(&sums->shelved, block);
 	sums->last = block->address;
 	return 0;
 }
@@ -61,53 +64,13 @@ static int take_returnable(void *context, uint32_t arena, plat_addr start, plat_
 	return 0;
 }
 
-static void add_module(struct space *space, bool is_64)
-{
-	struct module *module = calloc(1, sizeof(*module));
-
-	must(module);
-	*module = (struct module){
-		.file = NO_FILE,
-		.role = MODULE_PROGRAM,
-		.header = BASE,
-		.nsegments = 1,
-		.segments[0] = {.start = BASE,
-				.file_end = HEAP,
-				.end = HEAP,
-				.rights = RIGHT_READ | RIGHT_WRITE},
-		.is_64 = is_64,
-	};
-	space->modules = module;
-	space->nmodules = space->modules_room = 1;
-}
-
-static void add_region(struct space *space, plat_addr start, plat_addr end, enum kind kind)
-{
-	must(space_add_mapping(space, start, end, RIGHT_READ | RIGHT_WRITE, 0, NO_FILE) == 0);
-	space->regions[space->nregions - 1].kind = (uint8_t)kind;
-}
-
 static void add_regions(struct space *space)
 {
-	add_region(space, BASE, HEAP, KIND_DATA);
-	add_region(space, HEAP, MAPPED, KIND_HEAP);
-	add_region(space, MAPPED, BASE + SIZE, KIND_ANON);
+	image_add_region(space, BASE, HEAP, KIND_DATA);
+	image_add_region(space, HEAP, MAPPED, KIND_HEAP);
+	image_add_region(space, MAPPED, BASE + SIZE, KIND_ANON);
 	space->start_brk = HEAP;
 	space->brk = MAPPED;
-}
-
-static void store(struct input *input, unsigned char *memory)
-{
-	while (input->size) {
-		size_t place = (size_t)input_number(input, 2);
-		size_t length = (size_t)input_number(input, 1);
-
-		length = (size_t)min_u64(min_u64(length, input->size), SIZE - place);
-		if (length)
-			memcpy(memory + place, input->data, length);
-		input->data += length;
-		input->size -= length;
-	}
 }
 
 static void check(const struct space *space, struct reader *reader)
@@ -130,6 +93,7 @@ static void check(const struct space *space, struct reader *reader)
 	must(heap->sums.live_bytes == sums.live && heap->sums.live_blocks == sums.live_blocks);
 	must(heap->sums.held == heap->sums.live_bytes + heap->sums.slack + heap->sums.free_bytes +
 					heap->sums.unknown_bytes);
+	shelved_check(&sums.shelved, heap);
 	heap_close(heap);
 }
 
@@ -142,11 +106,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct array array;
 
 	must(memory);
-	store(&input, memory);
+	image_store(&input, memory, SIZE);
 	array = array_at(BASE, memory, SIZE);
 	space_init(&space);
 	space.machine.page_size = PAGE;
-	add_module(&space, !(flags & FLAG_32));
+	image_add_module(&space, BASE, HEAP, !(flags & FLAG_32));
 	add_regions(&space);
 	check(&space, &array.reader);
 	space_fini(&space);

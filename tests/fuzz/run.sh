@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 3
 build=build/fuzz
 jobs=1
-all="auxv elf facts graph kinds leaks limits maps musl operations own ptmalloc script smaps snapshot stacks"
+all="auxv core elf facts graph kinds leaks limits maps musl operations ops own ptmalloc scratch script smaps snapshot stacks types"
 
 usage()
 {
@@ -51,13 +51,14 @@ for target; do
 done | xargs ninja -C "$build" >"$build.log" 2>&1 ||
 	{ tail -n 40 "$build.log"; echo "0 passed, $targets failed, 0 skipped"; exit 1; }
 
-# one TARGET: fuzzes it, beginning with the corpus and with what earlier runs have found.
+# one TARGET: fuzzes it, beginning with the corpus and with what earlier runs have found. Time is that
+# of clocks: where others work too, an input of some milliseconds can wait for long.
 one()
 {
 	log=$build/$1.log
 	mkdir -p "$build/corpus/$1"
-	if UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 nice -n 19 "$build/tests/fuzz/fuzz-$1" \
-		-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+	if UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 nice -n 5 "$build/tests/fuzz/fuzz-$1" \
+		-max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -max_len=65536 \
 		-print_final_stats=1 -artifact_prefix="$build/found/$1-" \
 		"$build/corpus/$1" "tests/fuzz/corpus/$1" >"$log" 2>&1; then
 		echo passed >"$build/$1.result"

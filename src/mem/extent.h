@@ -1,0 +1,20 @@
+/* How long files are, and how they become so. */
+#ifndef MEM_EXTENT_H
+#define MEM_EXTENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * How many bytes the file has; UINT64_MAX of a device without length. -EISDIR a directory, -ENODEV
+ * what has no bytes to map.
+ */
+int plat__length(int fd, uint64_t *ret);
+
+/*
+ * Makes a file as long as that, if it is shorter: then 1. Blocks are set aside unless it is to be
+ * sparse. On an error it is as long as it was.
+ */
+int plat__lengthen(int fd, uint64_t length, bool is_sparse);
+
+#endif

@@ -1,0 +1,211 @@
+/*
+ * The search for a needle, as text for vectors of any size: a part of vector.h, which includes it.
+ *
+ * Two bytes of the needle that are rare are looked for at their distance, at as many spots at once
+ * as a vector has bytes; where both are, the needle is compared.
+ *
+ *     in       . . r . . . s . . .		r and s, two rare bytes
+ *     needle       r . . . s			one spot of SIZE that are looked at
+ *
+ * What comparing costs is counted: where it is more than the search is worth, as in input that
+ * repeats itself, another search goes on, whose cost is bounded (needle.h).
+ */
+#include "mem/ops/needle.h"
+
+struct search {
+	const uint8_t *in, *needle;
+	size_t m;
+	size_t spots; /* where the needle can begin: n - m + 1 */
+	size_t work;  /* of comparing, so far */
+	const uint8_t *answer;
+};
+
+/* What is looked for, and where it would be if the needle were at the first spot. */
+struct two_bytes {
+	const uint8_t *one_at, *other_at;
+	vector one, other;
+};
+
+HERE static ALWAYS_INLINE pairs two_at(const struct two_bytes *two, size_t spot)
+{
+	return pairs_of(load(two->one_at + spot), two->one, load(two->other_at + spot), two->other);
+}
+
+/* How many bytes of the needle are at a spot, less up to a vector; m if all are. */
+HERE static ALWAYS_INLINE size_t bytes_at(const uint8_t *spot, const uint8_t *needle, size_t m)
+{
+	size_t i;
+
+	if (m < SIZE)
+		return bits_of(same(load_part(spot, m), load_part(needle, m))) == ALL ? m : 0;
+	for (i = 0; i < m - SIZE; i += SIZE) {
+		if (bits_of(same_at(spot + i, needle + i)) != ALL)
+			return i;
+	}
+	return bits_of(same_at(spot + m - SIZE, needle + m - SIZE)) == ALL ? m : i;
+}
+
+/*
+ * Compares at each of these spots, `bits` from the spot `at` on. Whether the search is over; then
+ * the answer is there.
+ */
+HERE static bool is_over(struct search *search, size_t at, uint64_t bits)
+{
+	for (; bits; bits &= bits - 1) {
+		size_t spot = at + first_of(bits);
+		size_t found = bytes_at(search->in + spot, search->needle, search->m);
+
+		if (found == search->m) {
+			search->answer = search->in + spot;
+			return true;
+		}
+		search->work += plat__work(found);
+		if (search->work > plat__work_allowed(spot)) {
+			spot++;
+			search->answer = plat__find_slowly(search->in + spot,
+							   search->spots - spot + search->m - 1,
+							   search->needle, search->m);
+			return true;
+		}
+	}
+	return false;
+}
+
+HERE static ALWAYS_INLINE hits byte_at(const struct search *search, size_t place, size_t spot)
+{
+	return same(load(search->in + spot + place), splat(search->needle[place]));
+}
+
+/* Of a vector of spots at which both bytes are those at which three others are, too. */
+HERE static ALWAYS_INLINE uint64_t five_at(const struct search *search, pairs two, size_t spot)
+{
+	hits ends = both(byte_at(search, 0, spot), byte_at(search, search->m - 1, spot));
+
+	return bits_of(both(both(where_pairs(two), ends), byte_at(search, search->m / 2, spot)));
+}
+
+/*
+ * Two bytes are together now and then, which the processor does not expect. To compare spot by spot
+ * would surprise it twice more; that none of them has five bytes, it does expect.
+ */
+HERE static NOINLINE bool is_over_at_pairs(struct search *search, pairs first, pairs second,
+					   size_t at, size_t other)
+{
+	uint64_t bits = five_at(search, first, at), other_bits = five_at(search, second, other);
+
+	if (!(bits | other_bits))
+		return false;
+	return is_over(search, at, bits) || is_over(search, other, other_bits);
+}
+
+/* A vector of spots from `at` on, and one from `other` on, none of them before. */
+HERE static ALWAYS_INLINE bool is_over_at(struct search *search, const struct two_bytes *two,
+					  size_t at, size_t other)
+{
+	pairs first = two_at(two, at), second = two_at(two, other);
+
+	return has_pairs(first, second) && is_over_at_pairs(search, first, second, at, other);
+}
+
+/* From so many spots on it pays to have one load of each two aligned. */
+#define FAR 512
+
+/* The spots from `at` to `end`, a vector of them or more. */
+HERE static ALWAYS_INLINE bool is_over_between(struct search *search, const struct two_bytes *two,
+					       size_t at, size_t end)
+{
+	size_t last = end - SIZE;
+
+	if (end - at >= FAR) {
+		if (is_over_at(search, two, at, at + SIZE))
+			return true;
+		at += 2 * SIZE - (uintptr_t)(two->one_at + at) % SIZE;
+	}
+	for (; end - at > 2 * SIZE; at += 2 * SIZE) {
+		if (is_over_at(search, two, at, at + SIZE))
+			return true;
+	}
+	/* What overlaps was compared before, or is not worth to be left out. */
+	return is_over_at(search, two, at < last ? at : last, last);
+}
+
+/*
+ * A long needle in a long input: wherever it is, one of the words that are read at a distance of
+ * its length is a word of it. Where none can be, there is nothing to look for.
+ */
+HERE static NOINLINE void find_by_words(struct search *search, const struct two_bytes *two)
+{
+	size_t step = search->m - sizeof(uint64_t) + 1, spots = search->spots, at, end;
+	const uint8_t *last = search->in + step - 1;
+	struct plat__words words;
+
+	plat__words_of(&words, search->needle, search->m);
+	for (at = 0; at < spots; at += step) {
+		if (!plat__has_word(&words, plat__word64(last + at)))
+			continue;
+		end = spots - at < step ? spots : at + step;
+		/* Spots that were left out before do no harm. */
+		if (is_over_between(search, two, end - at < SIZE ? end - SIZE : at, end))
+			return;
+	}
+}
+
+HERE static ALWAYS_INLINE hits byte_at_few(const uint8_t *in, size_t spots, const uint8_t *needle,
+					   size_t place)
+{
+	return same(load_part(in + place, spots), splat(needle[place]));
+}
+
+/*
+ * Less than a vector of spots: to choose bytes would be most of the work. The ends are as good as
+ * any, and where they are found what is between them. Nothing is written before: a load from an
+ * address whose last 12 bits are those of a store waits for that one.
+ */
+HERE static ALWAYS_INLINE const uint8_t *find_in_few(const uint8_t *in, size_t spots,
+						     const uint8_t *needle, size_t m)
+{
+	hits found = both(byte_at_few(in, spots, needle, 0), byte_at_few(in, spots, needle, m - 1));
+	uint64_t bits = bits_of(found) & first_bits(spots);
+	struct search search;
+
+	if (bits)
+		bits &= bits_of(both(byte_at_few(in, spots, needle, m / 2),
+				     byte_at_few(in, spots, needle, m / 3)));
+	if (!bits)
+		return NULL;
+	search = (struct search){.in = in, .needle = needle, .m = m, .spots = spots};
+	is_over(&search, 0, bits);
+	return search.answer;
+}
+
+HERE static ALWAYS_INLINE void find_by_pairs(struct search *search)
+{
+	struct two_bytes two;
+	size_t one, other;
+
+	plat__rare_pair(search->needle, search->m, search->spots, &one, &other);
+	two.one_at = search->in + one;
+	two.other_at = search->in + other;
+	two.one = splat(search->needle[one]);
+	two.other = splat(search->needle[other]);
+	if (plat__words_are_worth_it(search->m, search->spots, SIZE))
+		find_by_words(search, &two);
+	else
+		is_over_between(search, &two, 0, search->spots);
+}
+
+/* Has a name for others, as resolvers need it. */
+HERE void *NAME(find)(const void *in, size_t n, const void *needle, size_t m)
+{
+	struct search search;
+
+	if (m > n)
+		return NULL;
+	if (m < 2)
+		return m ? find_byte(in, *(const uint8_t *)needle, n) : (void *)in;
+	if (n - m + 1 < SIZE)
+		return (void *)find_in_few(in, n - m + 1, needle, m);
+	search = (struct search){.in = in, .needle = needle, .m = m, .spots = n - m + 1};
+	find_by_pairs(&search);
+	return (void *)search.answer;
+}
