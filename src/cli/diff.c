@@ -72,7 +72,7 @@ static int add_owners(const struct options *options, const char *operand, struct
 		return code;
 	ret->lists[PORTRAIT_OWNERS].is_known = true;
 	for (i = 0; r == 0 && i < owners.n; i++)
-		r = portrait_add(ret, PORTRAIT_OWNERS, owners.list[i].words,
+		r = portrait_add(ret, PORTRAIT_OWNERS, owners.list[i].role,
 				 owners.list[i].owned.blocks, owners.list[i].owned.bytes);
 	owner_list_fini(&owners);
 	return r < 0 ? look_error(options->command, "%s: %s", operand, strerror(-r)) : code;

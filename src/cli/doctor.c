@@ -188,6 +188,7 @@ static const struct {
 	{"is_dynamic", NULL, 1},
 	{"is_hard", "PLAT_HARD", 0},
 	{"is_guard_all", "PLAT_GUARD", 0},
+	{"huge", "PLAT_HUGE", 0},
 };
 
 static bool is_told(const struct doctor_report *report, const char *variable)

@@ -13,6 +13,23 @@
 
 #define NS_IN_SECOND UINT64_C(1000000000)
 
+bool export_take_option(struct export_wish *wish, int option, const char *value)
+{
+	switch (option) {
+	case EXPORT_FOLDED:
+		wish->folded = value;
+		return true;
+	case EXPORT_PPROF:
+		wish->pprof = value;
+		return true;
+	case EXPORT_SUM:
+		wish->sum = value;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool is_output(const char *path)
 {
 	return path && strcmp(path, "-") == 0;

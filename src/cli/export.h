@@ -11,12 +11,19 @@ struct export_wish {
 	const char *sum;	    /* which sum folded stacks have; NULL: the first one of bytes */
 };
 
-#define ROW_FOLDED(option)                                                                         \
-	ROW(option, 0, "folded", "FILE", "sums by stacks, for flame graphs; - is standard output", \
+/* Numbers that no command has for options of its own. */
+enum export_option { EXPORT_FOLDED = 900, EXPORT_PPROF, EXPORT_SUM };
+
+#define ROW_FOLDED                                                                                 \
+	ROW(EXPORT_FOLDED, 0, "folded", "FILE",                                                    \
+	    "sums by stacks, for flame graphs; - is standard output", COMPLETE_FILE)
+#define ROW_PPROF                                                                                  \
+	ROW(EXPORT_PPROF, 0, "pprof", "FILE", "the same as a profile that pprof reads",            \
 	    COMPLETE_FILE)
-#define ROW_PPROF(option)                                                                          \
-	ROW(option, 0, "pprof", "FILE", "the same as a profile that pprof reads", COMPLETE_FILE)
-#define ROW_SUM(option, help) ROW(option, 0, "sum", "SUM", help, COMPLETE_NOTHING)
+#define ROW_SUM(help) ROW(EXPORT_SUM, 0, "sum", "SUM", help, COMPLETE_NOTHING)
+
+/* Takes it where it is one of these. */
+bool export_take_option(struct export_wish *wish, int option, const char *value);
 
 static inline bool export_is_wished(const struct export_wish *wish)
 {

@@ -242,6 +242,8 @@ static int walk_heaps(struct graph_look *look)
 	if (r == 0)
 		r = blocks_finish(&walking.blocks, &look->index);
 	blocks_fini(&walking.blocks);
+	if (r == 0)
+		block_index_move(&look->index, &look->crew);
 	return r == 0 ? ranges_sort(&look->claimed) : r;
 }
 

@@ -3,6 +3,7 @@
 #include "cli/heap_export.h"
 #include "cli/heap_survey.h"
 #include "cli/report.h"
+#include "cli/sites.h"
 #include "cli/target.h"
 #include "heap/block_log.h"
 #include "heap/block_folds.h"
@@ -27,9 +28,6 @@ enum {
 	OPT_CLASSES,
 	OPT_TRIM,
 	OPT_TOP,
-	OPT_FOLDED,
-	OPT_PPROF,
-	OPT_SUM,
 };
 
 static const struct option_row rows[] = {
@@ -45,9 +43,9 @@ static const struct option_row rows[] = {
 	FLAG(OPT_CLASSES, 'c', "classes", "the allocator's classes of sizes"),
 	ROW(OPT_TOP, 0, "top", "COUNT", "so many arenas, sizes and pinned pages; else 10",
 	    COMPLETE_NOTHING),
-	ROW_FOLDED(OPT_FOLDED),
-	ROW_PPROF(OPT_PPROF),
-	ROW_SUM(OPT_SUM, "of --folded: live_space, live_objects or free_resident"),
+	ROW_FOLDED,
+	ROW_PPROF,
+	ROW_SUM("of --folded: live_space, live_objects or free_resident"),
 	ROW_JSON("one JSON document; of blocks, one a line"),
 	ROW_BYTES,
 	ROW_NOHEADINGS("blocks without the line of headings"),
@@ -126,6 +124,8 @@ static int take_option(void *context, int option, const char *value)
 	uint64_t top = 0;
 	int code;
 
+	if (export_take_option(&request->export, option, value))
+		return 0;
 	switch (option) {
 	case OPT_BLOCKS:
 		request->blocks = true;
@@ -140,15 +140,6 @@ static int take_option(void *context, int option, const char *value)
 		code = target_count(&heap_command, value, &top);
 		request->show.top = (size_t)min_u64(top, TOP_MOST);
 		return code;
-	case OPT_FOLDED:
-		request->export.folded = value;
-		return 0;
-	case OPT_PPROF:
-		request->export.pprof = value;
-		return 0;
-	case OPT_SUM:
-		request->export.sum = value;
-		return 0;
 	default:
 		return take_filter(request, option, value);
 	}
@@ -179,15 +170,31 @@ struct show {
 	const struct heap_reading *heap; /* that is being walked */
 	bool is_held;			 /* it stands still: nothing may be written yet */
 	struct block_log logs[HEAPS_MOST];
+	struct own_profile profile; /* of plat's malloc, for JSON */
+	struct calls calls;	    /* of its sites */
 	struct text text;
 	size_t at_run;
 	uint64_t nshown, nleft;
 };
 
+static const struct own_site *site_of(const struct show *show, const struct block *block)
+{
+	const struct own_sited *sited = NULL;
+
+	if (show->heap->type == &own_type && block->state == BLOCK_LIVE)
+		sited = own_sited_find(&show->profile, block->address);
+	return sited ? &show->profile.sites[sited->site] : NULL;
+}
+
 static int write_block(struct show *show, const struct block *block)
 {
 	const struct request *request = show->request;
-	struct heap_row row = {.heap = show->heap, .block = block, .resident = UNKNOWN};
+	struct heap_row row = {.heap = show->heap,
+			       .block = block,
+			       .resident = UNKNOWN,
+			       .site = site_of(show, block),
+			       .space = &show->target->space,
+			       .calls = &show->calls};
 
 	if (!show->survey->pages_why)
 		row.resident = heap_runs_bytes(&show->survey->runs, &show->at_run, block->address,
@@ -239,6 +246,31 @@ static int write_logs(struct show *show)
 	return r;
 }
 
+/*
+ * The sites of plat's malloc. Which guarded blocks there are is known after a walk; a profile that
+ * cannot be read costs sites, and no blocks.
+ */
+static int read_sites(struct show *show)
+{
+	const struct heap_look *look = &show->survey->look;
+	struct error err;
+	int r = 0;
+
+	if (!show->request->options->json || !look->own)
+		return 0;
+	if (!show->is_held)
+		r = heap_walk(&look->own->reading, NULL);
+	if (r == 0)
+		r = sites_read(show->target, look, &show->profile, &err);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int name_sites(struct show *show)
+{
+	return sites_calls(show->target, show->profile.sites, show->profile.nsites, &show->calls);
+}
+
+/* What is written as it is met needs the sites before, what is put aside after. */
 static int show_blocks(struct show *show)
 {
 	const struct options *options = show->request->options;
@@ -253,12 +285,24 @@ static int show_blocks(struct show *show)
 
 	if (!options->json && !options->no_headings)
 		heap_draw_headings(&options->paint, &show->text);
+	if (!show->is_held)
+		r = read_sites(show);
+	if (r == 0 && !show->is_held)
+		r = name_sites(show);
 	for (i = 0; r == 0 && i < heaps->n; i++) {
 		show->heap = heaps->readings[i];
 		r = heap_walk(heaps->readings[i], &visitor);
 	}
+	if (r == 0 && show->is_held)
+		r = read_sites(show);
 	freeze_end(show->target->freeze);
-	return r == 0 ? write_logs(show) : r;
+	if (r == 0 && show->is_held)
+		r = name_sites(show);
+	if (r == 0)
+		r = write_logs(show);
+	own_profile_fini(&show->profile);
+	calls_fini(&show->calls);
+	return r;
 }
 
 static int show_totals(struct show *show)

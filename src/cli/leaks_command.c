@@ -15,9 +15,6 @@ enum {
 	OPT_TOP,
 	OPT_NO_INTERIOR,
 	OPT_NO_CONTENT,
-	OPT_FOLDED,
-	OPT_PPROF,
-	OPT_SUM,
 };
 
 static const struct option_row rows[] = {
@@ -28,9 +25,9 @@ static const struct option_row rows[] = {
 	ROW(OPT_TOP, 0, "top", "COUNT", "so many groups; else 10", COMPLETE_NOTHING),
 	FLAG(OPT_NO_INTERIOR, 0, "no-interior", "only pointers to a block's first byte hold it"),
 	FLAG(OPT_NO_CONTENT, 0, "no-content", "nothing of what stands in blocks"),
-	ROW_FOLDED(OPT_FOLDED),
-	ROW_PPROF(OPT_PPROF),
-	ROW_SUM(OPT_SUM, "of --folded: leaked_space or leaked_objects"),
+	ROW_FOLDED,
+	ROW_PPROF,
+	ROW_SUM("of --folded: leaked_space or leaked_objects"),
 	ROW_JSON("one JSON document, with every block that is lost"),
 	ROW_BYTES,
 	ROW_ASCII,
@@ -59,6 +56,8 @@ static int take_option(void *context, int option, const char *value)
 {
 	struct leaks_wish *wish = context;
 
+	if (export_take_option(&wish->export, option, value))
+		return 0;
 	switch (option) {
 	case OPT_SINCE:
 		wish->since = value;
@@ -70,15 +69,6 @@ static int take_option(void *context, int option, const char *value)
 		return 0;
 	case OPT_NO_CONTENT:
 		wish->no_content = true;
-		return 0;
-	case OPT_FOLDED:
-		wish->export.folded = value;
-		return 0;
-	case OPT_PPROF:
-		wish->export.pprof = value;
-		return 0;
-	case OPT_SUM:
-		wish->export.sum = value;
 		return 0;
 	default:
 		return target_top(&leaks_command, value, &wish->top);

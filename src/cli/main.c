@@ -6,13 +6,15 @@
  *          assert        judgements of our own state
  *          compiler.h    the compiler's extensions
  *          error         the sentence behind a negative errno
- *          list          lists that grow
+ *          list          lists that grow; search.h among what is sorted
+ *          crew.h        workers that do one job together
  *          reader.h      bytes of the process we look at
  *          reader_cache  the same, remembered
  *          ranges        sets of addresses; a reader that notes what is read
  *          slots         things found again by their hashes
  *          names         strings, each kept once
  *          text          text on its way out; names made harmless
+ *          pagemap.h     the kernel's words for the state of pages, procmap.h for mappings
  * space/   space         an address space as plain data: regions, files, threads, gaps
  *          layout        which way the mmap zone grows
  *          modules       ELF headers as memory holds them
@@ -63,6 +65,7 @@
  *          snapshot      a snapshot, opened; snapshot_format.h what it is made of
  *          snapshot_take taking one: snapshot_write its file, _pack memory, _filter what of that is
  *                        kept, _scrub what of /proc; snapshot_files mapped files
+ *          crew          a crew of threads
  *          threads       threads and their stack pointers
  *          clock.h       what time has passed
  *          registers     those of a thread that stands still; a file for each processor
@@ -70,8 +73,7 @@
  *          stop          stops all threads of a process, and lets them go on
  *          unwind        the frames of a thread that stands still; a file for each processor
  *          inject        calls that a process makes for us, by a helper; a file for each processor
- *          track         which pages of a process are written to from now on; pagemap.h the
- *                        kernel's words for that
+ *          track         which pages of a process are written to from now on
  *          private_pages the pages that a process has for itself
  *          copy          a process's own memory as it was at one moment
  *          freeze        whether a process stands still while it is looked at, and how long
@@ -115,6 +117,19 @@
  *          own_profile   its sampling profile; own_trim how far it has given back what was asked
  *          allocator     which malloc a process uses, by its dynamic linker's tables
  *          find          all allocators of a process, opened by who can read them
+ *          ptmalloc      glibc's heaps: _find, _par and _arenas where they are, _lists, _tcache and
+ *                        _shelves what is free, _mapped blocks that stand alone, _chain, _chunk,
+ *                        _seek and _witness the way from chunk to chunk, _call who is in the
+ *                        middle of a call, _proofs what adds up, _show what is told of it
+ *          signal_frame  where a thread was when a signal came
+ *          musl          what is common to musl's: mallocng from 1.2.1 on, oldmalloc before
+ *          window        memory that is read in order
+ *          trim_function what trims a heap when the process calls it
+ *          block_index   which block an address is in; blocks makes it
+ *          scan          words that point to blocks; a file for each processor
+ *          graph         who points to whom; edges how that is kept
+ *          flood         along edges, level by level: reach what has a mark, lost what has none,
+ *                        owners who holds what
  *          leaks         what is lost, in groups
  *          suppressions  what of that is not to be told
  *          roots         what a program can get at by itself; roots_threads its threads' part
@@ -189,6 +204,7 @@
 #include "cli/report.h"
 
 #include <locale.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -233,10 +249,23 @@ static int run(const struct command *command, int argc, char **argv)
 	return finish(code == OPTION_HELP ? EXIT_FINE : code);
 }
 
+/*
+ * Lists with an entry for each block of a process take most of our memory. glibc would raise its
+ * threshold as they are freed, and take the next ones from its heap: there a list that grows is
+ * copied, and leaves a hole. In mappings of their own the kernel moves them.
+ */
+static void keep_lists_in_mappings(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	(void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
 
+	keep_lists_in_mappings();
 	setlocale(LC_ALL, "");
 	setlocale(LC_NUMERIC, "C");
 	if (argc < 2) {

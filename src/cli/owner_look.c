@@ -203,7 +203,8 @@ static int name_owner(const struct owner_looking *looking, const struct keyed *k
 	ret->sort = sort;
 	ret->kind = holder.kind;
 	ret->tid = holder.tid;
-	ret->words = copy(holder_words(&holder, false, false, words), &r);
+	ret->words = copy(holder_words(&holder, HOLDER_SELF, false, words), &r);
+	ret->role = copy(holder_words(&holder, HOLDER_ROLE, false, words), &r);
 	ret->module = copy(holder.module, &r);
 	ret->symbol = copy(holder.symbol, &r);
 	ret->function = copy(holder.function, &r);
@@ -222,12 +223,7 @@ static struct owner *owner_for(const struct owner_looking *looking, struct owner
 	if (name_owner(looking, keyed, sort, owner) < 0)
 		return NULL;
 	if (list->n - first > 1 && strcmp(owner[-1].words, owner->words) == 0) {
-		free(owner->words);
-		free(owner->module);
-		free(owner->symbol);
-		free(owner->function);
-		free(owner->thread);
-		list->n--;
+		owner_list_drop(list);
 		return owner - 1;
 	}
 	return owner;

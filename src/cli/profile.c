@@ -29,9 +29,6 @@ enum {
 	OPT_TOP,
 	OPT_WAIT,
 	OPT_NO_SYMBOLS,
-	OPT_FOLDED,
-	OPT_PPROF,
-	OPT_SUM,
 };
 
 static const struct option_row rows[] = {
@@ -44,9 +41,9 @@ static const struct option_row rows[] = {
 	FLAG(OPT_LEAKS, 0, "leaks", "only sites with blocks that are live"),
 	ROW(OPT_TOP, 0, "top", "COUNT", "so many sites, else 10; or all", COMPLETE_NOTHING),
 	FLAG(OPT_NO_SYMBOLS, 0, "no-symbols", "do not look into programs and libraries"),
-	ROW_FOLDED(OPT_FOLDED),
-	ROW_PPROF(OPT_PPROF),
-	ROW_SUM(OPT_SUM, "of --folded: live_space, live_objects, made_space or made_objects"),
+	ROW_FOLDED,
+	ROW_PPROF,
+	ROW_SUM("of --folded: live_space, live_objects, made_space or made_objects"),
 	ROW_JSON("one JSON document"),
 	ROW_BYTES,
 	ROW_VERBOSE("whole paths"),
@@ -161,6 +158,8 @@ static int take_option(void *context, int option, const char *value)
 {
 	struct request *request = context;
 
+	if (export_take_option(&request->export, option, value))
+		return 0;
 	request->has_filter |= option == OPT_SORT || option == OPT_TOP || option == OPT_LEAKS;
 	switch (option) {
 	case OPT_RATE:
@@ -173,15 +172,6 @@ static int take_option(void *context, int option, const char *value)
 		return take_wait(request, value);
 	case OPT_LEAKS:
 		request->leaks = true;
-		return 0;
-	case OPT_FOLDED:
-		request->export.folded = value;
-		return 0;
-	case OPT_PPROF:
-		request->export.pprof = value;
-		return 0;
-	case OPT_SUM:
-		request->export.sum = value;
 		return 0;
 	default:
 		request->no_symbols = true;

@@ -308,6 +308,7 @@ void root_names_of(const struct root_names *names, const struct anchor *anchor, 
 	if (thread) {
 		ret->tid = thread->tid;
 		ret->thread = thread->name;
+		ret->is_main = thread->is_main;
 	}
 	switch (origin->kind) {
 	case ROOT_GLOBAL:

@@ -1,5 +1,6 @@
 #include "view/calls.h"
 
+#include "base/search.h"
 #include "view/document.h"
 
 #include <inttypes.h>
@@ -7,19 +8,16 @@
 
 #define NAME_SIZE 4400
 
+static bool is_below(const void *known, uint64_t addr)
+{
+	return *(const plat_addr *)known < addr;
+}
+
 const struct symbol *calls_find(const struct calls *calls, plat_addr addr)
 {
-	size_t low = 0, high = calls->n;
+	size_t i = search_count(calls->addrs, calls->n, sizeof(*calls->addrs), addr, is_below);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (calls->addrs[middle] < addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < calls->n && calls->addrs[low] == addr ? &calls->symbols[low] : NULL;
+	return i < calls->n && calls->addrs[i] == addr ? &calls->symbols[i] : NULL;
 }
 
 /* A return address may be the next function's, or the next module's: the call is before it. */
@@ -126,4 +124,15 @@ json_t *call_object(const struct space *space, const struct calls *calls, plat_a
 		document_size(object, "line", symbol->line, NULL);
 	}
 	return object;
+}
+
+json_t *calls_array(const struct space *space, const struct calls *calls, const plat_addr *frames,
+		    size_t nframes)
+{
+	json_t *array = json_array();
+	size_t i;
+
+	for (i = 0; i < nframes; i++)
+		json_array_append_new(array, call_object(space, calls, frames[i]));
+	return array;
 }

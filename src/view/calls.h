@@ -35,4 +35,8 @@ void call_put(const struct space *space, const struct calls *calls, plat_addr ad
 /* An object: address, module, module_offset, symbol, symbol_offset, source, line. */
 json_t *call_object(const struct space *space, const struct calls *calls, plat_addr addr);
 
+/* An array of these: a site's, the innermost first. */
+json_t *calls_array(const struct space *space, const struct calls *calls, const plat_addr *frames,
+		    size_t nframes);
+
 #endif

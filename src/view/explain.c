@@ -238,6 +238,21 @@ static void offset_words(const struct show *show, char *to, size_t size)
 			 addr - block->address - block->size);
 }
 
+/* "small bin 4", "tcache 2 of thread 4711". */
+static void put_shelf(const struct show *show)
+{
+	const struct shelf *shelf = &show->finding->heap.shelf;
+	char number[16] = "", thread[32] = "";
+
+	if (!shelf->name)
+		return;
+	if (shelf->number != NO_NUMBER)
+		snprintf(number, sizeof(number), " %" PRIu32, shelf->number);
+	if (shelf->tid)
+		snprintf(thread, sizeof(thread), " of thread %d", shelf->tid);
+	explain_put(show, "kept in", "%s%s%s", shelf->name, number, thread);
+}
+
 static void put_block(const struct show *show)
 {
 	const struct heap_location *heap = &show->finding->heap;
@@ -263,6 +278,7 @@ static void put_block(const struct show *show)
 		snprintf(tid, sizeof(tid), ", of thread %d", heap->tid);
 	explain_put(show, "arena", "%s of %s's malloc%s", heap->arena[0] ? heap->arena : "none",
 		    heap->allocator, tid);
+	put_shelf(show);
 }
 
 static void put_file(const struct show *show)
@@ -341,6 +357,9 @@ static void absent_words(const struct show *show, char *to, size_t size)
 		snprintf(to, size,
 			 "absent: never touched, or given back; the first access brings "
 			 "a page of zeros");
+	else if (explain_is_behind_file(show->space, finding))
+		/* The page cache may have it all the same: as a part of a larger piece. */
+		snprintf(to, size, "absent: the file ends before it");
 	else if (!finding->cached_known)
 		snprintf(to, size,
 			 "not in the page table; whether the page cache holds it is not "

@@ -47,6 +47,9 @@ enum access {
 	ACCESS_GROWS, /* a stack grows down to it */
 };
 
+/* Whether the file ends before the page that is asked for, as far as that is known. */
+bool explain_is_behind_file(const struct space *space, const struct finding *finding);
+
 /* Writes a sentence that says why; "" for ACCESS_ALLOWED. */
 enum access explain_access(const struct space *space, const struct finding *finding, char *why,
 			   size_t size);

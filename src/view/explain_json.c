@@ -228,6 +228,17 @@ static void set_neighbours(json_t *object, const struct space *space, const stru
 					     at ? space->regions[at - 1].end : low, low));
 }
 
+static json_t *shelf_object(const struct shelf *shelf)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "name", json_string(shelf->name));
+	json_object_set_new(object, "number",
+			    shelf->number == NO_NUMBER ? json_null() : json_integer(shelf->number));
+	json_object_set_new(object, "tid", shelf->tid ? json_integer(shelf->tid) : json_null());
+	return object;
+}
+
 static json_t *block_object(const struct space *space, const struct finding *finding)
 {
 	const struct heap_location *heap = &finding->heap;
@@ -246,6 +257,8 @@ static json_t *block_object(const struct space *space, const struct finding *fin
 			    json_integer((json_int_t)(finding->addr - block->address)));
 	set_text(object, "arena", heap->arena, NULL);
 	json_object_set_new(object, "tid", heap->tid ? json_integer(heap->tid) : json_null());
+	json_object_set_new(object, "kept_in",
+			    heap->shelf.name ? shelf_object(&heap->shelf) : json_null());
 	ties_set(object, &finding->ties, space);
 	return object;
 }

@@ -36,7 +36,7 @@ static const char *tie_words(const struct show *show, const struct tie *tie, cha
 	char words[HOLDER_WORDS_SIZE];
 
 	if (tie->is_root)
-		holder_words(&tie->holder, true, is_ascii(show), words);
+		holder_words(&tie->holder, HOLDER_WORD, is_ascii(show), words);
 	else
 		block_words(show, &tie->block, tie->at, words, sizeof(words));
 	snprintf(to, size, "%s%s%s", tie->is_root ? "" : "block ", words,

@@ -219,6 +219,14 @@ static enum access access_in_gap(const struct space *space, plat_addr addr, char
 	return ACCESS_GROWS;
 }
 
+bool explain_is_behind_file(const struct space *space, const struct finding *finding)
+{
+	const struct region *region = space_find(space, finding->addr);
+
+	return region && finding->file_size != UNKNOWN && has_inode(region_file(space, region)) &&
+	       page_of(space, file_offset(region, finding->addr)) >= finding->file_size;
+}
+
 enum access explain_access(const struct space *space, const struct finding *finding, char *why,
 			   size_t size)
 {
@@ -235,8 +243,7 @@ enum access explain_access(const struct space *space, const struct finding *find
 		snprintf(why, size, "mapped without any permission: SIGSEGV (SEGV_ACCERR)");
 		return ACCESS_SEGV;
 	}
-	if (finding->file_size != UNKNOWN && has_inode(region_file(space, region)) &&
-	    page_of(space, file_offset(region, finding->addr)) >= finding->file_size) {
+	if (explain_is_behind_file(space, finding)) {
 		snprintf(why, size, "beyond the last page of the file (%" PRIu64 " bytes): SIGBUS",
 			 finding->file_size);
 		return ACCESS_BUS;

@@ -7,6 +7,9 @@
 #include "heap/survey.h"
 #include "view/paint.h"
 
+struct calls;
+struct own_site;
+
 /* What is shown beside the rest. */
 struct heap_show {
 	bool classes; /* the table of classes */
@@ -45,7 +48,10 @@ void heap_json(const struct heap_report *report, struct text *text);
 struct heap_row {
 	const struct heap_reading *heap;
 	const struct block *block;
-	uint64_t resident; /* of its bytes; or UNKNOWN */
+	uint64_t resident;	     /* of its bytes; or UNKNOWN */
+	const struct own_site *site; /* where it was made; NULL: not known */
+	const struct space *space;
+	const struct calls *calls; /* of sites */
 };
 
 /* Blocks: the headings, and then one a line; or an object a line. */

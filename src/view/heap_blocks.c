@@ -1,6 +1,10 @@
 /* Blocks, one a line: there may be millions, so that nothing here formats with printf. */
 #include "view/heap_parts.h"
 
+#include "heap/own_profile.h"
+#include "view/calls.h"
+#include "view/document.h"
+
 #include <string.h>
 
 #define BLOCK_SIZE_END 25
@@ -144,6 +148,18 @@ static void put_class(const struct heap_row *row, struct text *text)
 	}
 }
 
+/* Of few blocks, so that here it may take its time. */
+static void put_site(const struct heap_row *row, struct text *text)
+{
+	if (!row->site) {
+		text_put(text, ",\"site\":null");
+		return;
+	}
+	text_put(text, ",\"site\":");
+	document_put(text,
+		     calls_array(row->space, row->calls, row->site->frames, row->site->nframes));
+}
+
 void heap_json_block(const struct heap_row *row, struct text *text)
 {
 	const struct block *block = row->block;
@@ -169,6 +185,7 @@ void heap_json_block(const struct heap_row *row, struct text *text)
 	put_number(text, ",\"extent\":", block->extent, true);
 	put_class(row, text);
 	put_number(text, ",\"tid\":", (uint64_t)tid, tid != 0);
+	put_site(row, text);
 	text_put(text, ",\"allocator\":\"");
 	text_put(text, row->heap->type->name);
 	text_put(text, "\"}\n");

@@ -14,8 +14,14 @@
 struct words {
 	char *to;
 	size_t used;
+	enum holder_words how;
 	bool ascii;
 };
+
+static bool is_exact(const struct words *words)
+{
+	return words->how == HOLDER_WORD;
+}
 
 static void add(struct words *words, const char *format, ...) PRINTF_LIKE(2, 3);
 
@@ -53,8 +59,23 @@ static void add_offset(struct words *words, const struct holder *holder)
 		add(words, "+0x%" PRIx64, holder->at - holder->start);
 }
 
+/* What it is called wherever it runs: a number says nothing of another process's threads. */
+static void add_thread_role(struct words *words, const struct holder *holder)
+{
+	if (holder->is_main)
+		add(words, "main thread");
+	else if (holder->thread && *holder->thread)
+		add_name(words, "thread ", holder->thread, "");
+	else
+		add(words, "a thread");
+}
+
 static void add_thread(struct words *words, const struct holder *holder)
 {
+	if (words->how == HOLDER_ROLE) {
+		add_thread_role(words, holder);
+		return;
+	}
 	if (holder->tid)
 		add(words, "thread %d", holder->tid);
 	else
@@ -69,13 +90,13 @@ static void add_address(struct words *words, const struct holder *holder, const 
 		add(words, "%s0x%" PRIx64, before, holder->at);
 }
 
-static void global_words(struct words *words, const struct holder *holder, bool is_exact)
+static void global_words(struct words *words, const struct holder *holder)
 {
 	if (holder->symbol) {
 		add_name(words, "", holder->symbol, "");
-		if (is_exact)
+		if (is_exact(words))
 			add_offset(words, holder);
-	} else if (is_exact && holder->at != UNKNOWN) {
+	} else if (is_exact(words) && holder->at != UNKNOWN) {
 		add_address(words, holder, "");
 	}
 	if (!holder->symbol)
@@ -85,55 +106,55 @@ static void global_words(struct words *words, const struct holder *holder, bool 
 		add_name(words, holder->symbol ? " in " : " of ", base_name(holder->module), "");
 }
 
-static void stack_words(struct words *words, const struct holder *holder, bool is_exact)
+static void stack_words(struct words *words, const struct holder *holder)
 {
 	add_thread(words, holder);
 	if (holder->frame == SIZE_MAX) {
 		add(words, ", stack");
-	} else if (is_exact) {
+	} else if (is_exact(words)) {
 		add(words, ", frame #%zu", holder->frame);
 	} else if (!holder->function) {
 		add(words, ", frame of no known function");
 	}
 	if (holder->function)
-		add_name(words, is_exact ? " in " : ", ", holder->function, "");
-	if (is_exact && holder->source && holder->line) {
+		add_name(words, is_exact(words) ? " in " : ", ", holder->function, "");
+	if (is_exact(words) && holder->source && holder->line) {
 		add_name(words, " at ", base_name(holder->source), "");
 		add(words, ":%u", holder->line);
 	}
-	if (is_exact && holder->frame == SIZE_MAX)
+	if (is_exact(words) && holder->frame == SIZE_MAX)
 		add_address(words, holder, " at ");
 }
 
-static void tls_words(struct words *words, const struct holder *holder, bool is_exact)
+static void tls_words(struct words *words, const struct holder *holder)
 {
 	if (holder->symbol) {
 		add_name(words, "", holder->symbol, "");
-		if (is_exact)
+		if (is_exact(words))
 			add_offset(words, holder);
 		add(words, " of ");
 	}
 	add_thread(words, holder);
 	add(words, ", thread-local storage");
-	if (is_exact && !holder->symbol)
+	if (is_exact(words) && !holder->symbol)
 		add_address(words, holder, " at ");
 }
 
-static void unclaimed_words(struct words *words, const struct holder *holder, bool is_exact)
+static void unclaimed_words(struct words *words, const struct holder *holder)
 {
 	add(words, "unclaimed memory");
-	if (is_exact)
+	if (is_exact(words))
 		add_address(words, holder, " at ");
-	else if (holder->start != UNKNOWN)
+	else if (words->how == HOLDER_SELF && holder->start != UNKNOWN)
 		add(words, " from 0x%" PRIx64, holder->start);
 	if (holder->part && *holder->part)
 		add_name(words, ", ", holder->part, "");
 }
 
-const char *holder_words(const struct holder *holder, bool is_exact, bool ascii,
+const char *holder_words(const struct holder *holder, enum holder_words how, bool ascii,
 			 char to[HOLDER_WORDS_SIZE])
 {
-	struct words words = {.to = to, .ascii = ascii};
+	struct words words = {.to = to, .how = how, .ascii = ascii};
 
 	to[0] = '\0';
 	if (holder->is_whole && holder->tid) {
@@ -142,21 +163,21 @@ const char *holder_words(const struct holder *holder, bool is_exact, bool ascii,
 	}
 	switch (holder->kind) {
 	case ROOT_GLOBAL:
-		global_words(&words, holder, is_exact);
+		global_words(&words, holder);
 		break;
 	case ROOT_STACK:
-		stack_words(&words, holder, is_exact);
+		stack_words(&words, holder);
 		break;
 	case ROOT_REGISTER:
 		add_thread(&words, holder);
-		add(&words, is_exact && holder->reg[0] ? ", register %s" : ", registers",
+		add(&words, is_exact(&words) && holder->reg[0] ? ", register %s" : ", registers",
 		    holder->reg);
 		break;
 	case ROOT_TLS:
-		tls_words(&words, holder, is_exact);
+		tls_words(&words, holder);
 		break;
 	case ROOT_UNCLAIMED:
-		unclaimed_words(&words, holder, is_exact);
+		unclaimed_words(&words, holder);
 		break;
 	default:
 		add(&words, "a block whose state damage hides");
@@ -179,7 +200,8 @@ json_t *holder_object(const struct holder *holder)
 	bool has_offset = holder->symbol && holder->at != UNKNOWN && holder->at >= holder->start;
 
 	json_object_set_new(object, "kind", json_string(root_kind_name(holder->kind)));
-	json_object_set_new(object, "words", json_string(holder_words(holder, true, false, words)));
+	json_object_set_new(object, "words",
+			    json_string(holder_words(holder, HOLDER_WORD, false, words)));
 	document_address(object, "at", holder->at, NULL);
 	set_text(object, "module", holder->module);
 	set_text(object, "part", holder->part);

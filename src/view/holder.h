@@ -24,6 +24,7 @@ struct holder {
 	plat_addr start;       /* of the variable, or of the mapping; or UNKNOWN */
 	int tid;	       /* or 0 */
 	const char *thread;    /* its name, or NULL */
+	bool is_main;	       /* it is the main thread */
 	char reg[24];	       /* a register's name, or "" */
 	size_t frame;	       /* its number, from 0; SIZE_MAX: not known */
 	const char *function;  /* of the frame, or NULL */
@@ -37,11 +38,15 @@ struct holder {
 #define HOLDER_NONE                                                                                \
 	((struct holder){.kind = ROOT_UNKNOWN, .at = UNKNOWN, .start = UNKNOWN, .frame = SIZE_MAX})
 
-/*
- * "cache+0x10 in redis-server"; "thread 12 (io), frame #3 in serve() at serve.c:88". With
- * `is_exact` false, what is the same of all words of one variable or one frame. Returns `to`.
- */
-const char *holder_words(const struct holder *holder, bool is_exact, bool ascii,
+/* How closely it is told. */
+enum holder_words {
+	HOLDER_WORD, /* this word: "thread 12 (io), frame #3 in serve() at serve.c:88" */
+	HOLDER_SELF, /* the same of all its words: "thread 12 (io), serve()" */
+	HOLDER_ROLE, /* and of all its like in any process of the program: "thread io, serve()" */
+};
+
+/* Returns `to`. */
+const char *holder_words(const struct holder *holder, enum holder_words how, bool ascii,
 			 char to[HOLDER_WORDS_SIZE]);
 
 /* All of that, each under its own key; what is not known is null. */

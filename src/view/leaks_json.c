@@ -25,17 +25,11 @@ static json_t *sums_object(const struct leak_sums *sums, bool has_trees)
 static json_t *site_array(const struct leaks_report *report, uint32_t site)
 {
 	const struct own_site *made;
-	json_t *calls;
-	unsigned i;
 
 	if (site == NO_SITE)
 		return json_null();
 	made = &report->profile->sites[site];
-	calls = json_array();
-	for (i = 0; i < made->nframes; i++)
-		json_array_append_new(calls,
-				      call_object(report->space, report->calls, made->frames[i]));
-	return calls;
+	return calls_array(report->space, report->calls, made->frames, made->nframes);
 }
 
 static void put_type(json_t *object, const struct leaks_report *report, uint16_t type)

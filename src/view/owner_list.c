@@ -16,6 +16,7 @@ const char *owner_sort_name(enum owner_sort sort)
 static void fini(struct owner *owner)
 {
 	free(owner->words);
+	free(owner->role);
 	free(owner->module);
 	free(owner->symbol);
 	free(owner->function);
@@ -38,6 +39,11 @@ struct owner *owner_list_add(struct owner_list *list)
 		return NULL;
 	list->list[list->n] = (struct owner){.tid = 0};
 	return &list->list[list->n++];
+}
+
+void owner_list_drop(struct owner_list *list)
+{
+	fini(&list->list[--list->n]);
 }
 
 int64_t owner_growth(const struct owner *owner)
@@ -120,10 +126,8 @@ static int add_gone(struct owner_list *list, const struct owner *gone)
 		.tid = gone->tid,
 		.before = gone->owned,
 	};
-	if (!owner->words) {
-		fini(owner);
-		list->n--;
-	}
+	if (!owner->words)
+		owner_list_drop(list);
 	return is_short ? -ENOMEM : 0;
 }
 

@@ -28,6 +28,7 @@ struct owner {
 	enum owner_sort sort;
 	enum root_kind kind; /* but of a type */
 	char *words;	     /* escaped: what it is called; or a type's name, as it is */
+	char *role;	     /* what the like are called in any process of the program; or NULL */
 	char *module, *symbol, *function, *thread; /* or NULL */
 	int tid;
 	uint64_t starts; /* words that point to blocks; or blocks of the type */
@@ -56,8 +57,9 @@ static inline bool owner_is_passing(const struct owner *owner)
 
 void owner_list_fini(struct owner_list *list);
 
-/* Makes room for one more, empty; NULL: no memory. */
+/* Makes room for one more, empty; NULL: no memory. And takes the last away. */
 struct owner *owner_list_add(struct owner_list *list);
+void owner_list_drop(struct owner_list *list);
 
 void owner_list_sort(struct owner_list *list);
 

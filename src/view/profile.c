@@ -208,14 +208,12 @@ static void set_estimates(json_t *object, const struct own_site *site)
 
 static json_t *site_object(const struct profile_report *report, const struct own_site *site)
 {
-	json_t *object = json_object(), *frames = json_array();
-	unsigned i;
+	json_t *object = json_object();
 
 	set_estimates(object, site);
-	for (i = 0; i < site->nframes; i++)
-		json_array_append_new(frames,
-				      call_object(report->space, &report->calls, site->frames[i]));
-	json_object_set_new(object, "frames", frames);
+	json_object_set_new(
+		object, "frames",
+		calls_array(report->space, &report->calls, site->frames, site->nframes));
 	return object;
 }
 

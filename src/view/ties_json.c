@@ -54,18 +54,12 @@ static json_t *word_object(const struct tied_word *word)
 
 static void set_made(json_t *object, const struct ties *ties, const struct space *space)
 {
-	json_t *calls = json_array();
-	size_t i;
-
-	for (i = 0; i < ties->nmade; i++)
-		json_array_append_new(calls, call_object(space, &ties->calls, ties->made[i]));
-	if (ties->nmade) {
-		json_object_set_new(object, "made_by", calls);
-		return;
-	}
-	json_decref(calls);
-	document_unknown(object, "made_by",
-			 "only known of samples and guarded blocks of plat's malloc");
+	if (ties->nmade)
+		json_object_set_new(object, "made_by",
+				    calls_array(space, &ties->calls, ties->made, ties->nmade));
+	else
+		document_unknown(object, "made_by",
+				 "only known of samples and guarded blocks of plat's malloc");
 }
 
 static json_t *content_object(const struct ties *ties)

@@ -16,9 +16,17 @@ set_up() {
 	cd "$BATS_TEST_TMPDIR" || exit 1
 }
 
+# tell_last_run: of a test that failed, what the last `run` gave and what its files hold.
+tell_last_run() {
+	[ -z "${status-}" ] || printf 'the last run: status %s\n%s\n' "$status" "${output-}" | head -c 2000
+	[ -z "${stderr-}" ] || printf 'and to stderr:\n%s\n' "$stderr" | head -c 2000
+	[ ! -s out ] || { echo 'the file out:' && head -c 2000 out; }
+}
+
 # clean_up: ends what was started in this folder, also if it is stopped, and removes $OPEN.
 clean_up() {
 	local pids=() states i
+	[ -n "${BATS_TEST_COMPLETED-}" ] || tell_last_run
 	if [ -e pids ]; then
 		mapfile -t pids < <(xargs -n 1 <pids)
 		states=("${pids[@]/#//proc/}")

@@ -155,6 +155,60 @@ END
 	grep -qE '^ +5.[0-9]K +1[34](\.[0-9])?K +\+[0-9.]+K +\+150  shop::Item$' <<<"$output"
 }
 
+@test "owners are compared by what they are in any process" {
+	cat >program.c <<'END'
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static int n;
+static pthread_barrier_t stand;
+static void wait_with(void **volatile held)
+{
+	pthread_barrier_wait(&stand);
+	pause();
+	held[0] = NULL;
+}
+static __attribute__((noinline)) void serve(int count)
+{
+	void **volatile held = calloc(count + 1, sizeof(*held));
+	for (int i = 0; i < count; i++)
+		held[i] = calloc(1, 300);
+	wait_with(held);
+}
+static void *work(void *name)
+{
+	pthread_setname_np(pthread_self(), name);
+	serve(n);
+	return NULL;
+}
+int main(int argc, char **argv)
+{
+	pthread_t threads[3];
+	n = atoi(argv[1]);
+	pthread_barrier_init(&stand, NULL, 4);
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, work, i < 2 ? "worker" : "other");
+	pthread_barrier_wait(&stand);
+	puts("ready");
+	fflush(stdout);
+	serve(argc);
+}
+END
+	gcc -g -O1 -fno-optimize-sibling-calls -pthread -o program program.c || skip "gcc cannot link"
+	start program.out ./program 100
+	await program.out '^ready'
+	local first=$PID
+	start program.out ./program 250
+	await program.out '^ready'
+	run -1 --separate-stderr plat diff --owners --json "$first" "$PID"
+	# Two threads of one name are one, and no number of a thread nor address is left.
+	[ "$(json "[(o['name'], o['blocks']['change']) for o in d['owners'] if o['name'].startswith('thread')]" \
+		<<<"$output")" = "[('thread worker, serve', 300), ('thread other, serve', 150)]" ]
+	[ "$(json "[o['name'] for o in d['owners'] if '0x' in o['name']]" <<<"$output")" = "[]" ]
+}
+
 @test "an allocator that cannot be read, and no process, are told apart" {
 	start_two
 	start third.out sleep 60

@@ -106,6 +106,23 @@ END
 	same_sums
 }
 
+@test "plat heap --blocks says where samples were made" {
+	local options
+	start_own PLAT_SAMPLE=4K
+	tell leak_small 1
+	tell leak_large 2
+	stop "$PID"
+	for options in --no-stop --stop; do
+		plat heap --blocks --json $options "$PID" >blocks || [ $? -eq 2 ]
+		jq -s 'map(select(.size == 100000 and .site[0].symbol == "leak_large")) | length' blocks >large
+		[ "$(cat large)" -eq 20 ]
+		jq -s '[.[] | select(.size == 100)] | [length, (map(select(.site)) | length)] |
+			.[1] > 0 and .[1] < .[0] and .[0] >= 10485' blocks >small
+		[ "$(cat small)" = true ]
+	done
+	plat heap --blocks --json --state free "$PID" | jq -s -e 'all(.[]; .site == null)'
+}
+
 @test "objects of C++ stand below their class, by type" {
 	command -v g++ >/dev/null || skip "no g++"
 	cat >program.cc <<'END'
@@ -195,7 +212,8 @@ END
 	command -v go >/dev/null || skip "no go"
 	go tool pprof -help >/dev/null 2>&1 || skip "this go has no pprof"
 	export PPROF_BINARY_PATH=/nonexistent HOME=$PWD
-	start_own PLAT_SAMPLE=16K
+	# So small a mean that no block of 100,000 bytes is missed.
+	start_own PLAT_SAMPLE=4K
 	tell leak_large 3
 	tell waste 2
 	stop "$PID"

@@ -7,6 +7,7 @@
  *     pocket          thread-local, of the thread "cook": 3000 bytes
  *     serve()         has a variable in the stack of the cook: 5000 bytes
  *     nobody          700 bytes that are lost
+ *     glibc           blocks that the cook has freed, each on another of the allocator's shelves
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -35,6 +36,55 @@ static void say(const char *name, const void *block)
 	fflush(stdout);
 }
 
+#define OF_EACH 8 /* of which glibc caches seven */
+
+struct eight {
+	void *volatile made[OF_EACH], *volatile between[OF_EACH];
+};
+
+/* None of them, nor what comes next, has a free neighbour. */
+static void make_eight(struct eight *eight, size_t size)
+{
+	unsigned i;
+
+	for (i = 0; i < OF_EACH; i++) {
+		eight->made[i] = malloc(size);
+		eight->between[i] = malloc(24);
+	}
+}
+
+static void free_eight(struct eight *eight)
+{
+	unsigned i;
+
+	for (i = 0; i < OF_EACH; i++)
+		free(eight->made[i]);
+}
+
+/* What asks for much sorts what has been freed before, and joins what is small. */
+static __attribute__((noinline)) void clear_away(void)
+{
+	static struct eight small, fast;
+	void *volatile cached = malloc(200), *volatile large = malloc(5000), *volatile much;
+	void *volatile unsorted;
+
+	make_eight(&small, 500);
+	unsorted = malloc(3000);
+	make_eight(&fast, 100);
+	say("tidied", small.made[OF_EACH - 1]);
+	free_eight(&small);
+	free(large);
+	much = malloc(20000);
+	free(much); /* it is cut from top, and becomes a part of it again */
+	say("large", large);
+	say("fast", fast.made[OF_EACH - 1]);
+	free_eight(&fast);
+	say("cached", cached);
+	free(cached);
+	say("unsorted", unsorted);
+	free(unsorted);
+}
+
 static __attribute__((noinline)) void serve(void)
 {
 	void *volatile dish = malloc(5000);
@@ -43,6 +93,7 @@ static __attribute__((noinline)) void serve(void)
 	say("dish", dish);
 	pocket = malloc(3000);
 	say("pocket", pocket);
+	clear_away();
 	say("ready", NULL);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;

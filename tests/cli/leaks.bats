@@ -219,6 +219,56 @@ END
 	run -64 plat leaks --folded - --json "$PID"
 }
 
+@test "objects of C++ are suppressed by their class" {
+	command -v g++ >/dev/null || skip "no g++"
+	cat >program.cc <<'END'
+#include <cstdio>
+#include <unistd.h>
+namespace shop {
+struct Item { virtual ~Item() {} char room[40]; };
+struct Crate : Item { Item *inside = new Item; };
+}
+shop::Item *volatile last;
+template <typename T> static __attribute__((noinline)) void lose(int n) {
+	for (; n > 0; n--)
+		last = new T;
+	last = nullptr;
+}
+static __attribute__((noinline)) void sweep() {
+	for (char volatile bytes[16384], *at = bytes; at < bytes + sizeof(bytes); at++)
+		*at = 0;
+}
+int main() {
+	lose<shop::Item>(200);
+	lose<shop::Crate>(100);
+	sweep();
+	puts("ready");
+	fflush(stdout);
+	pause();
+}
+END
+	g++ -g -O1 -o program program.cc || skip "g++ cannot link"
+	start program.out ./program
+	await program.out '^ready'
+	# What one type is called: sums of blocks by the type of their root, and what is left out.
+	lost_by_type() {
+		plat leaks --json "$@" "$PID" >said || [ $? -eq 1 ]
+		json '[sum(g["blocks"] for g in d["groups"] if g["type"] == t) for t in ("shop::Item", "shop::Crate")]
+			+ [d["suppressed"]["blocks"]]' <said
+	}
+	[ "$(lost_by_type)" = "[200, 200, 0]" ]
+	# By the type of the root: what a crate has inside goes with the crate.
+	echo 'leak:^shop::Item$' >suppressions
+	[ "$(lost_by_type --suppressions suppressions)" = "[0, 200, 200]" ]
+	echo 'leak:shop::Cr' >suppressions
+	[ "$(lost_by_type --suppressions suppressions)" = "[200, 0, 200]" ]
+	echo 'leak:^Item' >suppressions
+	[ "$(lost_by_type --suppressions suppressions)" = "[200, 200, 0]" ]
+	echo 'leak:shop::*' >suppressions
+	run plat leaks --suppressions suppressions "$PID"
+	[ "$status" -eq 0 ]
+}
+
 @test "a file of suppressions that is none is refused by name and line" {
 	printf '# fine\n\nleak:fine\nrace:what\n' >suppressions
 	run plat leaks --suppressions suppressions $$

@@ -21,7 +21,7 @@ struct block {
 	char text[40];
 };
 
-static struct block *volatile kept, *volatile begun[8];
+static struct block *volatile kept;
 static char *volatile inside;
 
 static SITE struct block *make(size_t size, const char *text)
@@ -125,9 +125,6 @@ int main(int argc, char **argv)
 	unsigned n = 0;
 	int i;
 
-	/* Where the heap begins: the dynamic linker has this address, too, as the break. */
-	for (i = 0; i < 8; i++)
-		begun[i] = make(SMALL, "one of the first");
 	for (i = 1; i < argc; i++) {
 		obey(argv[i]);
 		sweep();

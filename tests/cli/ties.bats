@@ -139,9 +139,26 @@ told() {
 	[ "$status" -eq 64 ]
 }
 
+@test "a block that is not live is kept on a shelf of the allocator's" {
+	local tid
+	tid=$(told '.tid' pocket)
+	[ "$(told '"\(.state) \(.kept_in)"' pocket)" = "live null" ]
+	[ "$(told '"\(.kept_in.name) \(.kept_in.number) \(.kept_in.tid)"' cached)" = "tcache 11 $tid" ]
+	[ "$(told '"\(.kept_in.name) \(.kept_in.number) \(.kept_in.tid)"' unsorted)" = "unsorted bin null null" ]
+	[ "$(told '"\(.kept_in.name) \(.kept_in.number)"' tidied)" = "small bin 32" ]
+	[ "$(told '"\(.kept_in.name) \(.kept_in.number)"' large)" = "large bin 100" ]
+	# From 2.43 on there are no fast bins.
+	[ "$(told '.kept_in.name' fast)" != "fast bin" ] || [ "$(told '.kept_in.number' fast)" -eq 5 ]
+	run plat explain "$PID" "$(held cached)"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"kept in    tcache 11 of thread $tid"* ]]
+	run plat explain "$PID" "$(held tidied)"
+	[[ "$output" == *"kept in    small bin 32"* ]]
+}
+
 @test "lines fit in 80 columns, and in ASCII" {
 	local name
-	for name in barrel wine attic dish pocket lost; do
+	for name in barrel wine attic dish pocket lost cached unsorted; do
 		plat explain --ascii "$PID" "$(held $name)" >out
 		is_ascii <out
 		fits 80 <out

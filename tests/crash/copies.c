@@ -18,6 +18,8 @@ static void expect_in(const unsigned char *p, size_t size)
 static void *(*volatile copy)(void *, const void *, size_t) = memcpy;
 static void *(*volatile move)(void *, const void *, size_t) = memmove;
 static void *(*volatile set)(void *, int, size_t) = memset;
+static int (*volatile compare)(const void *, const void *, size_t) = memcmp;
+static void *(*volatile find_last)(const void *, int, size_t) = memrchr;
 static char *(*volatile copy_string)(char *, const char *) = strcpy;
 static char *(*volatile add_string)(char *, const char *) = strcat;
 static char *(*volatile copy_some)(char *, const char *, size_t) = strncpy;
@@ -64,7 +66,7 @@ static void set_too_much(size_t size)
 	unsigned char *p = must_malloc(size);
 
 	expect_in(p, size);
-	set(p + size / 2, 1, size / 2 + 1);
+	set(p, 1, size + 1);
 	had_its_effect("more was set than there is");
 }
 
@@ -104,20 +106,94 @@ static void string_with_zeros(size_t size)
 	had_its_effect("zeros are behind the block");
 }
 
-#define CHECKED_ONLY(kind)                                                                         \
+static void compare_from_behind(size_t size)
+{
+	unsigned char *p = must_malloc(size);
+
+	memset(p, 0, size);
+	expect_in(p, size);
+	compare(other, p, size + 1);
+	had_its_effect("more was compared than there is");
+}
+
+static void search_behind(size_t size)
+{
+	unsigned char *p = must_malloc(size);
+
+	memset(p, 0, size);
+	expect_in(p, size);
+	find_last(p, 7, size + 1);
+	had_its_effect("a byte was looked for behind the block");
+}
+
+/* What _FORTIFY_SOURCE makes of memcpy where it sees another size than the block's. */
+static void fortified_copy_too_much(size_t size)
+{
+	void *(*checked)(void *, const void *, size_t, size_t) =
+		(void *(*)(void *, const void *, size_t, size_t))function("__memcpy_chk");
+	unsigned char *p = must_malloc(size);
+
+	expect_in(p, size);
+	checked(p, other, size + 1, size + 100);
+	had_its_effect("more was copied than there is room for");
+}
+
+static void copy_over_itself(size_t size)
+{
+	unsigned char *p = must_malloc(size);
+
+	expect_in(p, size);
+	copy(p + 8, p, size - 8);
+	had_its_effect("overlapping bytes were copied");
+}
+
+/* Of what is no block, too. */
+static void copy_over_itself_elsewhere(size_t size)
+{
+	expect_address(other, other + sizeof(other));
+	copy(other, other + 1, size);
+	had_its_effect("overlapping bytes were copied");
+}
+
+static void string_over_itself(size_t size)
+{
+	char *p = must_malloc(size);
+
+	memset(p, 'x', size);
+	p[size - 1] = '\0';
+	expect_in((unsigned char *)p, size);
+	copy_string(p, p + 1);
+	had_its_effect("an overlapping string was copied");
+}
+
+#define CHECKED_ONLY(kind, sized, access, more)                                                    \
 	{                                                                                          \
-		NO_PROMISE, NO_PROMISE, NO_PROMISE, NO_PROMISE, ABORT(kind)                        \
+		NO_PROMISE, NO_PROMISE, NO_PROMISE, NO_PROMISE,                                    \
+			ABORT_OF(kind, sized, access, more)                                        \
 	}
+#define PAST_END(access, more) CHECKED_ONLY("access past the end", true, access, more)
 
 const struct misuse copies[] = {
-	{"copy-too-much", copy_too_much, some, CHECKED_ONLY("access past the end")},
-	{"copy-from-behind", copy_from_behind, some, CHECKED_ONLY("access past the end")},
-	{"copy-from-freed", copy_from_freed, some, CHECKED_ONLY("use after free")},
-	{"move-too-far", move_too_far, some, CHECKED_ONLY("access past the end")},
-	{"set-too-much", set_too_much, some, CHECKED_ONLY("access past the end")},
+	{"copy-too-much", copy_too_much, some, PAST_END("destination of memcpy", 1)},
+	{"copy-from-behind", copy_from_behind, some, PAST_END("source of memcpy", 1)},
+	{"copy-from-freed", copy_from_freed, some,
+	 CHECKED_ONLY("use after free", false, "source of memcpy", 0)},
+	{"move-too-far", move_too_far, some, PAST_END("destination of memmove", 0)},
+	{"set-too-much", set_too_much, some, PAST_END("destination of memset", 1)},
+	{"compare-from-behind", compare_from_behind, some, PAST_END("source of memcmp", 1)},
+	{"search-behind", search_behind, some, PAST_END("source of memrchr", 1)},
+	{"fortified-copy-too-much", fortified_copy_too_much, some,
+	 PAST_END("destination of memcpy", 1)},
 	{"string-without-its-end", string_without_its_end, some,
-	 CHECKED_ONLY("access past the end")},
-	{"string-that-grows", string_that_grows, some, CHECKED_ONLY("access past the end")},
-	{"string-with-zeros", string_with_zeros, some, CHECKED_ONLY("access past the end")},
+	 PAST_END("destination of strcpy", 1)},
+	{"string-that-grows", string_that_grows, some,
+	 PAST_END("destination of strcat", ANY_NUMBER)},
+	{"string-with-zeros", string_with_zeros, some, PAST_END("destination of strncpy", 1)},
+	{"copy-over-itself", copy_over_itself, some,
+	 CHECKED_ONLY("overlap", true, "memcpy", (size_t)-8)},
+	{"copy-over-itself-elsewhere", copy_over_itself_elsewhere, some,
+	 CHECKED_ONLY("overlap", false, "memcpy", 0)},
+	{"string-over-itself", string_over_itself, some,
+	 CHECKED_ONLY("overlap", true, "strcpy", (size_t)-1)},
 	{NULL, NULL, NULL, {SILENT, SILENT, SILENT}},
 };

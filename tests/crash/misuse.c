@@ -12,8 +12,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const struct misuse *const tables[] = {frees, writes, reads, many, copies, correct};
-static const char *const mode_names[NMODES] = {"default", "hard", "guard", "sampled", "checked"};
+static const struct misuse *const tables[] = {frees, writes, reads, many, copies, asking, correct};
+static const char *const mode_names[NMODES] = {
+	"default", "hard", "guard", "sampled", "checked", "hard-sampled",
+};
 
 void expect_address(const void *low, const void *high)
 {
@@ -100,10 +102,28 @@ static void name_of(const struct misuse *misuse, size_t size, char name[100])
 		snprintf(name, 100, "%s", misuse->name);
 }
 
-/* Of the last two modes a case says something only if it is about them. */
+/* Of the last three modes a case says something only if it is about them. */
 static bool is_done_in(const struct misuse *misuse, enum mode mode, bool is_correct)
 {
 	return mode < SAMPLED || is_correct || misuse->expected[mode].kind;
+}
+
+#define ADDRESS "0x[0-9a-f]+"
+
+/* WORDS, as a regular expression. */
+static void print_words(const struct expectation *expected, size_t size)
+{
+	char number[20] = "[0-9]+";
+
+	if (expected->sized)
+		printf(".*\\b%zu bytes?\\b.*", size);
+	else
+		printf(".+");
+	if (expected->more != ANY_NUMBER)
+		snprintf(number, sizeof(number), "%zu", size + expected->more);
+	if (expected->access)
+		printf(", %s: %s bytes?( from " ADDRESS " to| at) " ADDRESS, expected->access,
+		       number);
 }
 
 static void list_one(const struct misuse *misuse, size_t size, bool is_correct)
@@ -117,16 +137,16 @@ static void list_one(const struct misuse *misuse, size_t size, bool is_correct)
 
 	for (mode = 0; mode < NMODES; mode++) {
 		const struct expectation *expected = &misuse->expected[mode];
-		char name[100], words[50] = ".+";
+		char name[100];
 
 		if (!is_done_in(misuse, mode, is_correct))
 			continue;
 		name_of(misuse, size, name);
-		if (expected->sized)
-			snprintf(words, sizeof(words), ".*\\b%zu bytes?\\b.*", size);
 		printf("%s\t%s\t%s\t", name, mode_names[mode], signals[expected->outcome]);
-		if (expected->kind)
-			printf("plat-malloc: (%s): (0x[0-9a-f]+), %s", expected->kind, words);
+		if (expected->kind) {
+			printf("plat-malloc: (%s): (" ADDRESS "), ", expected->kind);
+			print_words(expected, size);
+		}
 		putchar('\n');
 	}
 }

@@ -1,8 +1,8 @@
 /*
- * One misuse of malloc each, and what is expected of it: a signal and a line on standard error, in
- * the default build without guards (PLAT_GUARD=off), in hard mode (PLAT_HARD=1) and when every
- *block is guarded (PLAT_GUARD=all); of some cases also when nothing is set, so that now and then a
- *block is guarded, and with libplat-checked in front.
+ * One misuse of malloc each, and what is expected of it: a signal and a line on standard error,
+ * without guards (PLAT_GUARD=off) by default and in hard mode (PLAT_HARD=1), and when every block
+ *is guarded (PLAT_GUARD=all); of some cases also when nothing is said of guards, so that now and
+ *then a block is guarded, again in both modes, and with libplat-checked in front.
  *
  *	plat-malloc: KIND: 0xADDRESS, WORDS
  *
@@ -31,40 +31,53 @@ enum mode {
 	GUARDED,
 	SAMPLED,
 	CHECKED,
+	HARD_SAMPLED,
 	NMODES,
 };
 
-/* kind is a regular expression. With `sized` WORDS name the block's size. */
+/*
+ * kind is a regular expression. With `sized` WORDS name the block's size. With `access`, "source of
+ * memcpy", they end with that and its bytes: the size of the case and `more`, or any number.
+ */
 struct expectation {
 	enum outcome outcome;
 	const char *kind;
 	bool sized;
+	const char *access;
+	size_t more;
 };
+
+#define ANY_NUMBER SIZE_MAX
 
 #define SILENT                                                                                     \
 	{                                                                                          \
-		SURVIVES, NULL, false                                                              \
+		SURVIVES, NULL, false, NULL, 0                                                     \
 	}
 #define NO_PROMISE                                                                                 \
 	{                                                                                          \
-		ANYTHING, NULL, false                                                              \
+		ANYTHING, NULL, false, NULL, 0                                                     \
 	}
 #define ABORT(kind)                                                                                \
 	{                                                                                          \
-		ABORTS, kind, false                                                                \
+		ABORTS, kind, false, NULL, 0                                                       \
 	}
 #define ABORT_SIZED(kind)                                                                          \
 	{                                                                                          \
-		ABORTS, kind, true                                                                 \
+		ABORTS, kind, true, NULL, 0                                                        \
 	}
 #define FAULT(kind)                                                                                \
 	{                                                                                          \
-		FAULTS, kind, false                                                                \
+		FAULTS, kind, false, NULL, 0                                                       \
+	}
+
+#define ABORT_OF(kind, sized, access, more)                                                        \
+	{                                                                                          \
+		ABORTS, kind, sized, access, more                                                  \
 	}
 
 /*
  * Done for each size of the list, which ends with 0; once with no size if there is no list. Where
- * nothing is said of the last two modes, it is not done in them, unless it is correct.
+ * nothing is said of the last three modes, it is not done in them, unless it is correct.
  */
 struct misuse {
 	const char *name;
@@ -74,7 +87,7 @@ struct misuse {
 };
 
 /* Each ends with a name that is NULL. */
-extern const struct misuse frees[], writes[], reads[], many[], copies[], correct[];
+extern const struct misuse frees[], writes[], reads[], many[], copies[], asking[], correct[];
 
 /* Where the line's address lies, both included. */
 void expect_address(const void *low, const void *high);

@@ -10,6 +10,8 @@
 
 static const size_t exact[] = {16, 64, 256, 1024, 4096, 5008, 200000, 0};
 static const size_t any_size[] = {16, 64, 1000, 5000, 0};
+/* From 32 KiB to 128 KiB they lie in the heap. */
+static const size_t in_runs[] = {40000, 100000, 0};
 static const size_t in_mappings[] = {200000, 1000000, 0};
 
 static volatile unsigned char seen;
@@ -138,8 +140,8 @@ static void new_blocks_tell(size_t size)
 	}
 #define OF_MAPPING                                                                                 \
 	{                                                                                          \
-		{FAULTS_PERHAPS_SILENTLY, "use after free", false},                                \
-			{FAULTS_PERHAPS_SILENTLY, "use after free", false},                        \
+		{FAULTS_PERHAPS_SILENTLY, "use after free", false, NULL, 0},                       \
+			{FAULTS_PERHAPS_SILENTLY, "use after free", false, NULL, 0},               \
 			FAULT("use after free")                                                    \
 	}
 
@@ -149,10 +151,18 @@ const struct misuse reads[] = {
 	 IN_GUARDED("access past the end")},
 	{"read-far-before", read_far_before, (const size_t[]){40000, 100000, 1000000, 0},
 	 IN_GUARDED("underflow")},
+	{"read-far-before-mapping",
+	 read_far_before,
+	 in_mappings,
+	 {NO_PROMISE, FAULT("underflow"), FAULT("underflow")}},
 	{"read-of-nothing", read_nothing, NULL, IN_GUARDED("access past the end")},
 	{"write-of-nothing", write_nothing, NULL, IN_GUARDED("access past the end")},
 	{"read-after-free", read_freed, any_size, {SILENT, SILENT, FAULT("use after free")}},
 	{"read-after-free", read_freed, in_mappings, OF_MAPPING},
+	{"read-after-free",
+	 read_freed,
+	 in_runs,
+	 {NO_PROMISE, FAULT("use after free"), FAULT("use after free")}},
 	{"read-after-realloc", read_moved, any_size, {SILENT, SILENT, FAULT("use after free")}},
 	{"freed-first-bytes",
 	 first_bytes_tell,

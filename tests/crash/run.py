@@ -3,10 +3,10 @@
 
     run.py [--library FILE] [--checked FILE] [--mode MODE]... [--goals FILE] MISUSE [REGEX]
 
-Speaks TAP. Modes: default, without guards that are drawn; hard (PLAT_HARD=1), guard (PLAT_GUARD=all);
-sampled, where nothing is set; checked, which is default with libplat-checked in front; and report and
-ignore, which are default with PLAT_ON_ERROR: what aborts by default then goes on, with the same line or
-with none. Without --mode all of them. REGEX chooses cases. Without --library the C library's own malloc
+Speaks TAP. Modes: default and hard (PLAT_HARD=1), without guards that are drawn; guard (PLAT_GUARD=all);
+sampled, where nothing is set, and hard-sampled; checked, which is default with libplat-checked in front; and
+report and ignore, which are default with PLAT_ON_ERROR: what aborts by default then goes on, with the same
+line or with none. Without --mode all of them. REGEX chooses cases. Without --library the C library's own malloc
 is used, which is no good but shows that the cases do what they say.
 
 --checked FILE   libplat-checked; without it the mode is left out
@@ -25,9 +25,10 @@ import sys
 
 MODES = {
     "default": {"PLAT_GUARD": "off"},
-    "hard": {"PLAT_HARD": "1"},
+    "hard": {"PLAT_HARD": "1", "PLAT_GUARD": "off"},
     "guard": {"PLAT_GUARD": "all"},
     "sampled": {},
+    "hard-sampled": {"PLAT_HARD": "1"},
     "checked": {"PLAT_GUARD": "off"},
     "report": {"PLAT_GUARD": "off", "PLAT_ON_ERROR": "report"},
     "ignore": {"PLAT_GUARD": "off", "PLAT_ON_ERROR": "ignore"},
@@ -111,7 +112,7 @@ def wrong(case, mode, result):
         return None
     if nlines != 1:
         return f"{nlines} lines"
-    if mode == "sampled":
+    if mode in ("sampled", "hard-sampled"):
         wanted = {"made by"} | ({"freed by"} if "use after free" in case.pattern else set())
         if result.stacks() != wanted:
             return f"the stacks are {result.stacks() or 'missing'}"

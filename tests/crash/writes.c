@@ -271,8 +271,8 @@ static void after_realloc(size_t size)
 	}
 #define AFTER_FREE_OF_MAPPING                                                                      \
 	{                                                                                          \
-		{FAULTS_PERHAPS_SILENTLY, "use after free", false},                                \
-			{FAULTS_PERHAPS_SILENTLY, "use after free", false},                        \
+		{FAULTS_PERHAPS_SILENTLY, "use after free", false, NULL, 0},                       \
+			{FAULTS_PERHAPS_SILENTLY, "use after free", false, NULL, 0},               \
 			FAULT("use after free")                                                    \
 	}
 #define AFTER_FREE_IN_HARD                                                                         \
@@ -281,9 +281,9 @@ static void after_realloc(size_t size)
 	}
 #define BEFORE                                                                                     \
 	{                                                                                          \
-		NO_PROMISE, {ENDS, "underflow", false},                                            \
+		NO_PROMISE, {ENDS, "underflow", false, NULL, 0},                                   \
 		{                                                                                  \
-			ENDS, "underflow", false                                                   \
+			ENDS, "underflow", false, NULL, 0                                          \
 		}                                                                                  \
 	}
 #define NOT_ONE_MISSED                                                                             \
@@ -300,8 +300,8 @@ const struct misuse writes[] = {
 	{"overflow-by-1",
 	 one_byte_behind,
 	 (const size_t[]){49 * PAGE, 0},
-	 {{ENDS, "overflow|access past the end", false},
-	  {ENDS, "overflow|access past the end", false},
+	 {{ENDS, "overflow|access past the end", false, NULL, 0},
+	  {ENDS, "overflow|access past the end", false, NULL, 0},
 	  FAULT("access past the end")}},
 	{"overflow-then-realloc", one_byte_behind_then_realloc, some, FOUND("overflow")},
 	{"overflow-then-realloc", one_byte_behind_then_realloc, some_exact,

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs real programs on plat's malloc, unchanged: by default and in hard mode, beside their own malloc.
+# Runs real programs on plat's malloc, unchanged: by default and in hard mode, and many of them with
+# libplat-checked in front, beside their own malloc.
 #
 #	malloc.sh [--install] [--library FILE] PLAT [WORD]
 #
@@ -36,7 +37,9 @@ if [ -z "$library" ]; then
 	library=$(dirname "$plat")/../alloc/libplat-malloc.so.1
 fi
 library=$(realpath "$library")
-for file in "$plat" "$library"; do
+checked=$(dirname "$library")/libplat-checked.so.1
+[ -r "$checked" ] || checked=$(dirname "$library")/../mem/libplat-checked.so.1
+for file in "$plat" "$library" "$checked"; do
 	if [ ! -r "$file" ]; then
 		echo "malloc.sh: $file: cannot be read" >&2
 		exit 64
@@ -58,9 +61,9 @@ chmod 755 "$tmp"
 mkdir "$tmp/bin"
 : >"$tmp/failures"
 # Other users run them too.
-cp "$plat" "$library" "$tmp/bin"
+cp "$plat" "$library" "$checked" "$tmp/bin"
 plat=$tmp/bin/plat library=$tmp/bin/${library##*/}
-chmod 755 "$plat" "$library"
+chmod 755 "$tmp"/bin/*
 # missing COMMAND...: the reason for a skip
 missing()
 {
@@ -81,6 +84,7 @@ under()
 	case $mode in
 	plat) on=("$plat" run --library "$library" --) ;;
 	hard) on=("$plat" run --library "$library" --hard --) ;;
+	checked) on=("$plat" run --library "$library" --checked --) ;;
 	esac
 	"${as[@]}" "${on[@]}" "$@" 2>"$err"
 }
@@ -104,6 +108,7 @@ set_mode()
 	case $mode in
 	plat) serve_on=("$plat" run --library "$library" --) ;;
 	hard) serve_on=("$plat" run --library "$library" --hard --) ;;
+	checked) serve_on=("$plat" run --library "$library" --checked --) ;;
 	esac
 }
 
@@ -159,7 +164,8 @@ judge()
 	done
 }
 
-# program NAME SECONDS FUNCTION [REASON]: all modes. A REASON is that it cannot be run here.
+# program NAME SECONDS FUNCTION [REASON]: in all $modes. A REASON is that it cannot be run here.
+modes=(own plat hard)
 program()
 {
 	local name=$1 seconds=$2 function=$3 reason=${4:-} status said wrong start
@@ -169,7 +175,7 @@ program()
 		printf 'skip    %s: %s\n' "$name" "$reason"
 		return
 	fi
-	for each in own plat hard; do
+	for each in "${modes[@]}"; do
 		rm -rf "$tmp/err".* "$tmp/work"
 		mkdir "$tmp/work"
 		chmod 777 "$tmp/work"
@@ -211,6 +217,13 @@ program()
 			mkdir -p "$KEEP" && cp -r "$tmp"/err.* "$tmp"/said.* "$tmp/complaint" "$KEEP"
 		fi
 	done
+}
+
+# The same, with libplat-checked too.
+checked_too()
+{
+	local modes=("${modes[@]}" checked)
+	program "$@"
 }
 
 # within SECONDS PID: its status; what takes longer is ended with its children.
@@ -332,15 +345,20 @@ done
 # On a busy machine some of its tests fail at times, whatever the malloc: -w runs those once more. Jobs of
 # a script are deaf to SIGINT, which test_threading sends.
 #
-# One test is left out, and why it hangs is not known: under plat run --hard, in three of five runs with
+# Left out is one test of which it is not known why it hung: under plat run --hard, in three of five runs with
 # Python 3.11.2, a thread span in the interpreter at the beginning of Process.join, until it was ended. It
-# has not been seen with Python's own malloc, by default, or in hard mode without plat run, in a few
-# runs each. No fault was reported.
+# has not been seen with Python's own malloc or by default; nor again in hard mode, in twenty runs on a
+# machine that had six times as much to do as it has processors.
+#
+# In hard mode those of interpreters within one process are left out, too. Python 3.11.2 frees an interpreter
+# while a thread that ends still reads it (Python/ceval_gil.h, drop_gil, behind MUTEX_UNLOCK); its
+# memory is a run, which hard mode closes.
 python_tests()
 {
-	local status
+	local status left_out=(--ignore test_get_event_loop_new_process)
+	[ "$mode" != hard ] || left_out+=(--ignore '*SubinterpThreadingTests*')
 	under env --default-signal=INT,QUIT PYTHONDONTWRITEBYTECODE=1 "$python" -m test -w \
-		--timeout 400 --ignore test_get_event_loop_new_process --tempdir "$PWD" "$@" >log 2>&1
+		--timeout 400 "${left_out[@]}" --tempdir "$PWD" "$@" >log 2>&1
 	status=$?
 	[ "$status" -eq 0 ] || grep -aE '^(FAIL|ERROR|Fatal|Timeout|  File)' log
 	return "$status"
@@ -757,25 +775,25 @@ vim_edit()
 }
 
 program 'the status of a program' 30 status_is_passed_on
-program 'bash' 60 bash_script
-program 'perl' 60 perl_script "$(missing perl)"
+checked_too 'bash' 60 bash_script
+checked_too 'perl' 60 perl_script "$(missing perl)"
 no_tests="$(missing python3)"
 [ -n "$no_tests" ] || ${has_tests:-false} || no_tests="there is no python3 that has its tests"
-program 'python3, a script, PYTHONMALLOC=malloc' 60 python_script "$(missing python3)"
+checked_too 'python3, a script, PYTHONMALLOC=malloc' 60 python_script "$(missing python3)"
 program 'python3, its tests but one' 600 python_tests_own "$no_tests"
-program 'python3, its tests, PYTHONMALLOC=malloc' 600 python_tests_malloc "$no_tests"
-program 'redis-server' 180 redis "$(missing redis-server redis-benchmark redis-cli)"
-program 'sqlite3' 60 sqlite "$(missing sqlite3)"
-program 'gcc' 300 gcc_large "$(missing gcc)"
-program 'nginx' 90 nginx_server "$(missing nginx curl python3)"
+checked_too 'python3, its tests, PYTHONMALLOC=malloc' 600 python_tests_malloc "$no_tests"
+checked_too 'redis-server' 180 redis "$(missing redis-server redis-benchmark redis-cli)"
+checked_too 'sqlite3' 60 sqlite "$(missing sqlite3)"
+checked_too 'gcc' 300 gcc_large "$(missing gcc)"
+checked_too 'nginx' 90 nginx_server "$(missing nginx curl python3)"
 no_postgres=$(missing pgbench setpriv)
 [ -n "$postgres_bin" ] || no_postgres="there is no postgres"
 program 'postgres' 180 postgres "$no_postgres"
 program 'node' 120 node_script "$(missing node)"
 program 'java and javac' 180 java_program "$(missing java javac)"
-program 'git' 120 git_repository "$(missing git)"
-program 'tmux' 60 tmux_session "$(missing tmux)"
-program 'vim' 60 vim_edit "$(missing vim)"
+checked_too 'git' 120 git_repository "$(missing git)"
+checked_too 'tmux' 60 tmux_session "$(missing tmux)"
+checked_too 'vim' 60 vim_edit "$(missing vim)"
 program 'chromium' 120 chromium_page "$(missing chromium)"
 
 echo "$passed passed, $failed failed, $skipped skipped"
