@@ -200,15 +200,22 @@ plat_addr ptmalloc_seek_inside(struct ptmalloc *heap, plat_addr from, plat_addr 
  * Pieces.
  */
 
+/* Where the first of two fences stands in a page that ends here. */
+static plat_addr fence_place(const struct ptmalloc *heap, plat_addr end)
+{
+	const unsigned word = heap->layout.word;
+
+	return align_down(end - 2 * word, heap->layout.align) - 2 * word;
+}
+
 /* Where the first two fences are over that stand at the end of a page, up to `stop`; or 0. */
 static plat_addr fences_behind(struct ptmalloc *heap, plat_addr from, plat_addr stop)
 {
-	const unsigned word = heap->layout.word, align = heap->layout.align;
 	plat_addr end = align_up(from + 1, heap->page_size), fence, place;
 	struct chunk chunk;
 
 	for (; end <= stop && heap->nprobes++ < PROBES_MOST; end += heap->page_size) {
-		place = align_down(end - 2 * word, align) - 2 * word;
+		place = fence_place(heap, end);
 		if (place >= from && probe_chunk(heap, place, &chunk) &&
 		    ends_here(heap, &chunk, stop, &fence))
 			return end;
@@ -231,9 +238,17 @@ plat_addr ptmalloc_chain_end(struct ptmalloc *heap, plat_addr at, plat_addr stop
 	return at < stop ? end : stop;
 }
 
+/* Where the page ends in which fences are to stand here; 0 where they do not. */
+static plat_addr end_of_fences(const struct ptmalloc *heap, plat_addr at)
+{
+	plat_addr end = align_up(at + 1, heap->page_size);
+
+	return at == fence_place(heap, end) ? end : 0;
+}
+
 /*
- * What was top until now has no fences for a moment: it ends with a page, and nothing that follows
- * a chunk is behind it.
+ * What was top until now has no fences for a moment: it ends with a page, or is shorter already by
+ * what they take, and there may be one of them. Nothing that follows a chunk is behind it.
  */
 static plat_addr unfenced_end(struct ptmalloc *heap, plat_addr at, plat_addr stop)
 {
@@ -243,8 +258,15 @@ static plat_addr unfenced_end(struct ptmalloc *heap, plat_addr at, plat_addr sto
 	if (!probe_chunk(heap, at, &last) || !(last.size & CHUNK_PREV_INUSE) ||
 	    (last.size & CHUNK_MAPPED) || chunk_size(&last) > stop - at)
 		return 0;
-	end = at + chunk_size(&last);
-	if (chunk_size(&last) < chunk_least(heap) || !is_aligned(end, heap->page_size))
+	end = at;
+	if (!chunk_is_fence(heap, &last)) {
+		if (chunk_size(&last) < chunk_least(heap))
+			return 0;
+		end = at + chunk_size(&last);
+	}
+	if (!is_aligned(end, heap->page_size))
+		end = end_of_fences(heap, end);
+	if (!end || end > stop)
 		return 0;
 	if (end == stop || !probe_chunk(heap, first_chunk(heap, end), &next) || !next.size ||
 	    (next.size & CHUNK_FLAGS) == CHUNK_MAPPED ||

@@ -908,6 +908,32 @@ static void a_piece_that_is_being_left_has_no_fences_yet(void **state)
 	end();
 }
 
+/* What was top is cut already; of its fences there is none, or the first. */
+static void a_piece_that_gets_its_fences_is_there(void **state)
+{
+	const plat_addr fences = MAPPED - 0x20;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		make_two_pieces();
+		put(ARENA + top_offset(), FENCED_END);
+		put(FENCED_END + 8, 0x1001);
+		put(BETWEEN_END + 0x108, (fences - BETWEEN_END - 0x100) | 1);
+		if (i == 1)
+			put(fences + 8, 0x11);
+		tell_mapped(1, END - MAPPED);
+		put(bin(127) + 16 + 24, MAPPED - HEAP);
+		assert_int_equal(try_read(), 0);
+		assert_int_equal(heap->proofs.broken, 0);
+		assert_int_equal(heap->sums.unknown_bytes, i == 1 ? 0x10 : 0x20);
+		assert_state(BETWEEN_END, BLOCK_LIVE);
+		assert_int_equal(count_proofs(PROOF_HOLDS), heap->proofs.n);
+		assert_sums();
+		end();
+	}
+}
+
 /* One page each, in those of the eight that have a bit. */
 static void make_mapped_pages(unsigned pages)
 {
@@ -1319,6 +1345,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_piece_with_nothing_in_bins_that_a_call_has_in_hand_is_found),
 		cmocka_unit_test(what_a_call_has_in_hand_does_not_reach_over_fences),
 		cmocka_unit_test(a_piece_that_is_being_left_has_no_fences_yet),
+		cmocka_unit_test(a_piece_that_gets_its_fences_is_there),
 		cmocka_unit_test(chunks_amid_other_memory_that_are_just_too_much_are_none),
 		cmocka_unit_test(chunks_that_are_not_just_too_much_stay),
 		cmocka_unit_test(chunks_of_which_either_may_be_too_much_stay),
