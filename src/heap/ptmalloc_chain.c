@@ -28,6 +28,7 @@ struct chain {
 	struct heap_sums *sums;
 	plat_addr stop;	      /* where it should end: top, or behind the fences */
 	plat_addr free_start; /* free chunks in a row, that trimming makes one of; or 0 */
+	plat_addr before;     /* the chunk before the one that is looked at; or 0 */
 	unsigned nfences;
 };
 
@@ -398,6 +399,7 @@ static int take_damage(struct chain *chain, const struct chunk *chunk, plat_addr
 		ptmalloc_doubt(heap, chain->segment->arena, next, "no chunk begins where one must");
 	else
 		heap->reading.proofs.unreadable++;
+	chain->before = 0;
 	*at = chain->stop;
 	if (chunk && heap->ndoubts < BROKEN_MOST)
 		inside = ptmalloc_seek_inside(heap, chunk->at + chunk_least(heap), next,
@@ -456,6 +458,7 @@ static int pass_over(struct chain *chain, plat_addr at, plat_addr sure, const ch
 	int r = end_free_row(chain, at);
 
 	ptmalloc_doubt(chain->heap, chain->segment->arena, at, what);
+	chain->before = 0;
 	*ret = sure;
 	return r ? r : take_hole(chain, at, sure);
 }
@@ -475,11 +478,14 @@ static plat_addr find_sure(const struct chain *chain, const struct chunk *chunk,
 			   const struct chunk *next)
 {
 	struct ptmalloc *heap = chain->heap;
+	plat_addr behind = chunk->at;
 
 	if (!heap->nwitnesses || !(next->size & CHUNK_PREV_INUSE) ||
 	    !ptmalloc_witness(heap, chunk->at, chunk->at + 1))
 		return chunk->at;
-	return ptmalloc_surely(heap, chunk->at, chain->stop);
+	if (chain->before)
+		behind = ptmalloc_behind_rest(heap, chain->before, chunk->at, chain->stop);
+	return behind != chunk->at ? behind : ptmalloc_surely(heap, chunk->at, chain->stop);
 }
 
 static int walk_chain(struct chain *chain)
@@ -510,7 +516,8 @@ static int walk_chain(struct chain *chain)
 		end = at + chunk_size(&chunk);
 		witness = find_contradiction(chain, at, end);
 		if (witness) {
-			r = pass_over(chain, at, witness, "a chunk lies over one that is in a bin",
+			sure = ptmalloc_behind_rest(chain->heap, at, witness, chain->stop);
+			r = pass_over(chain, at, sure, "a chunk lies over one that is in a bin",
 				      &at);
 			is_readable = read_chunk(chain, at, &chunk);
 			continue;
@@ -525,6 +532,7 @@ static int walk_chain(struct chain *chain)
 		if (is_readable && fits(chain, &next)) {
 			if (!is_last_word(chain, &next))
 				r = take_chunk(chain, &chunk, &next);
+			chain->before = at;
 			chunk = next;
 			at = end;
 			continue;

@@ -43,6 +43,16 @@ plat_addr ptmalloc_seek_inside(struct ptmalloc *heap, plat_addr from, plat_addr 
  * within which another chain begins that leads to the same place nobody knows.
  */
 plat_addr ptmalloc_surely(struct ptmalloc *heap, plat_addr start, plat_addr stop);
+/*
+ * A free chunk is cut, and its rest is in a bin. While headers are not written yet the next chunk
+ * still says how long it was:
+ *
+ *     | cut ....... | rest: old words ......... | prev_size: of both
+ *
+ * Where chunks are true again behind the rest; or `rest`, where its header may be true.
+ */
+plat_addr ptmalloc_behind_rest(struct ptmalloc *heap, plat_addr cut, plat_addr rest,
+			       plat_addr stop);
 /* Where the chain that begins here ends, at fences or at `stop`; 0: none begins here. */
 plat_addr ptmalloc_chain_end(struct ptmalloc *heap, plat_addr at, plat_addr stop);
 /*

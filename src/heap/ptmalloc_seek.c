@@ -16,6 +16,7 @@
 #define STEPS_AT_PAGE 4	       /* as well, where one is expected */
 #define PROBES_MOST (1u << 24) /* addresses at which a chain is looked for, in a walk */
 #define RIVAL_BYTES 65536      /* of one chunk, in which another chain is looked for */
+#define REST_MOST (16u << 20)  /* bytes of the rest of a chunk that is cut */
 
 /*
  * Is it a chain?
@@ -155,6 +156,56 @@ plat_addr ptmalloc_surely(struct ptmalloc *heap, plat_addr start, plat_addr stop
 		chunk = next;
 	}
 	return start;
+}
+
+/* One chain breaks off here, and not because it is at its end. */
+static bool breaks(struct ptmalloc *heap, plat_addr at, plat_addr stop, plat_addr *next)
+{
+	struct chunk chunk, behind;
+	plat_addr end;
+
+	*next = stop;
+	if (at == stop)
+		return false;
+	if (heap->nprobes++ >= PROBES_MOST || !probe_chunk(heap, at, &chunk))
+		return true;
+	if (!chunk_is_possible(heap, &chunk, stop))
+		return !ends_here(heap, &chunk, stop, &end);
+	*next = at + chunk_size(&chunk);
+	return !step(heap, &chunk, &behind);
+}
+
+/* Where two chains meet. If one breaks off before, it is none: where the other one begins. */
+static plat_addr meet(struct ptmalloc *heap, plat_addr low, plat_addr high, plat_addr stop)
+{
+	const plat_addr first = low, second = high;
+	plat_addr next;
+
+	while (low != high)
+		if (low < high) {
+			if (breaks(heap, low, stop, &next))
+				return second;
+			low = next;
+		} else {
+			if (breaks(heap, high, stop, &next))
+				return first;
+			high = next;
+		}
+	return low;
+}
+
+plat_addr ptmalloc_behind_rest(struct ptmalloc *heap, plat_addr cut, plat_addr rest, plat_addr stop)
+{
+	plat_addr end = 0, at = rest + chunk_least(heap), last;
+	struct chunk chunk;
+
+	last = ptmalloc_witness(heap, rest + 1, stop);
+	last = min_u64(last ? last : stop, add_capped(rest, REST_MOST));
+	for (; at < last && heap->nprobes++ < PROBES_MOST; at += heap->layout.align)
+		if (probe_chunk(heap, at, &chunk) && !(chunk.size & CHUNK_PREV_INUSE) &&
+		    chunk.before == at - cut && chunk_is_possible(heap, &chunk, stop))
+			end = at;
+	return end ? meet(heap, rest, end, stop) : rest;
 }
 
 /* Ten chunks are not enough where it is known to which one a chain must lead. */

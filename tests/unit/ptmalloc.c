@@ -723,26 +723,55 @@ static void a_chain_that_begins_again_does_not_lead_over_what_is_in_a_bin(void *
 	assert_cut(rest, "no chunk begins where one must");
 }
 
-/* The free chunk is cut: its rest is in the bin already, where an old header leads too far. */
+/* The free chunk is cut: its rest is in the bin already, with a header of before. */
+static plat_addr make_rest(uint32_t size)
+{
+	plat_addr rest = last_at - 0x60;
+
+	put(bin(0), rest);
+	put(bin(0) + 8, rest);
+	put(rest + 8, size | 1);
+	put(rest + 16, bin(0) - 16);
+	put(rest + 24, bin(0) - 16);
+	return rest;
+}
+
+/* It leads too far. */
 static void what_is_in_a_bin_and_in_use_by_an_old_header_is_unknown(void **state)
 {
-	plat_addr rest;
-
 	(void)state;
 	make(FORM_236);
 	put_int(ARENA, 1);
-	rest = last_at - 0x60;
-	put(bin(0), rest);
-	put(bin(0) + 8, rest);
-	put(rest + 8, (top_at - rest) | 1);
-	put(rest + 16, bin(0) - 16);
-	put(rest + 24, bin(0) - 16);
+	make_rest((uint32_t)(top_at - last_at) + 0x60);
 	assert_int_equal(try_read(), 0);
 	assert_int_equal(heap->proofs.broken, 0);
 	assert_int_equal(heap->sums.unknown_bytes, top_at - free_at);
 	assert_state(zeros_at, BLOCK_LIVE);
 	assert_sums();
 	end();
+}
+
+/* An old header in the rest leads nowhere; what was cut has none of its new size yet, or has. */
+static void behind_the_rest_of_a_free_chunk_that_is_cut_all_is_known(void **state)
+{
+	plat_addr rest;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		make(FORM_236);
+		put_int(ARENA, 1);
+		rest = make_rest(0x40);
+		put(rest + 0x40 + 8, 0x31);
+		if (i == 1)
+			put(free_at + 8, (rest - free_at) | 1);
+		assert_int_equal(try_read(), 0);
+		assert_int_equal(heap->proofs.broken, 0);
+		assert_int_equal(heap->sums.unknown_bytes, last_at - (i == 1 ? rest : free_at));
+		assert_state(last_at, BLOCK_LIVE);
+		assert_sums();
+		end();
+	}
 }
 
 /* Both lead to the free chunk. One of them is of before, and nobody knows which. */
@@ -1337,6 +1366,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(an_old_header_does_not_lead_over_what_is_in_a_bin),
 		cmocka_unit_test(a_chain_that_begins_again_does_not_lead_over_what_is_in_a_bin),
 		cmocka_unit_test(what_is_in_a_bin_and_in_use_by_an_old_header_is_unknown),
+		cmocka_unit_test(behind_the_rest_of_a_free_chunk_that_is_cut_all_is_known),
 		cmocka_unit_test(between_two_chains_that_lead_to_one_place_all_is_unknown),
 		cmocka_unit_test(a_top_without_a_size_ends_where_a_block_with_a_mapping_begins),
 		cmocka_unit_test(a_part_of_a_huge_page_that_glibc_does_not_count_is_no_block),
