@@ -43,18 +43,18 @@ void exec_started_fini(struct exec_started *started)
  * The child.
  */
 
+/* All the same one: in the same piece of memory behind the list, which the caller frees. */
 static char **make_strings(const struct exec_strings *strings)
 {
-	char **list = calloc(strings->n + 1, sizeof(*list));
-	char *one = malloc(strings->size + 1);
+	char **list = calloc(1, (strings->n + 1) * sizeof(*list) + strings->size + 1);
 	unsigned i;
 
-	if (!list || !one)
-		_exit(127);
-	memset(one, 'a', strings->size);
-	one[strings->size ? strings->size - 1 : 0] = '\0';
+	if (!list)
+		return NULL;
+	if (strings->size)
+		memset(list + strings->n + 1, 'a', strings->size - 1);
 	for (i = 0; i < strings->n; i++)
-		list[i] = one;
+		list[i] = (char *)(list + strings->n + 1);
 	return list;
 }
 
@@ -80,9 +80,9 @@ static int set_limits(const struct exec_setting *setting)
 	return 0;
 }
 
-static _Noreturn void become(const char *path, const struct exec_setting *setting, int report)
+static _Noreturn void become(const char *path, const struct exec_setting *setting, char **args,
+			     char **envs, int report)
 {
-	char **args = make_strings(&setting->args), **envs = make_strings(&setting->envs);
 	int errnum;
 
 	personality(setting->personality);
@@ -95,6 +95,21 @@ static _Noreturn void become(const char *path, const struct exec_setting *settin
 	if (write(report, &errnum, sizeof(errnum)) != sizeof(errnum))
 		_exit(126);
 	_exit(0);
+}
+
+/* The memory is the parent's until then: to copy it costs more than all that is compared. */
+static pid_t start(const char *path, const struct exec_setting *setting, int report)
+{
+	char **args = make_strings(&setting->args), **envs = make_strings(&setting->envs);
+	pid_t pid = -1;
+
+	if (args && envs)
+		pid = vfork();
+	if (pid == 0)
+		become(path, setting, args, envs, report);
+	free(args);
+	free(envs);
+	return pid;
 }
 
 /*
@@ -252,13 +267,9 @@ int exec_start(const char *path, const struct exec_setting *setting, struct exec
 	*ret = (struct exec_started){.seen = SEEN_EMPTY};
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return -errno;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		become(path, setting, report[1]);
+	pid = start(path, setting, report[1]);
 	close(report[1]);
-	if (waitpid(pid, &status, 0) != pid)
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		r = -errno;
 	if (r == 0 && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP) {
 		ret->outcome = EXEC_STOPPED;
@@ -274,7 +285,7 @@ int exec_start(const char *path, const struct exec_setting *setting, struct exec
 		r = -EIO;
 	}
 	close(report[0]);
-	if (pid) {
+	if (pid > 0) {
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 	}
