@@ -52,24 +52,28 @@ void snapshot_filter_prepare(struct snapshot_filter *filter)
 	}
 }
 
-/* `word` has no more than FILTER_BITS bits. */
-static bool is_address(struct filtering *filtering, uint64_t word)
+static bool is_in_another_mapping(struct filtering *filtering, uint64_t word)
 {
-	const struct range *range;
-	uint64_t i = word >> FILTER_SHIFT;
+	const struct range *range = ranges_from(filtering->filter->mapped, word - 1);
 
-	if (word == 0 || !(filtering->filter->somewhere[i / 64] >> i % 64 & 1))
-		return false;
-	if (word >= filtering->last.start && word <= filtering->last.end)
-		return true;
-	range = ranges_from(filtering->filter->mapped, word - 1);
 	if (!range || word < range->start)
 		return false;
 	filtering->last = *range;
 	return true;
 }
 
-static uint64_t load(const unsigned char *at, unsigned word)
+/* `word` has no more than FILTER_BITS bits. */
+static inline bool is_address(struct filtering *filtering, uint64_t word)
+{
+	uint64_t i = word >> FILTER_SHIFT;
+
+	if (!(filtering->filter->somewhere[i / 64] >> i % 64 & 1) || word == 0)
+		return false;
+	return (word >= filtering->last.start && word <= filtering->last.end) ||
+	       is_in_another_mapping(filtering, word);
+}
+
+static inline uint64_t load(const unsigned char *at, unsigned word)
 {
 	uint64_t wide;
 	uint32_t narrow;
@@ -100,7 +104,7 @@ static bool fits(const struct filtering *filtering, uint64_t size, plat_addr at)
 	unsigned word = filtering->filter->word;
 
 	size &= ~(uint64_t)SIZE_FLAGS;
-	return size >= 2 * word && size % (2 * word) == 0 &&
+	return size >= 2 * word && is_aligned(size, 2 * word) &&
 	       size <= filtering->here.end - at + word;
 }
 
@@ -111,10 +115,10 @@ static bool is_chunk_size(struct filtering *filtering, plat_addr at, uint64_t va
 	plat_addr next;
 	uint64_t follows;
 
-	if (at % (2 * word) != word || !fits(filtering, value, at))
+	if (!is_aligned(at + word, 2 * word) || !fits(filtering, value, at))
 		return false;
 	next = at + (value & ~(uint64_t)SIZE_FLAGS);
-	if ((next - word) % UNIT == 0)
+	if (is_aligned(next - word, UNIT))
 		return true;
 	return next < filtering->here.end && word_at(filtering, next, &follows) &&
 	       fits(filtering, follows, next);
@@ -127,14 +131,13 @@ static bool is_size_before(struct filtering *filtering, plat_addr at, uint64_t v
 	uint64_t size;
 
 	value &= ~(uint64_t)SIZE_FLAGS;
-	return at % (2 * word) == 0 && value % (2 * word) == 0 &&
-	       value <= at - filtering->here.start &&
+	return is_aligned(at | value, 2 * word) && value <= at - filtering->here.start &&
 	       word_at(filtering, at - value + word, &size) &&
 	       (size & ~(uint64_t)SIZE_FLAGS) == value;
 }
 
 /* Of any other word one in 2^17 passes so far, for addresses have as many zeros before them. */
-static bool is_mangled_address(struct filtering *filtering, uint64_t value)
+static inline bool is_mangled_address(struct filtering *filtering, uint64_t value)
 {
 	const struct mangle *mangle = &filtering->filter->mangle;
 
@@ -150,12 +153,12 @@ static bool is_padding(struct filtering *filtering, plat_addr at, uint64_t value
 	unsigned word = filtering->filter->word;
 	uint64_t size;
 
-	return at % (2 * word) == 0 && value <= at - filtering->here.start &&
-	       (at - value) % UNIT == 0 && word_at(filtering, at + word, &size) &&
+	return is_aligned(at, 2 * word) && value <= at - filtering->here.start &&
+	       is_aligned(at - value, UNIT) && word_at(filtering, at + word, &size) &&
 	       (size & SIZE_FLAGS) == SIZE_MAPPED && fits(filtering, size, at + word);
 }
 
-static bool is_kept(struct filtering *filtering, plat_addr at, uint64_t value)
+static inline bool is_kept(struct filtering *filtering, plat_addr at, uint64_t value)
 {
 	uint64_t plain = value ^ at >> MANGLE_SHIFT;
 
@@ -163,8 +166,8 @@ static bool is_kept(struct filtering *filtering, plat_addr at, uint64_t value)
 		return true;
 	if (value >> FILTER_BITS)
 		return false;
-	return value % UNIT == 0 || is_address(filtering, value) || plain == 0 ||
-	       (plain % filtering->filter->word == 0 && is_address(filtering, plain)) ||
+	return is_aligned(value, UNIT) || is_address(filtering, value) || plain == 0 ||
+	       (is_aligned(plain, filtering->filter->word) && is_address(filtering, plain)) ||
 	       is_chunk_size(filtering, at, value) || is_size_before(filtering, at, value) ||
 	       is_padding(filtering, at, value);
 }
@@ -181,6 +184,8 @@ static const struct counts {
 	{4, 0x150, 64}, {4, 0x190, 128}, {4, 0x1d0, 152},
 };
 
+#define CHUNK_LEAST 0x150
+#define CHUNK_MOST 0x307			 /* with its flags */
 #define COUNTS_MOST 152				 /* bytes */
 #define IN_NO_COUNT UINT64_C(0xe0e0e0e0e0e0e0e0) /* bits: a count is below 32 */
 
@@ -201,6 +206,8 @@ static void keep_counts(struct filtering *filtering, plat_addr at, uint64_t size
 	const struct filter_window *window = filtering->window;
 	size_t i;
 
+	if (size < CHUNK_LEAST || size > CHUNK_MOST)
+		return;
 	for (i = 0; i < ARRAY_SIZE(counts); i++) {
 		plat_addr from = max_u64(at, window->start);
 		plat_addr end = min_u64(at + counts[i].bytes, window->start + window->size);
@@ -228,21 +235,29 @@ static void keep_counts_begun(struct filtering *filtering, unsigned char *to)
 	}
 }
 
-static void keep_words(struct filtering *filtering, unsigned char *to)
+static ALWAYS_INLINE void keep_words_of(struct filtering *filtering, unsigned char *to,
+					const unsigned word)
 {
-	const struct filter_window *window = filtering->window;
-	unsigned word = filtering->filter->word;
+	const struct filter_window window = *filtering->window;
 	size_t i;
 
-	for (i = 0; i + word <= window->size; i += word) {
-		uint64_t value = load(window->bytes + i, word);
+	for (i = 0; i + word <= window.size; i += word) {
+		uint64_t value = load(window.bytes + i, word);
 
-		if (!value || !is_kept(filtering, window->start + i, value))
+		if (!value || !is_kept(filtering, window.start + i, value))
 			continue;
-		memcpy(to + i, window->bytes + i, word);
-		if (i % (2 * word) == word && value < SMALL)
-			keep_counts(filtering, window->start + i + word, value, to);
+		memcpy(to + i, window.bytes + i, word);
+		if (is_aligned(i + word, 2 * word) && value < SMALL)
+			keep_counts(filtering, window.start + i + word, value, to);
 	}
+}
+
+static void keep_words(struct filtering *filtering, unsigned char *to)
+{
+	if (filtering->filter->word == 8)
+		keep_words_of(filtering, to, 8);
+	else
+		keep_words_of(filtering, to, 4);
 }
 
 static bool is_below(const void *mark, uint64_t at)
