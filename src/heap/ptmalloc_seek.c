@@ -128,7 +128,7 @@ static bool leads_to(struct ptmalloc *heap, plat_addr at, plat_addr end)
 /* Another chain begins within a chunk, and leads to where this one does. */
 static bool has_rival(struct ptmalloc *heap, plat_addr chunk, plat_addr end)
 {
-	plat_addr at = chunk + chunk_least(heap), most = min_u64(end, chunk + RIVAL_BYTES);
+	plat_addr at = chunk + heap->layout.align, most = min_u64(end, chunk + RIVAL_BYTES);
 
 	for (; at < most && heap->nprobes < PROBES_MOST; at += heap->layout.align)
 		if (leads_to(heap, at, end))
@@ -216,6 +216,15 @@ static bool leads_to_witness(struct ptmalloc *heap, plat_addr at, plat_addr stop
 	return !witness || leads_to(heap, at, witness);
 }
 
+/* By an old header the chunk before it would be free, and reach over what is known. */
+static bool reaches_back(struct ptmalloc *heap, plat_addr at, plat_addr from)
+{
+	struct chunk chunk;
+
+	return probe_chunk(heap, at, &chunk) && !(chunk.size & CHUNK_PREV_INUSE) &&
+	       chunk.before > at - from + heap->layout.align;
+}
+
 plat_addr ptmalloc_seek(struct ptmalloc *heap, plat_addr from, plat_addr stop)
 {
 	plat_addr at = first_chunk(heap, from);
@@ -223,7 +232,8 @@ plat_addr ptmalloc_seek(struct ptmalloc *heap, plat_addr from, plat_addr stop)
 	for (; at < stop; at += heap->layout.align) {
 		if (heap->nprobes++ >= PROBES_MOST)
 			return stop;
-		if (is_chain(heap, at, stop, STEPS) && leads_to_witness(heap, at, stop))
+		if (!reaches_back(heap, at, from) && is_chain(heap, at, stop, STEPS) &&
+		    leads_to_witness(heap, at, stop))
 			return ptmalloc_surely(heap, at, stop);
 	}
 	return stop;

@@ -788,6 +788,40 @@ static void between_two_chains_that_lead_to_one_place_all_is_unknown(void **stat
 	assert_cut(rest, "no chunk begins where one must");
 }
 
+/* Behind what is damaged a chain cannot begin with a free chunk before it that is longer. */
+static void a_chain_does_not_begin_behind_what_reaches_over_known_blocks(void **state)
+{
+	plat_addr rest;
+
+	(void)state;
+	make(FORM_236);
+	put_int(ARENA, 1);
+	rest = make_cut();
+	put(rest + 0x20, 0x820);
+	put(rest + 0x20 + 8, free_at - rest - 0x20);
+	assert_cut(rest, "no chunk begins where one must");
+}
+
+/* The other one begins so near that nothing has room in between. */
+static void between_two_chains_that_begin_side_by_side_all_is_unknown(void **state)
+{
+	plat_addr rest;
+
+	(void)state;
+	make(FORM_236);
+	put_int(ARENA, 1);
+	rest = make_cut();
+	put(rest + 0x20 + 8, 0x41);
+	put(rest + 0x60 + 8, 0x31);
+	put(rest + 0x70 + 8, 0x21);
+	put(rest + 0x90 + 8, (free_at - rest - 0x90) | 1);
+	assert_int_equal(try_read(), 0);
+	assert_int_equal(heap->sums.unknown_bytes, 0x90);
+	assert_state(rest + 0x90, BLOCK_LIVE);
+	assert_sums();
+	end();
+}
+
 static void make_scattered(void)
 {
 	make(FORM_236);
@@ -1368,6 +1402,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_is_in_a_bin_and_in_use_by_an_old_header_is_unknown),
 		cmocka_unit_test(behind_the_rest_of_a_free_chunk_that_is_cut_all_is_known),
 		cmocka_unit_test(between_two_chains_that_lead_to_one_place_all_is_unknown),
+		cmocka_unit_test(a_chain_does_not_begin_behind_what_reaches_over_known_blocks),
+		cmocka_unit_test(between_two_chains_that_begin_side_by_side_all_is_unknown),
 		cmocka_unit_test(a_top_without_a_size_ends_where_a_block_with_a_mapping_begins),
 		cmocka_unit_test(a_part_of_a_huge_page_that_glibc_does_not_count_is_no_block),
 		cmocka_unit_test(a_piece_whose_first_chunks_a_call_has_in_hand_is_found),
