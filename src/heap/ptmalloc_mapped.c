@@ -151,15 +151,17 @@ static bool find_in_page(struct search *search, plat_addr page, struct ptmalloc_
 	return false;
 }
 
-static bool is_mapped_here(const struct search *search, plat_addr page)
+/* Where the mapping begins, from `floor` on, of a chunk in this page; or 0. */
+static plat_addr mapped_start(struct search *search, plat_addr page, plat_addr floor)
 {
-	const struct ptmalloc *heap = search->heap;
-	plat_addr first = first_chunk(heap, page);
+	const plat_addr kept = search->floor;
 	struct ptmalloc_segment found;
-	unsigned char bytes[16];
+	bool is_found;
 
-	return reader_read(&heap->cache->reader, first, bytes, 2 * heap->layout.word) == 0 &&
-	       is_mapped_chunk(search, first, bytes, &found);
+	search->floor = floor;
+	is_found = find_in_page(search, page, &found);
+	search->floor = kept;
+	return is_found ? found.start : 0;
 }
 
 static plat_addr end_of_chain(const struct search *search, plat_addr first, plat_addr stop)
@@ -171,15 +173,17 @@ static plat_addr end_of_chain(const struct search *search, plat_addr first, plat
 }
 
 /* In the middle of a call top has no size yet: it ends where something else begins. */
-static plat_addr end_of_top(const struct search *search, plat_addr top)
+static plat_addr end_of_top(struct search *search, plat_addr top)
 {
 	struct ptmalloc *heap = search->heap;
-	plat_addr at = align_up(top + 1, heap->page_size);
+	plat_addr floor = align_up(top + 1, heap->page_size), at, start;
 
-	while (at < search->end && !is_mapped_here(search, at) &&
-	       !end_of_chain(search, first_chunk(heap, at), search->end))
-		at += heap->page_size;
-	return min_u64(at, search->end);
+	for (at = floor; at < search->end; at += heap->page_size) {
+		start = mapped_start(search, at, floor);
+		if (start || end_of_chain(search, first_chunk(heap, at), search->end))
+			return start ? start : at;
+	}
+	return search->end;
 }
 
 /* A piece of a scattered main arena. */
@@ -216,16 +220,13 @@ static bool find_piece(struct search *search, plat_addr page, struct ptmalloc_se
 static void cut_at_next(struct search *search, struct ptmalloc_segment *segment)
 {
 	const uint64_t page = search->heap->page_size;
-	plat_addr at = align_up(segment->first + 1, page), floor = search->floor;
+	plat_addr floor = align_up(segment->first + 1, page), at, start;
 
-	for (; at < segment->end; at += page) {
-		search->floor = at;
-		if (is_mapped_here(search, at)) {
-			segment->end = at;
-			break;
-		}
+	for (at = floor; at < segment->end; at += page) {
+		start = mapped_start(search, at, floor);
+		if (start)
+			segment->end = start;
 	}
-	search->floor = floor;
 }
 
 /*

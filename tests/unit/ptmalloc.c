@@ -971,6 +971,23 @@ static void a_piece_that_is_being_left_has_no_fences_yet(void **state)
 	end();
 }
 
+/* Nor does it end behind a mapped chunk that stands in the middle of its page, to be aligned. */
+static void a_piece_without_a_size_ends_before_an_aligned_chunk(void **state)
+{
+	(void)state;
+	make_two_pieces();
+	put(ARENA + top_offset(), FENCED_END);
+	put(FENCED_END + 8, 0);
+	put(BETWEEN_END + 8, 0);
+	put(MAPPED + 8, 0);
+	put(MAPPED - PAGE + 0x7f0, 0x7f0);
+	put(MAPPED - PAGE + 0x7f8, (END - MAPPED + PAGE - 0x7f0) | 2);
+	tell_mapped(1, END - MAPPED + PAGE);
+	assert_int_equal(try_read(), 0);
+	assert_non_null(block_of(MAPPED - PAGE + 0x7f0));
+	end();
+}
+
 /* What was top is cut already; of its fences there is none, or the first. */
 static void a_piece_that_gets_its_fences_is_there(void **state)
 {
@@ -1412,6 +1429,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_a_call_has_in_hand_does_not_reach_over_fences),
 		cmocka_unit_test(a_piece_that_is_being_left_has_no_fences_yet),
 		cmocka_unit_test(a_piece_that_gets_its_fences_is_there),
+		cmocka_unit_test(a_piece_without_a_size_ends_before_an_aligned_chunk),
 		cmocka_unit_test(chunks_amid_other_memory_that_are_just_too_much_are_none),
 		cmocka_unit_test(chunks_that_are_not_just_too_much_stay),
 		cmocka_unit_test(chunks_of_which_either_may_be_too_much_stay),
