@@ -214,19 +214,24 @@ static bool find_piece(struct search *search, plat_addr page, struct ptmalloc_se
 
 /*
  * A block is made smaller by giving back its end first, and another mapping can be there before the
- * header tells the new size: it ends where another chunk begins. Memory of mappings is new, so that
- * what looks like a chunk is hardly ever a block's content.
+ * header tells the new size: it ends where another chunk's mapping begins, whose header can stand
+ * behind, where its block is aligned. Memory of mappings is new, so that what looks like a chunk is
+ * hardly ever a block's content.
+ *
+ *     | 0, old size ............................. |
+ *     | kept       | padding of another ............. | prev_size, size |
  */
 static void cut_at_next(struct search *search, struct ptmalloc_segment *segment)
 {
 	const uint64_t page = search->heap->page_size;
-	plat_addr floor = align_up(segment->first + 1, page), at, start;
+	const plat_addr floor = align_up(segment->first + 1, page);
+	const plat_addr end = min_u64(search->end, segment->end + search->depth * page);
+	plat_addr at, start = 0;
 
-	for (at = floor; at < segment->end; at += page) {
+	for (at = floor; at < end && !start; at += page)
 		start = mapped_start(search, at, floor);
-		if (start)
-			segment->end = start;
-	}
+	if (start && start < segment->end)
+		segment->end = start;
 }
 
 /*

@@ -1034,6 +1034,25 @@ static void assert_mapped_pages(unsigned pages)
 		assert_int_equal(block_of(at) != NULL, pages & 1);
 }
 
+/* Its memory is another one's already, whose header stands behind where the old size ends. */
+static void a_mapped_chunk_that_gets_smaller_ends_before_an_aligned_one(void **state)
+{
+	const plat_addr aligned = MAPPED + 6 * PAGE - 16;
+
+	(void)state;
+	make(FORM_236);
+	make_mapped_pages(0);
+	put(MAPPED + 8, (4 * PAGE) | 2);
+	put(aligned, 5 * PAGE - 16);
+	put(aligned + 8, (2 * PAGE + 16) | 2);
+	tell_mapped(2, END - MAPPED);
+	assert_int_equal(try_read(), 0);
+	assert_non_null(block_of(MAPPED));
+	assert_non_null(block_of(aligned));
+	assert_sums();
+	end();
+}
+
 /* Somebody else's data, of which glibc knows nothing. */
 static void chunks_amid_other_memory_that_are_just_too_much_are_none(void **state)
 {
@@ -1430,6 +1449,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_piece_that_is_being_left_has_no_fences_yet),
 		cmocka_unit_test(a_piece_that_gets_its_fences_is_there),
 		cmocka_unit_test(a_piece_without_a_size_ends_before_an_aligned_chunk),
+		cmocka_unit_test(a_mapped_chunk_that_gets_smaller_ends_before_an_aligned_one),
 		cmocka_unit_test(chunks_amid_other_memory_that_are_just_too_much_are_none),
 		cmocka_unit_test(chunks_that_are_not_just_too_much_stay),
 		cmocka_unit_test(chunks_of_which_either_may_be_too_much_stay),
