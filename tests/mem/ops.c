@@ -479,6 +479,34 @@ static void needles_that_are_almost_everywhere(void)
 	}
 }
 
+/* Each place of the needle is wrong somewhere: whichever bytes the search learns, others fail. */
+static void a_needle_among_those_with_one_wrong_byte(void)
+{
+	static const size_t these[] = {2, 3, 7, 16, 33, 64, 90, 130};
+	struct area in = new_area(), needle = new_area();
+	size_t i, j, m, n, at;
+
+	for (i = 0; i < ARRAY_SIZE(these); i++) {
+		m = these[i];
+		n = 150 * m;
+		for (j = 0; j < m; j++)
+			needle.start[j] = (uint8_t)(j % 7 ? ' ' : 'a' + drawn() % 26);
+		for (j = 0; j < n; j++)
+			in.start[j] = needle.start[j % m];
+		for (j = 0; j < n; j += m)
+			in.start[j + (j / m / 5 + j / m % 2) % m] ^= 1;
+		find_and_compare(in.start, n, needle.start, m);
+		for (at = 0; at <= n - m; at += 1 + 13 * m) {
+			uint8_t before[130];
+
+			memcpy(before, in.start + at, m);
+			memcpy(in.start + at, needle.start, m);
+			find_and_compare(in.start, n, needle.start, m);
+			memcpy(in.start + at, before, m);
+		}
+	}
+}
+
 /* Wherever it is, the first of the words of it that are read is another. */
 static void a_long_needle_at_every_spot_of_a_long_input(void)
 {
@@ -490,7 +518,7 @@ static void a_long_needle_at_every_spot_of_a_long_input(void)
 
 	for (i = 0; i < ARRAY_SIZE(long_ones); i++) {
 		m = long_ones[i];
-		n = 64 * m;
+		n = 48 * KIB; /* as long as every variant needs to go by words */
 		start = in.end - n;
 		for (spot = 0; spot < m; spot++)
 			needle.end[-1 - (ptrdiff_t)spot] = (uint8_t)(128 + drawn() % 128);
@@ -630,6 +658,7 @@ static const struct test tests[] = {
 	{TEST(every_short_needle_in_every_short_input)},
 	{TEST(needles_drawn_at_random)},
 	{TEST(needles_that_are_almost_everywhere)},
+	{TEST(a_needle_among_those_with_one_wrong_byte)},
 	{TEST(a_long_needle_at_every_spot_of_a_long_input)},
 	{TEST(a_needle_right_behind_where_the_search_gives_up)},
 	{TEST(zeros_are_not_found_behind_the_input)},

@@ -15,8 +15,12 @@
 struct search {
 	const uint8_t *in, *needle;
 	size_t m;
-	size_t spots; /* where the needle can begin: n - m + 1 */
-	size_t work;  /* of comparing, so far */
+	size_t spots;	   /* where the needle can begin: n - m + 1 */
+	size_t one, other; /* the places of the two bytes in the needle */
+	size_t work;	   /* of comparing, so far */
+	size_t since;	   /* the spot from which on these two are looked for */
+	size_t failed;	   /* compares since then */
+	bool goes_on;	   /* from there, with other ones */
 	const uint8_t *answer;
 };
 
@@ -31,35 +35,78 @@ HERE static ALWAYS_INLINE pairs two_at(const struct two_bytes *two, size_t spot)
 	return pairs_of(load(two->one_at + spot), two->one, load(two->other_at + spot), two->other);
 }
 
-/* How many bytes of the needle are at a spot, less up to a vector; m if all are. */
-HERE static ALWAYS_INLINE size_t bytes_at(const uint8_t *spot, const uint8_t *needle, size_t m)
+HERE static ALWAYS_INLINE hits byte_at(const struct search *search, size_t place, size_t spot)
 {
-	size_t i;
+	return same(load(search->in + spot + place), splat(search->needle[place]));
+}
 
-	if (m < SIZE)
-		return bits_of(same(load_part(spot, m), load_part(needle, m))) == ALL ? m : 0;
-	for (i = 0; i < m - SIZE; i += SIZE) {
-		if (bits_of(same_at(spot + i, needle + i)) != ALL)
-			return i;
+HERE static ALWAYS_INLINE hits byte_at_few(const uint8_t *in, size_t spots, const uint8_t *needle,
+					   size_t place)
+{
+	return same(load_part(in + place, spots), splat(needle[place]));
+}
+
+/* The first byte of the needle that is not at a spot; m if all are. */
+HERE static ALWAYS_INLINE size_t differs_at(const uint8_t *spot, const uint8_t *needle, size_t m)
+{
+	size_t last = m < SIZE ? 0 : m - SIZE, i;
+	uint64_t bits;
+
+	for (i = 0; i < last; i += SIZE) {
+		bits = bits_of(same_at(spot + i, needle + i));
+		if (bits != ALL)
+			return i + first_of(bits ^ ALL);
 	}
-	return bits_of(same_at(spot + m - SIZE, needle + m - SIZE)) == ALL ? m : i;
+	bits = m < SIZE ? bits_of(same(load_part(spot, m), load_part(needle, m)))
+			: bits_of(same_at(spot + last, needle + last));
+	return bits == ALL ? m : last + first_of(bits ^ ALL);
+}
+
+/* Of the spots from `at` on, those that have this byte of the needle, too. */
+HERE static ALWAYS_INLINE uint64_t with_byte(const struct search *search, size_t at, uint64_t bits,
+					     size_t place)
+{
+	if (search->spots < SIZE)
+		return bits &
+		       bits_of(byte_at_few(search->in, search->spots, search->needle, place));
+	return bits & bits_of(byte_at(search, place, at));
 }
 
 /*
- * Compares at each of these spots, `bits` from the spot `at` on. Whether the search is over; then
- * the answer is there.
+ * Compares that fail often say which byte is rare here: the one where they did. Whether the search
+ * is to go on with it, which costs as much as some of them.
+ */
+static ALWAYS_INLINE bool has_learned(struct search *search, size_t spot, size_t place)
+{
+	const uint8_t *needle = search->needle;
+
+	search->failed++;
+	if (search->spots < SIZE || search->failed <= plat__compares_allowed(spot - search->since))
+		return false;
+	if (plat__commonness[needle[search->other]] < plat__commonness[needle[search->one]])
+		search->one = search->other;
+	search->other = place;
+	search->since = spot + 1;
+	search->failed = 0;
+	search->goes_on = true;
+	return true;
+}
+
+/*
+ * Compares at each of these spots, `bits` from the spot `at` on. Whether the search is over, or is
+ * to go on with other bytes.
  */
 HERE static bool is_over(struct search *search, size_t at, uint64_t bits)
 {
-	for (; bits; bits &= bits - 1) {
+	while (bits) {
 		size_t spot = at + first_of(bits);
-		size_t found = bytes_at(search->in + spot, search->needle, search->m);
+		size_t place = differs_at(search->in + spot, search->needle, search->m);
 
-		if (found == search->m) {
+		if (place == search->m) {
 			search->answer = search->in + spot;
 			return true;
 		}
-		search->work += plat__work(found);
+		search->work += plat__work(place);
 		if (search->work > plat__work_allowed(spot)) {
 			spot++;
 			search->answer = plat__find_slowly(search->in + spot,
@@ -67,13 +114,11 @@ HERE static bool is_over(struct search *search, size_t at, uint64_t bits)
 							   search->needle, search->m);
 			return true;
 		}
+		if (has_learned(search, spot, place))
+			return true;
+		bits = with_byte(search, at, bits, place);
 	}
 	return false;
-}
-
-HERE static ALWAYS_INLINE hits byte_at(const struct search *search, size_t place, size_t spot)
-{
-	return same(load(search->in + spot + place), splat(search->needle[place]));
 }
 
 /* Of a vector of spots at which both bytes are those at which three others are, too. */
@@ -129,11 +174,30 @@ HERE static ALWAYS_INLINE bool is_over_between(struct search *search, const stru
 	return is_over_at(search, two, at < last ? at : last, last);
 }
 
+/* The same, with other bytes from where those do not serve. */
+HERE static ALWAYS_INLINE bool is_over_within(struct search *search, size_t at, size_t end)
+{
+	struct two_bytes two;
+
+	do {
+		two.one_at = search->in + search->one;
+		two.other_at = search->in + search->other;
+		two.one = splat(search->needle[search->one]);
+		two.other = splat(search->needle[search->other]);
+		search->goes_on = false;
+		if (!is_over_between(search, &two, at, end))
+			return false;
+		/* Spots that were left out before do no harm. */
+		at = end - search->since < SIZE ? end - SIZE : search->since;
+	} while (search->goes_on);
+	return true;
+}
+
 /*
  * A long needle in a long input: wherever it is, one of the words that are read at a distance of
  * its length is a word of it. Where none can be, there is nothing to look for.
  */
-HERE static NOINLINE void find_by_words(struct search *search, const struct two_bytes *two)
+HERE static NOINLINE void find_by_words(struct search *search)
 {
 	size_t step = search->m - sizeof(uint64_t) + 1, spots = search->spots, at, end;
 	const uint8_t *last = search->in + step - 1;
@@ -144,16 +208,49 @@ HERE static NOINLINE void find_by_words(struct search *search, const struct two_
 		if (!plat__has_word(&words, plat__word64(last + at)))
 			continue;
 		end = spots - at < step ? spots : at + step;
-		/* Spots that were left out before do no harm. */
-		if (is_over_between(search, two, end - at < SIZE ? end - SIZE : at, end))
+		if (is_over_within(search, end - at < SIZE ? end - SIZE : at, end))
 			return;
 	}
 }
 
-HERE static ALWAYS_INLINE hits byte_at_few(const uint8_t *in, size_t spots, const uint8_t *needle,
-					   size_t place)
+/* Where in a vector a byte of the needle is, said for the spots that it would belong to. */
+HERE static ALWAYS_INLINE uint64_t spots_of(vector in, const uint8_t *needle, size_t place)
 {
-	return same(load_part(in + place, spots), splat(needle[place]));
+	return bits_of(same(in, splat(needle[place]))) >> place * LANE;
+}
+
+/* Spots with four of the needle's bytes, most often none. */
+HERE static ALWAYS_INLINE uint64_t four_in_vector(const uint8_t *in, size_t n,
+						  const uint8_t *needle, size_t m)
+{
+	vector all = n < SIZE ? load_part(in, n) : load(in);
+	uint64_t bits = spots_of(all, needle, 0) & spots_of(all, needle, m - 1);
+
+	bits &= first_bits(n - m + 1);
+	if (bits)
+		bits &= spots_of(all, needle, m / 2) & spots_of(all, needle, m / 3);
+	return bits;
+}
+
+HERE static ALWAYS_INLINE uint64_t four_in_few(const uint8_t *in, size_t spots,
+					       const uint8_t *needle, size_t m)
+{
+	hits found = both(byte_at_few(in, spots, needle, 0), byte_at_few(in, spots, needle, m - 1));
+	uint64_t bits = bits_of(found) & first_bits(spots);
+
+	if (bits)
+		bits &= bits_of(both(byte_at_few(in, spots, needle, m / 2),
+				     byte_at_few(in, spots, needle, m / 3)));
+	return bits;
+}
+
+HERE static NOINLINE const uint8_t *compare_few(const uint8_t *in, size_t spots,
+						const uint8_t *needle, size_t m, uint64_t bits)
+{
+	struct search search = {.in = in, .needle = needle, .m = m, .spots = spots};
+
+	is_over(&search, 0, bits);
+	return search.answer;
 }
 
 /*
@@ -161,51 +258,38 @@ HERE static ALWAYS_INLINE hits byte_at_few(const uint8_t *in, size_t spots, cons
  * any, and where they are found what is between them. Nothing is written before: a load from an
  * address whose last 12 bits are those of a store waits for that one.
  */
-HERE static ALWAYS_INLINE const uint8_t *find_in_few(const uint8_t *in, size_t spots,
+HERE static ALWAYS_INLINE const uint8_t *find_in_few(const uint8_t *in, size_t n,
 						     const uint8_t *needle, size_t m)
 {
-	hits found = both(byte_at_few(in, spots, needle, 0), byte_at_few(in, spots, needle, m - 1));
-	uint64_t bits = bits_of(found) & first_bits(spots);
-	struct search search;
+	size_t spots = n - m + 1;
+	uint64_t bits =
+		n <= SIZE ? four_in_vector(in, n, needle, m) : four_in_few(in, spots, needle, m);
 
-	if (bits)
-		bits &= bits_of(both(byte_at_few(in, spots, needle, m / 2),
-				     byte_at_few(in, spots, needle, m / 3)));
-	if (!bits)
-		return NULL;
-	search = (struct search){.in = in, .needle = needle, .m = m, .spots = spots};
-	is_over(&search, 0, bits);
-	return search.answer;
+	return bits ? compare_few(in, spots, needle, m, bits) : NULL;
 }
 
-HERE static ALWAYS_INLINE void find_by_pairs(struct search *search)
+/* Apart from what is short, which then needs no room for vectors on the stack. */
+HERE static NOINLINE const uint8_t *find_in_many(const uint8_t *in, size_t spots,
+						 const uint8_t *needle, size_t m)
 {
-	struct two_bytes two;
-	size_t one, other;
+	struct search search = {.in = in, .needle = needle, .m = m, .spots = spots};
 
-	plat__rare_pair(search->needle, search->m, search->spots, &one, &other);
-	two.one_at = search->in + one;
-	two.other_at = search->in + other;
-	two.one = splat(search->needle[one]);
-	two.other = splat(search->needle[other]);
-	if (plat__words_are_worth_it(search->m, search->spots, SIZE))
-		find_by_words(search, &two);
+	plat__rare_pair(needle, m, spots, &search.one, &search.other);
+	if (plat__words_are_worth_it(m, spots, SIZE))
+		find_by_words(&search);
 	else
-		is_over_between(search, &two, 0, search->spots);
+		is_over_within(&search, 0, spots);
+	return search.answer;
 }
 
 /* Has a name for others, as resolvers need it. */
 HERE void *NAME(find)(const void *in, size_t n, const void *needle, size_t m)
 {
-	struct search search;
-
 	if (m > n)
 		return NULL;
 	if (m < 2)
 		return m ? find_byte(in, *(const uint8_t *)needle, n) : (void *)in;
 	if (n - m + 1 < SIZE)
-		return (void *)find_in_few(in, n - m + 1, needle, m);
-	search = (struct search){.in = in, .needle = needle, .m = m, .spots = n - m + 1};
-	find_by_pairs(&search);
-	return (void *)search.answer;
+		return (void *)find_in_few(in, n, needle, m);
+	return (void *)find_in_many(in, n - m + 1, needle, m);
 }

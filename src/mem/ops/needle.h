@@ -41,6 +41,8 @@ struct plat__words {
  */
 static ALWAYS_INLINE bool plat__words_are_worth_it(size_t m, size_t spots, size_t size)
 {
+	if (size > 32)
+		return m >= 96 && spots / 64 > (m > 640 ? m : 640);
 	return size > 16 ? m >= 96 && spots / 64 > m : m >= 40 && spots / 24 > m;
 }
 
@@ -119,6 +121,12 @@ static ALWAYS_INLINE void plat__rare_pair(const uint8_t *needle, size_t m, size_
 static ALWAYS_INLINE size_t plat__work(size_t same)
 {
 	return 16 + same / 8;
+}
+
+/* How many compares may fail in the first `spots` before two other bytes are looked for. */
+static ALWAYS_INLINE size_t plat__compares_allowed(size_t spots)
+{
+	return 2 + spots / 512;
 }
 
 /* How much of it may be done in the first `spots`: as much as the slow search needs for them. */

@@ -2,14 +2,13 @@
  */
 #include "mem/ops/x86/x86.h"
 
-#include "mem/ops/x86/part16.h"
 #include "mem/ops/x86/string.h"
 
 #include <immintrin.h>
 
 #define NAME(op) plat__avx512_##op
 #define VARIANT "avx512"
-#define HERE FOR_PROCESSORS_WITH("avx512f,avx512bw,avx512vl,bmi,bmi2,lzcnt")
+#define HERE FOR_PROCESSORS_WITH("avx512f,avx512bw,avx512vl,avx512vbmi,bmi,bmi2,lzcnt")
 #define SIZE ((size_t)64)
 #define LANE 1
 #define ALL UINT64_MAX
@@ -25,28 +24,31 @@ HERE static ALWAYS_INLINE vector load(const uint8_t *from)
 	return _mm512_loadu_si512(from);
 }
 
-HERE static NOINLINE vector load_at_end(const uint8_t *from, size_t n)
-{
-	uint8_t bytes[SIZE] = {0}, *to = bytes;
+static const uint8_t each_place[64] __attribute__((aligned(64))) = {
+	0,  1,	2,  3,	4,  5,	6,  7,	8,  9,	10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+	22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+	44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
 
-	if (n < 16)
-		return _mm512_zextsi128_si512(plat__part_of_16(from, n));
-	if (n >= 32)
-		PLAT__MOVE_BY(__m256i);
-	else
-		PLAT__MOVE_BY(plat__bytes16);
-	return load(bytes);
+/* As the end of a vector, whose first bytes move behind them; n is 1 or more. */
+HERE static ALWAYS_INLINE vector load_at_end(const uint8_t *from, size_t n)
+{
+	size_t before = SIZE - n;
+	vector end = _mm512_maskz_loadu_epi8(ALL << before, from - before);
+
+	return _mm512_permutexvar_epi8(
+		_mm512_add_epi8(load(each_place), _mm512_set1_epi8((char)before)), end);
 }
 
 /*
  * Where what is left out lies in a page that cannot be read, the processor finds out byte by byte
- * that nobody asked for it, for some 200 ns; and what ends before a guard is not rare here.
+ * that nobody asked for it, for some 200 ns; and what ends before a guard is not rare here. What is
+ * before it is in the same page.
  */
 HERE static ALWAYS_INLINE vector load_part(const uint8_t *from, size_t n)
 {
 	uintptr_t at = (uintptr_t)from;
 
-	if (((at + SIZE - 1) & -PAGE) >= at + n)
+	if (((at + SIZE - 1) & -PAGE) >= at + n && n > 0)
 		return load_at_end(from, n);
 	return _mm512_maskz_loadu_epi8(((uint64_t)1 << n) - 1, from);
 }
