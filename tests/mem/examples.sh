@@ -1,6 +1,7 @@
 #!/bin/sh
 # The programs under EXAMPLES of the man pages of libplat: each is compiled as it stands there, linked
-# with the library, run, and has to say what the page says. Numbers may be others.
+# with the library, run, and has to say what the page says. Numbers may be others. Each function that
+# the page is about is called by one of them.
 #
 #	examples.sh LIBPLAT.SO [PAGE...]
 #
@@ -51,6 +52,15 @@ try()
 	same_but_numbers "$dir/$1.out" "$dir/$1.said"
 }
 
+# The functions that a page is about: those that no example of it calls.
+forgotten()
+{
+	awk '/^\.Sh/ { inside = $2 == "NAME" } inside && /^\.Nm/ { print $2 }' "$1" |
+		while read -r name; do
+			grep -qw "$name" "$dir"/[0-9]*.c || echo "# no example calls $name"
+		done
+}
+
 pages=${*:-$(grep -l 'Fl lplat$' docs/man/*.3)}
 # A sanitizer needs more address space, and more data, than a limit of theirs leaves.
 [ -z "$flags" ] || pages=$(echo "$pages" | grep -v -e plat_brk.3 -e plat_usage.3)
@@ -67,6 +77,7 @@ for page in $pages; do
 		example=$(basename "$source" .c)
 		try "$example" >"$dir/log" 2>&1 || { wrong=1; sed 's/^/# /' "$dir/log"; }
 	done
+	[ -z "$(forgotten "$page")" ] || { wrong=1; forgotten "$page"; }
 	[ $wrong -eq 0 ] || printf 'not '
 	echo "ok $number - the examples of $(basename "$page") work"
 done
