@@ -37,13 +37,15 @@ struct plat__words {
 
 /*
  * Whether that is worth it: the needle has to be long, for vectors of `size` bytes are fast too,
- * and the input longer, for the set is made first.
+ * and the input longer, for the set is made first. Measured: from here on it is faster.
  */
 static ALWAYS_INLINE bool plat__words_are_worth_it(size_t m, size_t spots, size_t size)
 {
 	if (size > 32)
-		return m >= 96 && spots / 64 > (m > 640 ? m : 640);
-	return size > 16 ? m >= 96 && spots / 64 > m : m >= 40 && spots / 24 > m;
+		return m >= 96 && spots > 32 * 1024 && spots / 64 > m;
+	if (size > 16)
+		return m >= 64 && spots > 12 * 1024 && spots / 64 > m;
+	return m >= 40 && spots / 24 > m;
 }
 
 /* What differs between two words is spread upwards. */
