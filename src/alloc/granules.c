@@ -6,6 +6,7 @@
 #include "alloc/options.h"
 #include "alloc/source.h"
 #include "alloc/system.h"
+#include "base/compiler.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,7 +19,7 @@
 #define REGRETS_MAX ((size_t)256 << 20)
 
 /* Every chunk there is, in the order in which it came. */
-static struct chunk *chunks[NCHUNKS];
+static struct chunk *chunks[NCHUNKS] MOSTLY_UNTOUCHED;
 static size_t nchunks;
 /* Below it no chunk has a free granule: a hint. */
 static size_t first_free;

@@ -38,7 +38,7 @@
 #define ALLOWED_MAX 16
 
 /* As all heaps are, at an address that HEAP_AWAY is not set in. */
-struct heap plat__no_heap __attribute__((aligned(2 * HEAP_AWAY)));
+struct heap plat__no_heap MOSTLY_UNTOUCHED __attribute__((aligned(2 * HEAP_AWAY)));
 struct heap *plat__heaps;
 
 static struct stack idle_heaps;

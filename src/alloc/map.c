@@ -3,12 +3,13 @@
 #include "alloc/atomic.h"
 #include "alloc/meta.h"
 #include "alloc/slab.h"
+#include "base/compiler.h"
 
 #include <errno.h>
 #include <stdbool.h>
 
-struct near plat__near;
-struct leaf *plat__root[ROOT_ENTRIES];
+struct near plat__near MOSTLY_UNTOUCHED;
+struct leaf *plat__root[ROOT_ENTRIES] MOSTLY_UNTOUCHED;
 
 /* Of the entries in use: a walk of all would touch a MiB. */
 static size_t root_low = ROOT_ENTRIES, root_high;

@@ -19,6 +19,7 @@
 #include "alloc/meta.h"
 #include "alloc/perturb.h"
 #include "alloc/sites.h"
+#include "base/compiler.h"
 
 /* Blocks from one guarded block to the next, on average, once there have been some. */
 #define GUARD_MEAN ((uint64_t)1 << 15)
@@ -31,7 +32,7 @@
 
 #define BEING_FILLED 1
 
-struct samples plat__samples;
+struct samples plat__samples MOSTLY_UNTOUCHED;
 
 /* Guarded blocks that were made because their time had come. */
 static uint32_t nguards;

@@ -7,6 +7,7 @@
 
 #include "alloc/atomic.h"
 #include "alloc/system.h"
+#include "base/compiler.h"
 
 #define TABLE_BITS 12
 /*
@@ -23,7 +24,7 @@
 /* The unwinder is asked once in so many times. */
 #define TRUST 64
 
-static uint64_t table[1 << TABLE_BITS];
+static uint64_t table[1 << TABLE_BITS] MOSTLY_UNTOUCHED;
 
 static uint64_t *place_of(uint64_t ip)
 {

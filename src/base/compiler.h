@@ -16,6 +16,11 @@
 		       no_profile_instrument_function, no_stack_protector))
 #endif
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+/*
+ * Much of it, of which a program touches a page here and there: it stands behind all else that
+ * begins as zeros, so that what is small lies together.
+ */
+#define MOSTLY_UNTOUCHED __attribute__((section(".bss.untouched")))
 #define NOINLINE __attribute__((noinline))
 #define FALLTHROUGH __attribute__((fallthrough))
 #define likely(x) __builtin_expect(!!(x), 1)
