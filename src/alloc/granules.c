@@ -14,8 +14,10 @@
 #define NCHUNKS ((size_t)1 << 18) /* 1 TiB */
 #define GROW_MIN ((size_t)4)
 #define GROW_MAX ((size_t)1024)
-#define BUDGET_MIN ((size_t)4 << 20)
+#define BUDGET_MIN ((size_t)3 << 20)
 #define BUDGET_MAX ((size_t)16 << 20)
+/* What was regretted counts up to so much even where hardly anything is taken now. */
+#define REGRETS_MIN ((size_t)4 << 20)
 #define REGRETS_MAX ((size_t)256 << 20)
 
 /* Every chunk there is, in the order in which it came. */
@@ -740,24 +742,30 @@ void plat__granules_regret(size_t bytes)
 	store_relaxed(&regrets, sum < REGRETS_MAX ? sum : REGRETS_MAX);
 }
 
-/* An eighth of what was taken at most of late, within bounds. */
+/*
+ * An eighth of what was taken at most of late, within bounds; no more than a quarter of what is
+ * still taken, or the threads of a program that rests kept what they had needed together.
+ */
 static size_t room_for_return(size_t taken)
 {
 	size_t peak = load_relaxed(&peak_granules) * GRANULE;
+	size_t room = (peak > taken ? peak : taken) / 8;
 
-	if (peak < taken)
-		peak = taken;
-	return BUDGET_MIN + (peak / 8 < BUDGET_MAX ? peak / 8 : BUDGET_MAX);
+	if (room > taken / 4)
+		room = taken / 4;
+	return BUDGET_MIN + (room < BUDGET_MAX ? room : BUDGET_MAX);
 }
 
 size_t plat__granules_budget(void)
 {
 	size_t taken = load_relaxed(&taken_granules) * GRANULE;
-	size_t raised = load_relaxed(&regrets), threshold, budget;
+	size_t raised = load_relaxed(&regrets), most = taken / 2, threshold, budget;
 
-	/* What a program that has become small regretted when it was big counts no more. */
-	if (raised > taken / 2)
-		raised = taken / 2;
+	/* What a program that has become small regretted when it was big counts less. */
+	if (most < REGRETS_MIN)
+		most = REGRETS_MIN;
+	if (raised > most)
+		raised = most;
 	budget = room_for_return(taken) + taken / 32;
 	threshold = load_relaxed(&plat__options.trim_threshold);
 	/* Big blocks that have come to live in the heap are not to be faulted in each time. */
