@@ -112,7 +112,7 @@ static enum fault free_damage(const struct slab *slab, const char *p)
 {
 	if (body_damage(p, slab->stride) != 0)
 		return FAULT_WRITE_AFTER_FREE;
-	return is_zone_or_zero(p) ? NFAULTS : FAULT_UNDERFLOW;
+	return is_zone_or_zero(p) || is_zone_begun(p) ? NFAULTS : FAULT_UNDERFLOW;
 }
 
 /* First the tag: whoever frees a neighbour takes what has none for zeros. */
@@ -285,9 +285,12 @@ static bool is_overrun(const struct slab *slab, const struct found *found)
 	if (!plat__is_canary(p + found->size) ||
 	    tail_damage(p + found->size, end - ZONE_BYTES, canary))
 		return true;
-	return !is_zone_or_zero(end) &&
-	       (!is_there(slab, found->slot + 1) || !is_live(slab, found->slot + 1) ||
-		(half)zone_at(end) != (half)zone_key());
+	if (is_zone_or_zero(end))
+		return false;
+	/* While nobody has the slot behind, its first block may be on the way. */
+	if (!is_there(slab, found->slot + 1) || !is_live(slab, found->slot + 1))
+		return !is_zone_begun(end);
+	return (half)zone_at(end) != (half)zone_key();
 }
 
 static bool is_underrun(const struct slab *slab, const struct found *found)

@@ -16,6 +16,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && ZONE_BYTES == 6,
 	      "a zone is what is left of a slot's last word without its lowest two bytes");
 
 typedef uint64_t word __attribute__((may_alias));
+typedef uint32_t quarter __attribute__((may_alias));
 typedef uint16_t half __attribute__((may_alias));
 typedef uint64_t pair __attribute__((vector_size(16), may_alias));
 
@@ -112,14 +113,19 @@ static inline uint64_t zone_key(void)
 	return plat__options.random >> 16;
 }
 
-/* The first bytes of the word belong to a block. */
+/* The first bytes of the word belong to a block. The last four of the zone come first. */
 static inline void set_zone(char *end)
 {
 	uint64_t key = plat__options.random;
 
-	((half *)end)[-3] = (uint16_t)(key >> 16);
-	((half *)end)[-2] = (uint16_t)(key >> 32);
-	((half *)end)[-1] = (uint16_t)(key >> 48);
+	__atomic_store_n((quarter *)end - 1, (uint32_t)(key >> 32), __ATOMIC_RELEASE);
+	__atomic_store_n((half *)end - 3, (uint16_t)(key >> 16), __ATOMIC_RELEASE);
+}
+
+/* Whoever wrote it was interrupted, and has not come back. */
+static inline bool is_zone_begun(const char *end)
+{
+	return zone_at(end) == (zone_key() & ~(uint64_t)UINT16_MAX);
 }
 
 /* Zeros: no block has ever begun there, or the page was dropped since. */
