@@ -41,17 +41,22 @@ static inline uint64_t sums_of_bits(uint64_t word)
 	return word * UINT64_C(0x0101010101010101);
 }
 
+/* Of all: the highest byte's. */
+static inline unsigned sum_of_all(uint64_t sums)
+{
+	return (unsigned)(sums >> 56);
+}
+
 /* __builtin_popcountll without the instruction is a call into libgcc. */
 static inline unsigned count_bits(uint64_t word)
 {
-	return (unsigned)(sums_of_bits(word) >> 56);
+	return sum_of_all(sums_of_bits(word));
 }
 
-/* The lowest n of the set bits; there are more than n. */
-static inline uint64_t lowest_bits(uint64_t word, unsigned n)
+/* The lowest n of the set bits, whose sums these are; there are more than n. */
+static inline uint64_t lowest_bits(uint64_t word, uint64_t sums, unsigned n)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-	uint64_t sums = sums_of_bits(word);
 	/* The highest bit of each byte up to which there are more than n. */
 	uint64_t beyond = ~((ones * n | tops) - sums) & tops;
 	unsigned shift = (unsigned)__builtin_ctzll(beyond) & ~7u;

@@ -172,7 +172,7 @@ static void *take_any(struct heap *heap, struct fit fit, size_t bytes)
 
 			if (n == 0)
 				return NULL;
-			bin->turn = (uint8_t)(heap_random(heap) % WINDOW);
+			bin->turn = heap_random(heap) % WINDOW;
 			plat__watch_refill(heap, bin, fit.class, n);
 			plat__watch_hard(heap, fit.class);
 			continue;

@@ -31,7 +31,7 @@ static inline void *take(struct bin *bin, uint64_t mask, size_t bytes)
 	uint64_t behind = mask >> bin->turn << bin->turn;
 	uint64_t i = lowest_bit(behind ? behind : mask), key = zone_key(), zone;
 	uint8_t *tag = bin->tags + i;
-	uint32_t stride = bin->stride;
+	uint32_t stride = (uint32_t)bin->stride;
 	char *p = (char *)bin->base + i * stride;
 
 	if (!bin->current->is_hard || (body_damage(p, stride) | *tag) != 0)

@@ -297,9 +297,9 @@ static int adopt(struct slab *slab, void *data)
 	return 0;
 }
 
-static uint16_t pages_for(const struct bin *bin, uint32_t nslots)
+static uint8_t pages_for(const struct bin *bin, uint32_t nslots)
 {
-	return (uint16_t)(((size_t)nslots * bin->stride >> plat__page_shift) + 1);
+	return (uint8_t)((nslots * bin->stride >> plat__page_shift) + 1);
 }
 
 static void init_bin(struct bin *bin, uint32_t class)
@@ -359,27 +359,33 @@ static void fetch_fronts(uintptr_t base, uint32_t stride, uint64_t slots)
 /* A line of a slab, and its free slots. */
 struct chance {
 	uint32_t line;
-	unsigned n;
 	uint64_t slots;
+	uint64_t sums; /* of their bits */
 };
 
-static unsigned open_window(struct bin *bin, struct slab *slab, struct chance chance)
+static inline unsigned chance_slots(const struct chance *chance)
+{
+	return sum_of_all(chance->sums);
+}
+
+static ALWAYS_INLINE unsigned open_window(struct bin *bin, struct slab *slab, struct chance chance)
 {
 	uint64_t slots = chance.slots;
-	uint32_t line = chance.line;
-	unsigned n = chance.n;
+	uint32_t line = chance.line, high;
+	unsigned n = chance_slots(&chance);
 	/* What it had given out before has not been far from the cache. */
 	bool is_same = line == slab->line;
 
 	if (n > bin->width) {
 		n = bin->width;
-		slots = lowest_bits(slots, n);
+		slots = lowest_bits(slots, chance.sums, n);
 	}
 	bin->width = (uint8_t)next_width(bin, slab);
-	bin->nopened = (uint8_t)(bin->nopened + (bin->nopened < UINT8_MAX));
-	slab_prepare(slab, line, slots);
+	bin->has_opened = true;
+	high = line * WINDOW + 64 - (unsigned)__builtin_clzll(slots);
+	slab_prepare(slab, line, slots, high);
 	slab->line = line;
-	slab->high = max_u32(slab->high, line * WINDOW + 64 - (unsigned)__builtin_clzll(slots));
+	slab->high = max_u32(slab->high, high);
 	slab->used += n;
 	bin->base = slab->base + (uintptr_t)line * WINDOW * slab->stride;
 	bin->tags = slab->tags + (size_t)line * WINDOW;
@@ -424,23 +430,27 @@ static ALWAYS_INLINE struct chance look_at_line(const struct slab *slab, uint32_
 {
 	uint64_t slots = slab_free_slots(slab, line);
 
-	return (struct chance){.line = line, .n = count_bits(slots), .slots = slots};
+	return (struct chance){.line = line, .slots = slots, .sums = sums_of_bits(slots)};
 }
 
-/* The next line that has been used and is good; false: the best one seen, if any has a slot. */
-static bool find_used_line(const struct bin *bin, const struct slab *slab, struct chance *ret)
+static inline uint32_t line_after(uint32_t line, uint32_t nlines)
 {
-	uint32_t tries = min_u32(slab->prepared, TRIES), line = slab->line;
-	unsigned good = good_line(bin, slab);
+	return line + 1 < nlines ? line + 1 : 0;
+}
 
-	for (; tries > 0; tries--) {
+/* The first used line behind *best that is good; false: the best one seen, if any has a slot. */
+static bool find_used_line(const struct slab *slab, unsigned good, struct chance *best)
+{
+	uint32_t tries = min_u32(slab->prepared, TRIES), line = best->line;
+
+	for (; tries > 1; tries--) {
 		struct chance chance;
 
-		line = line + 1 < slab->prepared ? line + 1 : 0;
+		line = line_after(line, slab->prepared);
 		chance = look_at_line(slab, line);
-		if (chance.n > ret->n)
-			*ret = chance;
-		if (chance.n >= good)
+		if (chance_slots(&chance) > chance_slots(best))
+			*best = chance;
+		if (chance_slots(&chance) >= good)
 			return true;
 	}
 	return false;
@@ -452,9 +462,9 @@ static bool find_any_line(struct slab *slab, struct chance *ret)
 
 	/* In hard mode a slot may have to be passed once. */
 	for (i = 0; i < nlines << (slab->is_hard > 0); i++) {
-		line = line + 1 < nlines ? line + 1 : 0;
+		line = line_after(line, nlines);
 		*ret = look_at_line(slab, line);
-		if (ret->n > 0)
+		if (ret->slots)
 			return true;
 		if (slab->is_hard)
 			plat__hard_end_wait_in(slab, line);
@@ -500,25 +510,57 @@ static void retire(struct bin *bin)
 	store_release(&slab->state, SLAB_FULL);
 }
 
-unsigned plat__heap_next_window(struct bin *bin)
+/*
+ * Of a slab of one line all is opened that is free, and nothing has to be chosen. The tags are
+ * asked and not the count: while others free, a look of theirs sets it anew, and a slab that is
+ * left by a wrong count, with no live slot in it, would never be looked at again.
+ */
+static unsigned next_of_one_line(struct bin *bin, struct slab *slab)
 {
-	struct slab *slab = bin->current;
-	struct chance chance = {.n = 0};
+	struct chance chance = look_at_line(slab, 0);
 
-	if (is_spent(slab)) {
-		retire(bin);
-		return 0;
-	}
-	if (!find_used_line(bin, slab, &chance)) {
+	if (likely(chance.slots))
+		return open_window(bin, slab, chance);
+	slab->used = slab->nslots;
+	retire(bin);
+	return 0;
+}
+
+/* The next line was not good; or there was none, of a slab that is new. */
+static NOINLINE unsigned next_of_other_lines(struct bin *bin, struct slab *slab, unsigned good,
+					     struct chance best)
+{
+	if (!find_used_line(slab, good, &best)) {
 		if (slab->prepared < slab_lines(slab)) {
-			chance = look_at_line(slab, slab->prepared);
-		} else if (chance.n == 0 && has_no_line(slab, &chance)) {
+			best = look_at_line(slab, slab->prepared);
+		} else if (!best.slots && has_no_line(slab, &best)) {
 			slab->used = slab->nslots;
 			retire(bin);
 			return 0;
 		}
 	}
-	return open_window(bin, slab, chance);
+	return open_window(bin, slab, best);
+}
+
+unsigned plat__heap_next_window(struct bin *bin)
+{
+	struct slab *slab = bin->current;
+	struct chance chance = {.slots = 0};
+	unsigned good;
+
+	if (slab->nslots <= WINDOW && !slab->is_hard)
+		return next_of_one_line(bin, slab);
+	if (is_spent(slab)) {
+		retire(bin);
+		return 0;
+	}
+	good = good_line(bin, slab);
+	if (likely(slab->prepared > 0)) {
+		chance = look_at_line(slab, line_after(slab->line, slab->prepared));
+		if (likely(chance_slots(&chance) >= good))
+			return open_window(bin, slab, chance);
+	}
+	return next_of_other_lines(bin, slab, good, chance);
 }
 
 /* --- the owner's slabs --- */
@@ -590,7 +632,7 @@ static struct slab *find_slab(struct heap *heap, struct bin *bin, uint32_t class
 		return slab;
 	if (bin->has_given) {
 		bin->has_given = 0;
-		bin->credit = (uint8_t)min_u32(bin->credit * 2u + 1, CREDIT_MAX);
+		bin->credit = min_u32(bin->credit * 2u + 1, CREDIT_MAX) & CREDIT_MAX;
 		bin->keeps = bin->credit;
 		heap->allowed += heap->allowed < ALLOWED_MAX;
 	}
@@ -652,10 +694,10 @@ static void look_at_current(struct heap *heap, struct bin *bin, struct slab *sla
 {
 	uint32_t waiting = count_bits(bin->mask);
 	uint32_t live = slab->used > waiting ? slab->used - waiting : 0;
-	bool is_active = bin->nopened > 0 || waiting != bin->nwaiting;
+	bool is_active = bin->has_opened || waiting != bin->nwaiting;
 
-	bin->nopened = 0;
-	bin->nwaiting = (uint8_t)waiting;
+	bin->has_opened = false;
+	bin->nwaiting = waiting & 127;
 	if (is_active)
 		bin->grace = (uint16_t)min_u32(bin->grace * 2u,
 					       max_u32(GRACE_MIN, GRACE_BYTES / slab->stride));

@@ -83,7 +83,7 @@ static ALWAYS_INLINE bool take(struct bin *bin, bool is_wide, size_t bytes, char
 			      (uint16_t)(bin->stride + TAG_BIAS - bytes));
 	else
 		store_relaxed(bin->tags + i, (uint8_t)(bin->stride + TAG_BIAS - bytes));
-	*ret = (char *)bin->base + i * bin->stride;
+	*ret = (char *)bin->base + (size_t)i * (size_t)bin->stride;
 	return true;
 }
 
@@ -624,7 +624,7 @@ static void free_long(void *p)
 }
 
 /* The short way for wide slots. */
-static __attribute__((noinline)) void free_wide(struct slab *slab, void *p, uint64_t slot)
+static __attribute__((noinline)) void free_wide(void *p, struct slab *slab, uint64_t slot)
 {
 	uint16_t *tag = (uint16_t *)slab->tags + slot;
 	size_t size = slab->stride - *tag;
@@ -649,7 +649,7 @@ void plat__free(void *p)
 
 	if (unlikely(slot >= guess(&slab->nshort))) {
 		if (slot < guess(&slab->nwide))
-			return free_wide(slab, p, slot);
+			return free_wide(p, slab, slot);
 		return free_long(p);
 	}
 	size = -(uint32_t)slab->tags[slot];

@@ -271,7 +271,7 @@ static void renew(struct heap *heap, uint64_t mean)
 
 static void cut_window(struct bin *bin, unsigned keep)
 {
-	uint64_t kept = lowest_bits(bin->mask, keep);
+	uint64_t kept = lowest_bits(bin->mask, sums_of_bits(bin->mask), keep);
 
 	bin->current->used -= count_bits(bin->mask) - keep;
 	store_relaxed(&bin->mask, kept);

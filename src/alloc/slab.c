@@ -226,15 +226,6 @@ bool plat__slab_is_empty(const struct slab *slab)
 	return tags_none(slab->tags, slab->kind == SLAB_WIDE ? slots * 2 : slots);
 }
 
-/* The pages between two offsets: a bit each. */
-static uint64_t page_bits(size_t start, size_t end)
-{
-	size_t first = start >> plat__page_shift, last = (end - 1) >> plat__page_shift;
-
-	return (last >= 63 ? UINT64_MAX : (UINT64_C(1) << (last + 1)) - 1) &
-	       ~((UINT64_C(1) << first) - 1);
-}
-
 /*
  * A free block begins with zeros: that is what a write after free is known by. Pages that are not
  * resident are zero and stay so.
@@ -246,7 +237,7 @@ static void zero_fronts(struct slab *slab, uint32_t line)
 	uint64_t pages = slab->pages;
 	char *base = (char *)slab->base;
 
-	if ((page_bits(at, stop) & ~pages) == 0) {
+	if ((slab_page_bits(at, stop) & ~pages) == 0) {
 		for (; at < stop; at += stride)
 			*(uint64_t *)(base + at) = 0;
 		return;
@@ -277,12 +268,8 @@ static void touch_fronts(const struct slab *slab, uint32_t line, uint64_t slots,
 	}
 }
 
-void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots)
+void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots, uint64_t pages)
 {
-	size_t low = line * WINDOW + (unsigned)__builtin_ctzll(slots);
-	size_t high = line * WINDOW + 64 - (unsigned)__builtin_clzll(slots);
-	uint64_t pages = page_bits(low * slab->stride - slab_zone(slab), high * slab->stride);
-
 	if (line >= slab->prepared) {
 		if (CHECKS && slab->pages && slab->is_hard)
 			plat__hard_prepare(slab, line);
@@ -311,8 +298,8 @@ static uint64_t live_pages(const struct slab *slab)
 		for (; live; live &= live - 1) {
 			size_t i = line * WINDOW + (unsigned)__builtin_ctzll(live);
 
-			pages |= page_bits(i * slab->stride - slab_zone(slab),
-					   (i + 1) * slab->stride);
+			pages |= slab_page_bits(i * slab->stride - slab_zone(slab),
+						(i + 1) * slab->stride);
 		}
 	}
 	return pages;

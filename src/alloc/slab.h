@@ -106,19 +106,24 @@ uint64_t plat__slab_free_wide(const struct slab *slab);
 uint32_t plat__slab_live(const struct slab *slab);
 bool plat__slab_is_empty(const struct slab *slab);
 
-/* A bit for each page of the slab. */
-static inline uint64_t slab_all_pages(const struct slab *slab)
+/* The pages between two offsets: a bit each. */
+static inline uint64_t slab_page_bits(size_t start, size_t end)
 {
-	return UINT64_MAX >> (64 - (slab->ngranules << (GRANULE_SHIFT - plat__page_shift)));
+	size_t first = start >> plat__page_shift, last = (end - 1) >> plat__page_shift;
+
+	return UINT64_MAX << (first & 63) & UINT64_MAX >> (63 - (last & 63));
 }
 
-void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots);
+void plat__slab_prepare(struct slab *slab, uint32_t line, uint64_t slots, uint64_t pages);
 
-/* The slots of this line are about to be handed out. */
-static inline void slab_prepare(struct slab *slab, uint32_t line, uint64_t slots)
+/* The slots of this line are about to be handed out. The last of them ends before slot `high`. */
+static inline void slab_prepare(struct slab *slab, uint32_t line, uint64_t slots, size_t high)
 {
-	if (line >= slab->prepared || slab->pages != slab_all_pages(slab))
-		plat__slab_prepare(slab, line, slots);
+	size_t low = line * WINDOW + lowest_bit(slots);
+	uint64_t pages = slab_page_bits(low * slab->stride - slab_zone(slab), high * slab->stride);
+
+	if (line >= slab->prepared || pages & ~slab->pages)
+		plat__slab_prepare(slab, line, slots, pages);
 }
 
 /*

@@ -94,14 +94,14 @@ struct slab {
 	/* Read by everybody, written when the slab changes hands; but for `left`. */
 	uintptr_t base;
 	uint64_t inverse; /* of stride >> shift, which is odd, modulo 2^64: see slab_slot_at() */
-	uint32_t nshort;  /* small slots that the short way of free finds here: all, or none */
+	uint64_t nshort;  /* small slots that the short way of free finds here: all, or none */
+	uint64_t nwide;	  /* the same of wide slots */
 	uint32_t stride;
 	/*
 	 * Frees until somebody looks at the slab again. Written by whoever frees, without care: a
 	 * count may be lost. It stands here since who frees has read the rest of this line.
 	 */
 	uint32_t left;
-	uint32_t nwide; /* the same as nshort of wide slots */
 	uint8_t shift;
 	uint8_t kind;
 	uint8_t class;
@@ -109,12 +109,9 @@ struct slab {
 	uint32_t nslots;
 	uint32_t ngranules;
 	uint32_t state;
-	uint64_t reciprocal; /* 2^SLOT_SHIFT / stride, rounded up */
 	struct heap *owner;
-	uint64_t size; /* a block alone: its requested size + 1; 0 is free */
-	uint64_t generation;
 
-	/* Written by whoever holds the slab. */
+	/* Written by whoever holds the slab. What opens a window is in the same line. */
 	union {
 		uint32_t interval; /* what left was after the last look */
 		uint32_t site;	   /* a guarded block: where it was made */
@@ -139,6 +136,13 @@ struct slab {
 		uint64_t pages;	 /* that may be resident, a bit each */
 		uint64_t region; /* a guarded block: where its mapping begins */
 	};
+	uint64_t size;	    /* a block alone: its requested size + 1; 0 is free */
+	uint8_t nspan;	    /* slots that lie within WINDOW_BYTES, or those of a window */
+	uint8_t is_sampled; /* a block alone: it is among the samples */
+	uint8_t is_guarded; /* a block alone: what lies behind it cannot be touched */
+
+	uint64_t generation;
+	uint64_t reciprocal; /* 2^SLOT_SHIFT / stride, rounded up */
 	union {
 		uint64_t dropped; /* pages that were given back */
 		uint64_t guard;	  /* a mapping: bytes before those that cannot be touched */
@@ -147,10 +151,6 @@ struct slab {
 
 	/* Written by everybody. */
 	uint64_t pool_next;
-	uint8_t is_sampled; /* a block alone: it is among the samples */
-	uint8_t is_guarded; /* a block alone: what lies behind it cannot be touched */
-
-	uint8_t nspan; /* slots that lie within WINDOW_BYTES, or those of a window */
 
 	/* A byte a slot, two in wide slabs. A window's are one line of the cache. */
 	_Alignas(64) uint8_t tags[];
@@ -164,18 +164,18 @@ struct bin {
 	uint8_t *tags;	      /* of the window's first slot */
 	struct slab *current; /* that the window is in */
 	struct slab
-		*listed;   /* slabs of this heap with free slots: the first; before it, the last */
-	uint32_t stride;   /* of its slots */
-	uint16_t grace;	   /* frees between looks at a slab in use */
-	uint16_t wanted;   /* pages that its next slab is likely to need */
-	uint8_t width;	   /* slots in a window, at most */
-	uint8_t nopened;   /* windows since the last look, up to 255 */
-	uint8_t has_given; /* its last slab, because that was empty */
-	uint8_t credit;	   /* how often an empty slab is kept, since it was soon needed again */
-	uint8_t keeps;	   /* what is left of that */
-	uint8_t turn;	   /* hard mode: the bit from which the next slot is looked for */
-	uint8_t nwaiting;  /* slots of the window that were not handed out at the last look */
-	uint8_t is_due;	   /* the window ends where a sample is due, the next slot */
+		*listed;    /* slabs of this heap with free slots: the first; before it, the last */
+	uint64_t stride;    /* of its slots */
+	uint16_t grace;	    /* frees between looks at a slab in use */
+	uint8_t wanted;	    /* pages that its next slab is likely to need */
+	uint8_t width;	    /* slots in a window, at most */
+	uint8_t keeps;	    /* what is left of credit */
+	uint8_t credit : 7; /* how often an empty slab is kept, since it was soon needed again */
+	uint8_t has_given : 1;	/* its last slab, because that was empty */
+	uint8_t nwaiting : 7;	/* slots of the window that were not handed out at the last look */
+	uint8_t has_opened : 1; /* a window, since the last look */
+	uint8_t turn : 6;	/* hard mode: the bit from which the next slot is looked for */
+	uint8_t is_due : 1;	/* the window ends where a sample is due, the next slot */
 };
 
 /* A thread that takes slots, or moves slabs, sees its heap so far off: each mask is `none` then. */
