@@ -776,25 +776,25 @@ static_assert((SMALL_CLASSES - 2) * sizeof(struct bin) / sizeof(uint64_t) <= UIN
 static_assert((WIDE_CLASSES - 1) * sizeof(struct bin) / sizeof(uint64_t) <= UINT8_MAX,
 	      "and of wide blocks, too");
 
-static uint8_t units_from(const struct bin *first, const struct heap *heap, size_t bytes)
+static uint8_t units(uint32_t nbins)
 {
-	const struct bin *bin = &heap->bins[plat__fit(bytes).class];
-
-	return (uint8_t)(((uintptr_t)bin - (uintptr_t)first) / sizeof(uint64_t));
+	return (uint8_t)(nbins * (sizeof(struct bin) / sizeof(uint64_t)));
 }
 
+/* Once a process, and once a thread: so class by class, and no size is asked for its class. */
 static void init_bins(struct heap *heap)
 {
-	size_t bytes;
 	uint32_t class;
+	size_t bytes = 0, grains = wide_grains(SMALL_MAX + 1);
 
 	for (class = 0; class < NCLASSES; class ++)
 		init_bin(&heap->bins[class], class);
-	for (bytes = 0; bytes <= SMALL_MAX; bytes++)
-		heap->bins_of_small[bytes] = units_from(&heap->bins[1], heap, bytes);
-	for (bytes = SMALL_MAX + 1; bytes <= WIDE_MAX; bytes += WIDE_GRAIN)
-		heap->bins_of_wide[wide_grains(bytes)] =
-			units_from(&heap->bins[SMALL_CLASSES], heap, bytes);
+	for (class = 1; class < SMALL_CLASSES; class ++)
+		for (; bytes + CANARY <= heap->bins[class].stride; bytes++)
+			heap->bins_of_small[bytes] = units(class - 1);
+	for (; class < NCLASSES; class ++)
+		for (; (grains + 1) * WIDE_GRAIN <= heap->bins[class].stride; grains++)
+			heap->bins_of_wide[grains] = units(class - SMALL_CLASSES);
 }
 
 struct heap *plat__heap_take(void)
