@@ -700,16 +700,32 @@ static bool resize_slot(const struct found *found, size_t bytes)
 }
 
 /* What grows once will grow again: it gets a slot with some room. */
-static void *malloc_roomy(size_t bytes)
+static ALWAYS_INLINE void *roomy_long(size_t bytes)
 {
-	struct fit fit = plat__fit(bytes), roomy = plat__fit(bytes + bytes / 8);
 	struct heap *heap = usable_heap();
-	bool is_small = !class_is_wide(fit.class);
 
-	if (!heap || class_is_wide(roomy.class) == is_small ||
-	    (!is_small && bytes >= load_relaxed(&plat__options.mmap_threshold)))
+	if (!heap)
 		return plat__malloc(bytes);
-	return stay(malloc_fit(heap, roomy, bytes, SLOT_GRAIN, FRAME()));
+	return stay(malloc_fit(heap, plat__fit(bytes + bytes / 8), bytes, SLOT_GRAIN, FRAME()));
+}
+
+static ALWAYS_INLINE void *malloc_roomy(size_t bytes)
+{
+	size_t most = bytes + bytes / 8;
+	bool is_wide = most > SMALL_MAX, is_taken;
+	struct heap *seen;
+	char *p;
+
+	/* Not where small and wide slots meet; nor what goes to a mapping. */
+	if (is_wide && (bytes <= SMALL_MAX || bytes >= load_relaxed(&plat__options.mmap_threshold)))
+		return plat__malloc(bytes);
+	seen = heap_take_away();
+	is_taken = take(is_wide ? heap_wide_bin(seen, most) : heap_small_bin(seen, most), is_wide,
+			bytes, &p);
+	if (likely(is_taken))
+		return hand_out(seen, p, bytes);
+	heap_put_back_unused(seen);
+	return roomy_long(bytes);
 }
 
 static void *move(void *p, size_t before, size_t bytes)
@@ -725,23 +741,38 @@ static void *move(void *p, size_t before, size_t bytes)
 	return moved;
 }
 
-/* A sound block that stays in its slot, from the address alone. */
-static inline bool resize_quick(void *p, size_t bytes)
+/*
+ * The size of a sound block, by the short way of free; SIZE_MAX: the long one has to see. No sample
+ * is among them.
+ */
+static ALWAYS_INLINE size_t size_quick(const struct slab *slab, uint64_t slot, const void *p)
 {
-	struct slab *slab = near_slab(p);
-	uint64_t slot = slab_slot_at(slab, (uintptr_t)p);
-	uint8_t *tag = slab->tags + slot;
+	uint32_t tag;
 
-	if (slot >= guess(&slab->nshort) || *tag == TAG_FREE || bytes + CANARY > slab->stride ||
-	    slab->stride - bytes > UINT8_MAX - TAG_BIAS ||
+	if (slot < guess(&slab->nshort))
+		tag = slab->tags[slot];
+	else if (slot < guess(&slab->nwide))
+		tag = ((const uint16_t *)slab->tags)[slot];
+	else
+		return SIZE_MAX;
+	if (tag == TAG_FREE || (CHECKS && memcmp((const char *)p + slab_size_of(slab, tag),
+						 &plat__key, CANARY_BYTES) != 0))
+		return SIZE_MAX;
+	return slab_size_of(slab, tag);
+}
+
+/* The block stays in its slot: it fits in, and would not leave most of it unused. */
+static ALWAYS_INLINE bool resize_quick(struct slab *slab, uint64_t slot, void *p, size_t bytes)
+{
+	bool is_wide = slab->kind == SLAB_WIDE;
+	size_t most = (is_wide ? UINT16_MAX : UINT8_MAX) - TAG_BIAS;
+
+	if (bytes + CANARY > slab->stride || slab->stride - bytes > most ||
 	    (bytes < slab->stride / 2 && slab->stride > 64))
 		return false;
-	if (CHECKS) {
-		if (memcmp((char *)p + slab->stride - *tag, &plat__key, CANARY_BYTES) != 0)
-			return false;
+	if (CHECKS)
 		memcpy((char *)p + bytes, &plat__key, CANARY_BYTES);
-	}
-	store_release(tag, (uint8_t)(slab->stride + TAG_BIAS - bytes));
+	slab_set_tag(slab, (uint32_t)slot, (uint32_t)(slab->stride + TAG_BIAS - bytes));
 	return true;
 }
 
@@ -755,12 +786,16 @@ static void watch_resized(void *p, size_t bytes, const void *frame)
 
 void *plat__realloc(void *p, size_t bytes)
 {
+	struct slab *slab = near_slab(p);
+	uint64_t slot = slab_slot_at(slab, (uintptr_t)p);
 	struct found found;
 	void *resized;
+	size_t size;
 
 	KEEP_FRAME();
-	if (resize_quick(p, bytes))
-		return p;
+	size = size_quick(slab, slot, p);
+	if (likely(size != SIZE_MAX))
+		return resize_quick(slab, slot, p, bytes) ? p : move(p, size, bytes);
 	if (!check(p, &found))
 		return NULL;
 	if (unlikely(plat__options.is_long))
