@@ -112,11 +112,13 @@ static void take_threads(struct thread_frames threads[THREADS])
 	}
 }
 
+#define FUNCTION_BYTES 4096 /* at most, with all that sanitizers add */
+
 static bool is_in(plat_addr pc, const void *function)
 {
 	plat_addr start = (uintptr_t)function;
 
-	return pc >= start && pc < start + 1024;
+	return pc >= start && pc < start + FUNCTION_BYTES;
 }
 
 static void a_variable_is_in_the_frame_of_its_function(void **state)
