@@ -742,7 +742,7 @@ static void what_is_in_a_bin_and_in_use_by_an_old_header_is_unknown(void **state
 	(void)state;
 	make(FORM_236);
 	put_int(ARENA, 1);
-	make_rest((uint32_t)(top_at - last_at) + 0x60);
+	(void)make_rest((uint32_t)(top_at - last_at) + 0x60);
 	assert_int_equal(try_read(), 0);
 	assert_int_equal(heap->proofs.broken, 0);
 	assert_int_equal(heap->sums.unknown_bytes, top_at - free_at);
@@ -952,15 +952,20 @@ static void what_a_call_has_in_hand_does_not_reach_over_fences(void **state)
 	end();
 }
 
-/* A third piece is being made in between: top is there already, and has no size. */
+/* A third piece is being made in between: top is there already, and has this size. */
+static void make_third_piece(uint64_t size)
+{
+	make_two_pieces();
+	put(ARENA + top_offset(), FENCED_END);
+	put(FENCED_END + 8, size);
+	tell_mapped(1, END - MAPPED);
+	put(bin(127) + 16 + 24, MAPPED - HEAP);
+}
+
 static void a_piece_that_is_being_left_has_no_fences_yet(void **state)
 {
 	(void)state;
-	make_two_pieces();
-	put(ARENA + top_offset(), FENCED_END);
-	put(FENCED_END + 8, 0);
-	tell_mapped(1, END - MAPPED);
-	put(bin(127) + 16 + 24, MAPPED - HEAP);
+	make_third_piece(0);
 	assert_int_equal(try_read(), 0);
 	assert_int_equal(heap->proofs.broken, 0);
 	assert_int_equal(heap->sums.unknown_bytes, MAPPED - BETWEEN_END - 0x100);
@@ -975,9 +980,7 @@ static void a_piece_that_is_being_left_has_no_fences_yet(void **state)
 static void a_piece_without_a_size_ends_before_an_aligned_chunk(void **state)
 {
 	(void)state;
-	make_two_pieces();
-	put(ARENA + top_offset(), FENCED_END);
-	put(FENCED_END + 8, 0);
+	make_third_piece(0);
 	put(BETWEEN_END + 8, 0);
 	put(MAPPED + 8, 0);
 	put(MAPPED - PAGE + 0x7f0, 0x7f0);
@@ -996,14 +999,10 @@ static void a_piece_that_gets_its_fences_is_there(void **state)
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		make_two_pieces();
-		put(ARENA + top_offset(), FENCED_END);
-		put(FENCED_END + 8, 0x1001);
+		make_third_piece(0x1001);
 		put(BETWEEN_END + 0x108, (fences - BETWEEN_END - 0x100) | 1);
 		if (i == 1)
 			put(fences + 8, 0x11);
-		tell_mapped(1, END - MAPPED);
-		put(bin(127) + 16 + 24, MAPPED - HEAP);
 		assert_int_equal(try_read(), 0);
 		assert_int_equal(heap->proofs.broken, 0);
 		assert_int_equal(heap->sums.unknown_bytes, i == 1 ? 0x10 : 0x20);
