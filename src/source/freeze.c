@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE (2 * NS_PER_S) /* to wait for threads to stop */
+#define PATIENCE (2 * NS_PER_S) /* while no further thread stops */
 #define THREAD_TIME 30000	/* ns to stop one and take its registers */
 
 enum phase { STOPPING, HELD, RELEASED };
@@ -48,9 +48,11 @@ struct freeze {
 
 /* --- the tracer --- */
 
-static uint64_t patience_of(const struct freeze *freeze)
+static struct stop_wait wait_of(const struct freeze *freeze)
 {
-	return freeze->wish.most ? min_u64(freeze->wish.most, PATIENCE) : PATIENCE;
+	uint64_t most = freeze->wish.most;
+
+	return (struct stop_wait){PATIENCE, most ? clock_now() + most : UINT64_MAX};
 }
 
 static void enter(struct freeze *freeze, enum phase phase)
@@ -81,8 +83,9 @@ static void await_end(struct freeze *freeze)
 static void *trace(void *context)
 {
 	struct freeze *freeze = context;
+	const struct stop_wait wait = wait_of(freeze);
 
-	freeze->result = stop_all(freeze->dir, patience_of(freeze), &freeze->stop, &freeze->err);
+	freeze->result = stop_all(freeze->dir, &wait, &freeze->stop, &freeze->err);
 	if (freeze->result == 0)
 		freeze->result = stop_take_registers(&freeze->stop);
 	if (freeze->result == 0 && freeze->wish.rung >= FREEZE_COPY) {

@@ -447,9 +447,10 @@ static int call_function(const struct job *job, const struct borrowed *borrowed,
 /* 0, or a descriptor; or a negative errno. */
 static int do_job(const struct job *job, struct inject_told *told, struct error *err)
 {
+	const struct stop_wait wait = {.patience = PATIENCE, .end = UINT64_MAX};
 	struct borrowed borrowed = {.tid = 0};
 	struct stop stop;
-	int r = stop_all(job->dir, PATIENCE, &stop, err), restored;
+	int r = stop_all(job->dir, &wait, &stop, err), restored;
 
 	if (r < 0)
 		return r;

@@ -184,13 +184,20 @@ static void nap(uint64_t *ns)
 	*ns = min_u64(*ns * 2, NAP_LAST);
 }
 
-static size_t await_all(struct stop *stop, uint64_t deadline)
+/* As long as one after the other stops there is patience; but not beyond the end. */
+static size_t await_all(struct stop *stop, const struct stop_wait *wait)
 {
-	uint64_t rest = NAP_FIRST;
-	size_t n;
+	uint64_t rest = NAP_FIRST, last = clock_now(), now = last;
+	size_t n = look_at_all(stop), before = n;
 
-	while ((n = look_at_all(stop)) > 0 && clock_now() < deadline)
+	while (n > 0 && now < wait->end && now - last < wait->patience) {
 		nap(&rest);
+		n = look_at_all(stop);
+		now = clock_now();
+		if (n < before)
+			last = now;
+		before = n;
+	}
 	return n;
 }
 
@@ -205,7 +212,7 @@ static size_t count_threads(const struct procdir *dir)
 }
 
 /* One list, and all that are new in it stopped. 1: perhaps there are more. */
-static int stop_listed(struct stop *stop, uint64_t deadline, struct error *err)
+static int stop_listed(struct stop *stop, const struct stop_wait *wait, struct error *err)
 {
 	struct listing listing = {.stop = stop, .err = err};
 	size_t before = stop->nthreads;
@@ -215,7 +222,7 @@ static int stop_listed(struct stop *stop, uint64_t deadline, struct error *err)
 		return fail(err, -ESRCH, "%d: it has ended", stop->dir->pid);
 	if (r < 0)
 		return r;
-	stop->nlate = await_all(stop, deadline);
+	stop->nlate = await_all(stop, wait);
 	return stop->nthreads > before || count_threads(stop->dir) > listing.nlisted;
 }
 
@@ -243,12 +250,13 @@ static void say_late(struct stop *stop)
 	(void)r;
 }
 
-static int stop_threads(struct stop *stop, uint64_t deadline, struct error *err)
+static int stop_threads(struct stop *stop, const struct stop_wait *wait, struct error *err)
 {
+	uint64_t deadline = min_u64(clock_now() + wait->patience, wait->end);
 	int r;
 
 	do
-		r = stop_listed(stop, deadline, err);
+		r = stop_listed(stop, wait, err);
 	while (r > 0 && clock_now() < deadline);
 	if (r < 0)
 		return r;
@@ -261,7 +269,8 @@ static int stop_threads(struct stop *stop, uint64_t deadline, struct error *err)
 	return 0;
 }
 
-int stop_all(const struct procdir *dir, uint64_t patience, struct stop *ret, struct error *err)
+int stop_all(const struct procdir *dir, const struct stop_wait *wait, struct stop *ret,
+	     struct error *err)
 {
 	struct stop stop = {.dir = dir};
 	int r = check_dir(dir, err);
@@ -271,7 +280,7 @@ int stop_all(const struct procdir *dir, uint64_t patience, struct stop *ret, str
 	stop.known = calloc(TIDS / 8, 1);
 	if (!stop.known)
 		return fail(err, ENOMEM, "%d: it cannot be stopped", dir->pid);
-	r = stop_threads(&stop, clock_now() + patience, err);
+	r = stop_threads(&stop, wait, err);
 	if (r < 0) {
 		stop_release(&stop);
 		stop_fini(&stop);

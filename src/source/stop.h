@@ -48,13 +48,19 @@ struct stop {
 
 #define STOP_NONE ((struct stop){0})
 
+/* How long to wait for threads to stop. A machine under load may take long for many of them. */
+struct stop_wait {
+	uint64_t patience; /* ns in which no further one does */
+	uint64_t end;	   /* a time of clock_now(), UINT64_MAX: none */
+};
+
 /*
- * Stops them all, also those that are made meanwhile, and waits for it up to so many ns. 0, and
- * *ret is to be stop_release()d by this same thread; then those of `nlate` may still be running, as
- * may be in a system call that nothing interrupts. A negative errno with a sentence, and nothing is
- * stopped: -EBUSY where somebody else traces it, -ESRCH, -EPERM, -ENOMEM. `dir` must outlive it.
+ * Stops them all, also those that are made meanwhile, and waits for it. 0, and *ret is to be
+ * stop_release()d by this same thread; then those of `nlate` may still be running, as may be in a
+ * system call that nothing interrupts. A negative errno with a sentence, and nothing is stopped:
+ * -EBUSY where somebody else traces it, -ESRCH, -EPERM, -ENOMEM. `dir` must outlive it.
  */
-int stop_all(const struct procdir *dir, uint64_t patience, struct stop *ret,
+int stop_all(const struct procdir *dir, const struct stop_wait *wait, struct stop *ret,
 	     struct error *err) MUST_CHECK;
 
 /*
