@@ -650,7 +650,7 @@ static void forking_leaks_nothing_in_the_parent(void)
 
 	if (is_guard_all())
 		skip("what was freed waits long to be used again");
-	for (i = 0; i < 2000; i++) {
+	for (i = 0; i < 1000; i++) {
 		const char *failure;
 		pid_t child;
 
@@ -703,7 +703,7 @@ static void allocate_in_child(void)
 
 static void handlers_of_fork_allocate(void)
 {
-	unsigned n = nforks < 200 ? (unsigned)nforks : 200;
+	unsigned n = nforks < 80 ? (unsigned)nforks : 80;
 	pthread_t threads[NWORKERS];
 	size_t i;
 

@@ -172,7 +172,7 @@ static void memory_does_not_grow_with_threads_that_are_gone(void)
 
 	if (is_guard_all())
 		skip(WAITS);
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < 1500; i++) {
 		if (i == 300)
 			before = resident();
 		ended(start(make_and_destroy, (void *)i));
@@ -392,8 +392,8 @@ static void destructors_leak_nothing(void)
 		skip(WAITS);
 	for (i = 0; i < NKEYS; i++)
 		check(pthread_key_create(&keys[i], destroy_value) == 0);
-	for (i = 0; i < 1000; i++) {
-		if (i == 100)
+	for (i = 0; i < 200; i++) {
+		if (i == 50)
 			before = resident();
 		ended(start(set_values, (void *)(uintptr_t)(i % NKEYS)));
 	}

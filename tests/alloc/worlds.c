@@ -5,6 +5,11 @@
  * Each world is a process of its own. In it random blocks of all sizes come and go; their contents
  * are checked, NULL comes with ENOMEM only, and when all is free and the limit lifted, everything
  * works as in the beginning.
+ *
+ *	worlds [SEEDS [CALLS [PERCENT]]]
+ *
+ * So many runs of each world, and of so many first calls each one that fails; of each world's steps
+ * so many in a hundred.
  */
 #include "alloc/malloc.h"
 #include "alloc/map.h"
@@ -466,14 +471,17 @@ int main(int argc, char **argv)
 {
 	uint64_t nseeds = argc > 1 ? strtoull(argv[1], NULL, 10) : 3, i;
 	unsigned nfail = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 150, n;
+	unsigned percent = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 100;
 	size_t k;
 	int nbad = 0;
 
 	for (k = 0; k < sizeof(worlds) / sizeof(worlds[0]); k++) {
+		struct world of = worlds[k];
 		int bad = 0;
 
+		of.nsteps = of.nsteps * percent / 100;
 		for (i = 1; i <= nseeds; i++)
-			bad += run(&worlds[k], i);
+			bad += run(&of, i);
 		printf("%s %zu - %s\n", bad ? "not ok" : "ok", k + 1, worlds[k].name);
 		nbad += bad;
 	}
