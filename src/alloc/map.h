@@ -13,6 +13,8 @@
 #include "alloc/atomic.h"
 #include "alloc/state.h"
 
+#include <assert.h>
+
 #define NEAR_ENTRIES 65536
 #define ROOT_SHIFT 30
 #define ROOT_ENTRIES ((size_t)1 << 17)
@@ -24,10 +26,12 @@
  * lead to another one.
  */
 struct near {
-	uint64_t none[(sizeof(struct slab) + 7) / 8];
-	uint64_t gone[(sizeof(struct slab) + 7) / 8];
+	_Alignas(struct slab) unsigned char none[sizeof(struct slab)];
+	_Alignas(struct slab) unsigned char gone[sizeof(struct slab)];
 	uintptr_t distances[NEAR_ENTRIES];
 };
+
+static_assert(_Alignof(struct near) == _Alignof(struct slab), "the first slab begins it");
 
 #define NEAR_GONE offsetof(struct near, gone)
 
