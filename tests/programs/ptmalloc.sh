@@ -27,8 +27,10 @@ unset MALLOC_PERTURB_ MALLOC_ARENA_MAX GLIBC_TUNABLES
 
 debian=http://deb.debian.org/debian/pool/main/g/glibc
 ubuntu=http://archive.ubuntu.com/ubuntu/pool/main/g/glibc
+eglibc=http://archive.ubuntu.com/ubuntu/pool/main/e/eglibc
 # What a package is called there; each has a C library for one word size.
 packages="
+64 $eglibc/libc6_2.19-0ubuntu6.15_amd64.deb
 64 $ubuntu/libc6_2.23-0ubuntu11.3_amd64.deb
 64 $ubuntu/libc6_2.27-3ubuntu1_amd64.deb
 64 $ubuntu/libc6_2.27-3ubuntu1.6_amd64.deb
@@ -39,6 +41,7 @@ packages="
 64 $debian/libc6_2.41-12+deb13u4_amd64.deb
 64 $ubuntu/libc6_2.42-0ubuntu3.1_amd64.deb
 64 $debian/libc6_2.43-7_amd64.deb
+32 $eglibc/libc6-i386_2.19-0ubuntu6.15_amd64.deb
 32 $ubuntu/libc6-i386_2.23-0ubuntu11.3_amd64.deb
 32 $ubuntu/libc6-i386_2.27-3ubuntu1_amd64.deb
 32 $debian/libc6_2.31-13+deb11u11_i386.deb
