@@ -93,6 +93,42 @@ static void steps_of_a_search_grow_as_its_input_does(void)
 	}
 }
 
+/* Nearly all of it is one byte, of which the input is full: the other one is looked for. */
+static void check_blanks(const struct plat__ops *ops, size_t n, size_t m, size_t other)
+{
+	unsigned long among_others;
+
+	memset(needle, ' ', m);
+	needle[other] = '-';
+	memset(in, 'x', n);
+	steps = 0;
+	check(!ops->find(in, n, needle, m));
+	among_others = steps;
+	memset(in, ' ', n);
+	steps = 0;
+	check(!ops->find(in, n, needle, m));
+	check_with(steps == among_others, "%s: %lu steps, %lu where there is no blank, %zu of %zu",
+		   ops->name, steps, among_others, other, m);
+}
+
+static void what_is_not_blank_is_looked_for_first(void)
+{
+	const struct plat__ops *ops;
+	size_t which, other;
+
+	for (which = 0; (ops = plat__ops_variant(which)); which++) {
+		/* The C library's has no vectors to look with. */
+		if (!plat__ops_can_run(which) || strcmp(ops->name, "plain") == 0)
+			continue;
+		for (other = 0; other < 12; other++)
+			check_blanks(ops, 256, 12, other);
+		for (other = 0; other < 16; other++) {
+			check_blanks(ops, KIB, 90, other);
+			check_blanks(ops, KIB, 90, 89 - other);
+		}
+	}
+}
+
 /* --- what nobody may know --- */
 
 #define SECRET 77
@@ -122,6 +158,7 @@ static void a_secret_does_not_change_the_way(void)
 
 static const struct test tests[] = {
 	{TEST(steps_of_a_search_grow_as_its_input_does)},
+	{TEST(what_is_not_blank_is_looked_for_first)},
 	{TEST(a_secret_does_not_change_the_way)},
 };
 

@@ -268,6 +268,31 @@ HERE static ALWAYS_INLINE const uint8_t *find_in_few(const uint8_t *in, size_t n
 	return bits ? compare_few(in, spots, needle, m, bits) : NULL;
 }
 
+/* Of a vector of the needle's bytes from `at` on, or all of them: the first that is another one. */
+HERE static ALWAYS_INLINE size_t other_byte(const uint8_t *needle, size_t at, size_t m,
+					    uint8_t byte)
+{
+	vector few = m < SIZE ? load_part(needle, m) : load(needle + at);
+	uint64_t bits = (bits_of(same(few, splat(byte))) ^ ALL) & first_bits(m);
+
+	return bits ? at + first_of(bits) : m;
+}
+
+/*
+ * Both are the same byte, as where a needle is mostly blanks: of all others that were not looked at
+ * any is better, if it is rarer.
+ */
+HERE static NOINLINE void look_for_another(struct search *search)
+{
+	const uint8_t *needle = search->needle;
+	size_t m = search->m, place = other_byte(needle, 0, m, needle[search->one]);
+
+	if (place == m && m > SIZE)
+		place = other_byte(needle, m - SIZE, m, needle[search->one]);
+	if (place < m && plat__commonness[needle[place]] < plat__commonness[needle[search->one]])
+		search->other = place;
+}
+
 /* Apart from what is short, which then needs no room for vectors on the stack. */
 HERE static NOINLINE const uint8_t *find_in_many(const uint8_t *in, size_t spots,
 						 const uint8_t *needle, size_t m)
@@ -275,6 +300,8 @@ HERE static NOINLINE const uint8_t *find_in_many(const uint8_t *in, size_t spots
 	struct search search = {.in = in, .needle = needle, .m = m, .spots = spots};
 
 	plat__rare_pair(needle, m, spots, &search.one, &search.other);
+	if (needle[search.one] == needle[search.other])
+		look_for_another(&search);
 	if (plat__words_are_worth_it(m, spots, SIZE))
 		find_by_words(&search);
 	else
