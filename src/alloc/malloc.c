@@ -844,7 +844,8 @@ bool plat__trim(size_t pad)
  */
 #define KEPT(function) (void (*)(void)) function
 static void (*const kept[])(void) __attribute__((used)) = {
-	KEPT(plat_check_access), KEPT(plat_check_compare), KEPT(plat_check_copy),
-	KEPT(plat_check_move),	 KEPT(plat_check_own),	   KEPT(plat_check_set),
-	KEPT(plat_tell_fault),
+	KEPT(plat_check_access),  KEPT(plat_check_begin),  KEPT(plat_check_compare),
+	KEPT(plat_check_copy),	  KEPT(plat_check_memcmp), KEPT(plat_check_memcpy),
+	KEPT(plat_check_memmove), KEPT(plat_check_memset), KEPT(plat_check_move),
+	KEPT(plat_check_set),	  KEPT(plat_tell_fault),
 };

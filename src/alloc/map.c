@@ -6,7 +6,6 @@
 #include "base/compiler.h"
 
 #include <errno.h>
-#include <stdbool.h>
 
 struct near plat__near MOSTLY_UNTOUCHED;
 struct leaf *plat__root[ROOT_ENTRIES] MOSTLY_UNTOUCHED;
@@ -24,23 +23,9 @@ static void widen_root(size_t i)
 		;
 }
 
-static struct leaf *leaf_of(uintptr_t address)
-{
-	uint64_t i = (uint64_t)address >> ROOT_SHIFT;
-
-	return i < ROOT_ENTRIES ? load_acquire(&plat__root[i]) : NULL;
-}
-
-static struct slab **entry_of(struct leaf *leaf, uintptr_t address)
-{
-	return &leaf->slabs[(address >> GRANULE_SHIFT) % LEAF_ENTRIES];
-}
-
 struct slab *plat__map_find(uintptr_t address)
 {
-	struct leaf *leaf = leaf_of(address);
-
-	return leaf ? load_acquire(entry_of(leaf, address)) : NULL;
+	return map_find(address);
 }
 
 static uintptr_t *near_entry(uintptr_t address)
@@ -57,7 +42,7 @@ static uintptr_t distance_of(const struct slab *slab)
 static struct leaf *make_leaf(uintptr_t address)
 {
 	uint64_t i = (uint64_t)address >> ROOT_SHIFT;
-	struct leaf *leaf = leaf_of(address), *none = NULL;
+	struct leaf *leaf = map_leaf(address), *none = NULL;
 
 	if (leaf || i >= ROOT_ENTRIES)
 		return leaf;
@@ -75,7 +60,7 @@ static struct chunk **chunk_entry(struct leaf *leaf, uintptr_t address)
 
 struct chunk *plat__map_chunk(uintptr_t address)
 {
-	struct leaf *leaf = leaf_of(address);
+	struct leaf *leaf = map_leaf(address);
 
 	return leaf ? load_acquire(chunk_entry(leaf, address)) : NULL;
 }
@@ -130,7 +115,7 @@ int plat__map_add(struct slab *slab)
 	}
 	for (i = 0; i < slab->ngranules; i++) {
 		at = first + i * GRANULE;
-		store_release(entry_of(leaf_of(at), at), slab);
+		store_release(map_entry(map_leaf(at), at), slab);
 		set_near(slab, at);
 	}
 	return 0;
@@ -142,7 +127,7 @@ void plat__map_clear(const struct slab *slab, uintptr_t base, size_t n)
 
 	for (at = base; n > 0; n--, at += GRANULE) {
 		clear_near(slab, at);
-		store_release(entry_of(leaf_of(at), at), NULL);
+		store_release(map_entry(map_leaf(at), at), NULL);
 	}
 }
 

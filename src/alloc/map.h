@@ -12,6 +12,7 @@
 
 #include "alloc/atomic.h"
 #include "alloc/state.h"
+#include "base/compiler.h"
 
 #include <assert.h>
 
@@ -43,7 +44,7 @@ struct leaf {
 	struct chunk *chunks[LEAF_CHUNKS];
 };
 
-extern struct leaf *plat__root[ROOT_ENTRIES];
+extern struct leaf *plat__root[ROOT_ENTRIES] __attribute__((visibility("hidden")));
 
 static inline uintptr_t near_distance(const void *p)
 {
@@ -61,7 +62,27 @@ static inline struct slab *near_slab(const void *p)
 	return near_at(near_distance(p));
 }
 
+static ALWAYS_INLINE struct leaf *map_leaf(uintptr_t address)
+{
+	uint64_t i = (uint64_t)address >> ROOT_SHIFT;
+
+	return i < ROOT_ENTRIES ? load_acquire(&plat__root[i]) : NULL;
+}
+
+static ALWAYS_INLINE struct slab **map_entry(struct leaf *leaf, uintptr_t address)
+{
+	return &leaf->slabs[(address >> GRANULE_SHIFT) % LEAF_ENTRIES];
+}
+
 /* The slab that holds the address, or NULL. */
+static ALWAYS_INLINE struct slab *map_find(uintptr_t address)
+{
+	struct leaf *leaf = map_leaf(address);
+
+	return leaf ? load_acquire(map_entry(leaf, address)) : NULL;
+}
+
+/* The same, for who has time. */
 struct slab *plat__map_find(uintptr_t address);
 
 /* All granules of the slab lead to it. -ENOMEM: none does. */

@@ -12,75 +12,67 @@
 #include "alloc/slab.h"
 #include "base/compiler.h"
 
+#include <string.h>
+
 #define EXPORT __attribute__((visibility("default")))
 
 /* More bytes are looked at by the map: so no sum in here is more than 64 bits can be. */
 #define MOST ((size_t)INT32_MAX)
 
-/* Where there are none of them, nobody is asked. */
 static inline bool is_few(size_t bytes)
 {
 	return bytes - 1 < MOST;
 }
 
-/* How far bytes reach, and how far they may. */
-struct reach {
-	uint64_t end, most;
-};
-
-static const struct reach too_far = {1, 0};
-
-/* On the granule where they begin: what lies in no slab. */
-static inline struct reach in_granule(uintptr_t at, size_t bytes)
+/* In a slot, if it is not free. */
+static ALWAYS_INLINE bool fits_slot(const struct slab *slab, uint64_t slot, uint64_t offset,
+				    size_t bytes, uint32_t tag)
 {
-	return (struct reach){(at + bytes - 1) ^ at, GRANULE - 1};
-}
+	uint64_t stride = guess(&slab->stride);
 
-/* In a slot; a free one has no room. */
-static inline struct reach in_slot(const struct slab *slab, uint32_t slot, uint64_t offset,
-				   size_t bytes, uint32_t tag)
-{
-	if (unlikely(tag == TAG_FREE))
-		return too_far;
-	return (struct reach){offset - slot * slab->stride + bytes + tag, slab->stride + TAG_BIAS};
+	return likely(tag != TAG_FREE) &&
+	       likely(offset - slot * stride + bytes + tag <= stride + TAG_BIAS);
 }
 
 /* In a block that stands alone, whose size is 1 more there, and 0 if it is free. */
-static inline struct reach in_alone(const struct slab *slab, uint64_t offset, size_t bytes)
+static ALWAYS_INLINE bool fits_alone(uint64_t size, uint64_t offset, size_t bytes)
 {
-	uint64_t size = load_acquire(&slab->size);
+	return offset < size && likely(offset + bytes < size);
+}
 
-	return offset < size ? (struct reach){offset + bytes + 1, size} : too_far;
+/* Within the granule where they begin: all that is asked of what lies in no slab. */
+static ALWAYS_INLINE bool fits_granule(uintptr_t at, size_t bytes)
+{
+	return likely((at & (GRANULE - 1)) + bytes <= GRANULE);
+}
+
+/* Addresses that the allocator gave back are soon somebody else's, whom nobody judges. */
+static ALWAYS_INLINE bool is_given_back(uintptr_t distance, uintptr_t at, size_t bytes)
+{
+	return distance == NEAR_GONE && !map_find(at) && fits_granule(at, bytes);
 }
 
 /*
  * Where the guess leads, which may be to any slab. An address that is not its own is so far from
  * its slots that it is inside of none: what is left of the offset has more than 32 bits then.
  */
-static ALWAYS_INLINE struct reach reach_of(const void *p, size_t bytes)
+static ALWAYS_INLINE bool is_fine(const void *p, size_t bytes)
 {
 	uintptr_t distance = near_distance(p), at = (uintptr_t)p;
 	const struct slab *slab = near_at(distance);
-	uint64_t offset;
-	uint32_t slot;
+	uint64_t offset, slot;
 
 	if (distance == 0)
-		return in_granule(at, bytes);
+		return fits_granule(at, bytes);
 	offset = at - guess(&slab->base);
-	slot = (uint32_t)(offset * slab->reciprocal >> SLOT_SHIFT);
+	slot = (uint32_t)(offset * guess(&slab->reciprocal) >> SLOT_SHIFT);
 	if (likely(slot < guess(&slab->nshort)))
-		return in_slot(slab, slot, offset, bytes, guess(&slab->tags[slot]));
+		return fits_slot(slab, slot, offset, bytes, guess(&slab->tags[slot]));
 	if (slot < guess(&slab->nwide))
-		return in_slot(slab, slot, offset, bytes,
-			       guess((const uint16_t *)slab->tags + slot));
-	return in_alone(slab, offset, bytes);
-}
-
-static ALWAYS_INLINE bool is_fine(const void *p, size_t bytes)
-{
-	struct reach reach = reach_of(p, bytes);
-
-	return likely(reach.end <= reach.most);
+		return fits_slot(slab, slot, offset, bytes,
+				 guess((const uint16_t *)slab->tags + slot));
+	return fits_alone(load_acquire(&slab->size), offset, bytes) ||
+	       is_given_back(distance, at, bytes);
 }
 
 /* The block that p lies in; or, where there is none, the one that lies ahead on the next granule.
@@ -121,8 +113,6 @@ static void judge_both(const void *to, const void *from, size_t bytes, const cha
 {
 	struct access access = {.by = by, .to = to, .from = from, .bytes = bytes};
 
-	if (bytes == 0)
-		return;
 	access.role = "destination of ";
 	judge(&access, to);
 	access.role = "source of ";
@@ -131,7 +121,9 @@ static void judge_both(const void *to, const void *from, size_t bytes, const cha
 
 static bool overlap(const void *to, const void *from, size_t bytes)
 {
-	return (uintptr_t)to - (uintptr_t)from + bytes - 1 < 2 * bytes - 1;
+	size_t last = bytes - 1;
+
+	return (uintptr_t)to + last - (uintptr_t)from < 2 * bytes - 1;
 }
 
 static void judge_overlap(const void *to, const void *from, size_t bytes, const char *by)
@@ -149,9 +141,17 @@ static void judge_overlap(const void *to, const void *from, size_t bytes, const 
 		plat__fault_access(FAULT_OVERLAP, p, SIZE_MAX, NULL, &access);
 }
 
+/* No bytes lie nowhere. */
+static ALWAYS_INLINE bool is_fine_alone(const void *p, size_t bytes)
+{
+	return likely(is_few(bytes)) ? likely(is_fine(p, bytes)) : bytes == 0;
+}
+
 static ALWAYS_INLINE bool are_fine(const void *p, const void *q, size_t bytes)
 {
-	return likely(is_few(bytes)) && likely(is_fine(p, bytes)) && likely(is_fine(q, bytes));
+	if (unlikely(!is_few(bytes)))
+		return bytes == 0;
+	return likely(is_fine(p, bytes)) && likely(is_fine(q, bytes));
 }
 
 /* --- what is not fine at first sight --- */
@@ -171,7 +171,7 @@ static bool is_own(const void *caller)
 static APART void *move_judged(void *to, const void *from, size_t bytes,
 			       const struct plat__mover *mover, const void *caller)
 {
-	if (!is_own(caller))
+	if (bytes > 0 && !is_own(caller))
 		judge_both(to, from, bytes, mover->by);
 	return (*mover->then)(to, from, bytes);
 }
@@ -190,7 +190,7 @@ static APART void *copy_judged(void *to, const void *from, size_t bytes,
 static APART void *set_judged(void *to, int byte, size_t bytes, const struct plat__setter *setter,
 			      const void *caller)
 {
-	if (!is_own(caller))
+	if (bytes > 0 && !is_own(caller))
 		judge_both(to, NULL, bytes, setter->by);
 	return (*setter->then)(to, byte, bytes);
 }
@@ -198,7 +198,7 @@ static APART void *set_judged(void *to, int byte, size_t bytes, const struct pla
 static APART int compare_judged(const void *a, const void *b, size_t bytes,
 				const struct plat__comparer *comparer, const void *caller)
 {
-	if (!is_own(caller)) {
+	if (bytes > 0 && !is_own(caller)) {
 		judge_both(NULL, a, bytes, comparer->by);
 		judge_both(NULL, b, bytes, comparer->by);
 	}
@@ -207,10 +207,57 @@ static APART int compare_judged(const void *a, const void *b, size_t bytes,
 
 /* --- what is asked --- */
 
+/* By the names that programs call most: who asks need not be passed on, and registers are left. */
+static struct plat__behind behind = {.move = memmove, .set = memset, .compare = memcmp};
+
+static const struct plat__mover memcpy_mover = {"memcpy", &behind.move};
+static const struct plat__mover memmove_mover = {"memmove", &behind.move};
+static const struct plat__setter memset_setter = {"memset", &behind.set};
+static const struct plat__comparer memcmp_comparer = {"memcmp", &behind.compare};
+
+EXPORT void *plat_check_memcpy(void *to, const void *from, size_t bytes)
+{
+	if (are_fine(to, from, bytes) && likely(!overlap(to, from, bytes)))
+		return behind.move(to, from, bytes);
+	return copy_judged(to, from, bytes, &memcpy_mover, CALLER());
+}
+
+EXPORT void *plat_check_memmove(void *to, const void *from, size_t bytes)
+{
+	if (are_fine(to, from, bytes))
+		return behind.move(to, from, bytes);
+	return move_judged(to, from, bytes, &memmove_mover, CALLER());
+}
+
+EXPORT void *plat_check_memset(void *to, int byte, size_t bytes)
+{
+	if (is_fine_alone(to, bytes))
+		return behind.set(to, byte, bytes);
+	return set_judged(to, byte, bytes, &memset_setter, CALLER());
+}
+
+EXPORT int plat_check_memcmp(const void *a, const void *b, size_t bytes)
+{
+	if (are_fine(a, b, bytes))
+		return behind.compare(a, b, bytes);
+	return compare_judged(a, b, bytes, &memcmp_comparer, CALLER());
+}
+
+/* And by all others. */
+static APART bool are_fine_apart(const void *p, const void *q, size_t bytes)
+{
+	return are_fine(p, q, bytes);
+}
+
+static APART bool is_fine_apart(const void *p, size_t bytes)
+{
+	return is_fine_alone(p, bytes);
+}
+
 EXPORT void *plat_check_move(void *to, const void *from, size_t bytes,
 			     const struct plat__mover *mover)
 {
-	if (are_fine(to, from, bytes))
+	if (are_fine_apart(to, from, bytes))
 		return (*mover->then)(to, from, bytes);
 	return move_judged(to, from, bytes, mover, CALLER());
 }
@@ -218,14 +265,14 @@ EXPORT void *plat_check_move(void *to, const void *from, size_t bytes,
 EXPORT void *plat_check_copy(void *to, const void *from, size_t bytes,
 			     const struct plat__mover *mover)
 {
-	if (are_fine(to, from, bytes) && likely(!overlap(to, from, bytes)))
+	if (are_fine_apart(to, from, bytes) && likely(!overlap(to, from, bytes)))
 		return (*mover->then)(to, from, bytes);
 	return copy_judged(to, from, bytes, mover, CALLER());
 }
 
 EXPORT void *plat_check_set(void *to, int byte, size_t bytes, const struct plat__setter *setter)
 {
-	if (likely(is_few(bytes)) && likely(is_fine(to, bytes)))
+	if (is_fine_apart(to, bytes))
 		return (*setter->then)(to, byte, bytes);
 	return set_judged(to, byte, bytes, setter, CALLER());
 }
@@ -233,14 +280,14 @@ EXPORT void *plat_check_set(void *to, int byte, size_t bytes, const struct plat_
 EXPORT int plat_check_compare(const void *a, const void *b, size_t bytes,
 			      const struct plat__comparer *comparer)
 {
-	if (are_fine(a, b, bytes))
+	if (are_fine_apart(a, b, bytes))
 		return (*comparer->then)(a, b, bytes);
 	return compare_judged(a, b, bytes, comparer, CALLER());
 }
 
 EXPORT void plat_check_access(const void *p, size_t bytes, const char *by, bool writes)
 {
-	if (likely(is_few(bytes)) && likely(is_fine(p, bytes)))
+	if (is_fine_apart(p, bytes))
 		return;
 	if (writes)
 		judge_both(p, NULL, bytes, by);
@@ -248,8 +295,9 @@ EXPORT void plat_check_access(const void *p, size_t bytes, const char *by, bool 
 		judge_both(NULL, p, bytes, by);
 }
 
-EXPORT void plat_check_own(const void *start, size_t bytes)
+EXPORT void plat_check_begin(const void *start, size_t bytes, const struct plat__behind *functions)
 {
+	behind = *functions;
 	store_relaxed(&own, (uintptr_t)start);
 	store_relaxed(&own_bytes, bytes);
 }

@@ -52,10 +52,24 @@ int plat_check_compare(const void *a, const void *b, size_t bytes,
 /* `by` writes or reads; nothing is done. */
 void plat_check_access(const void *p, size_t bytes, const char *by, bool writes);
 
+/* The same for those that are called most, by what the C library has for them. */
+void *plat_check_memcpy(void *to, const void *from, size_t bytes);
+void *plat_check_memmove(void *to, const void *from, size_t bytes);
+void *plat_check_memset(void *to, int byte, size_t bytes);
+int plat_check_memcmp(const void *a, const void *b, size_t bytes);
+
+struct plat__behind {
+	plat__move_function *move;
+	plat__set_function *set;
+	plat__compare_function *compare;
+};
+
 /*
- * Callers of the first four in these bytes of code are the allocator: it writes into free slots,
- * and is not judged. Who asks in place of its caller calls them last, so that they return there.
+ * For who stands in front of the C library, before it asks: what those four call is behind it. And
+ * callers in these bytes of code are the allocator, which writes into free
+ * slots, and is not judged. Who asks in place of its caller does it last, so that who is asked
+ * returns there.
  */
-void plat_check_own(const void *start, size_t bytes);
+void plat_check_begin(const void *start, size_t bytes, const struct plat__behind *functions);
 
 #endif

@@ -3,7 +3,7 @@
  * write lies within one live block. It is preloaded in front of libplat-malloc: a copy is where
  * most overflows happen, and here it does not happen.
  *
- *     program -> memcpy, here -> plat_check_copy, in libplat-malloc -> memmove of the C library
+ *     program -> memcpy, here -> plat_check_memcpy, in libplat-malloc -> memmove of the C library
  *                                       '-> a fault
  *
  * Here are those that are told a size; strings.c has those that look for a NUL, fortified.c the
@@ -16,19 +16,15 @@
 #include <string.h>
 #include <strings.h>
 
-MOVER(memcpy);
 MOVER(mempcpy);
-MOVER(memmove);
 MOVER(bcopy);
-SETTER(memset);
 SETTER(bzero);
 SETTER(explicit_bzero);
-COMPARER(memcmp);
 COMPARER(bcmp);
 
 EXPORT void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
-	return copy(&memcpy_mover, to, from, n);
+	return plat__next.check_memcpy(to, from, n);
 }
 
 EXPORT void *mempcpy(void *restrict to, const void *restrict from, size_t n)
@@ -38,7 +34,7 @@ EXPORT void *mempcpy(void *restrict to, const void *restrict from, size_t n)
 
 EXPORT void *memmove(void *to, const void *from, size_t n)
 {
-	return move(&memmove_mover, to, from, n);
+	return plat__next.check_memmove(to, from, n);
 }
 
 EXPORT void bcopy(const void *from, void *to, size_t n)
@@ -48,7 +44,7 @@ EXPORT void bcopy(const void *from, void *to, size_t n)
 
 EXPORT void *memset(void *to, int byte, size_t n)
 {
-	return set(&memset_setter, to, byte, n);
+	return plat__next.check_memset(to, byte, n);
 }
 
 EXPORT void bzero(void *to, size_t n)
@@ -61,19 +57,14 @@ EXPORT void explicit_bzero(void *to, size_t n)
 	set(&explicit_bzero_setter, to, 0, n);
 }
 
-static inline int compare(const struct plat__comparer *who, const void *a, const void *b, size_t n)
-{
-	return plat__next.check_compare(a, b, n, who);
-}
-
 EXPORT int memcmp(const void *a, const void *b, size_t n)
 {
-	return compare(&memcmp_comparer, a, b, n);
+	return plat__next.check_memcmp(a, b, n);
 }
 
 EXPORT int bcmp(const void *a, const void *b, size_t n)
 {
-	return compare(&bcmp_comparer, a, b, n);
+	return plat__next.check_compare(a, b, n, &bcmp_comparer);
 }
 
 /* It may be told more than there is: it reads no further than it has to. */

@@ -103,6 +103,21 @@ static void *set_unasked(void *to, int byte, size_t bytes, const struct plat__se
 	return (*setter->then)(to, byte, bytes);
 }
 
+static int memcmp_unasked(const void *a, const void *b, size_t bytes)
+{
+	return plat__next.memcmp(a, b, bytes);
+}
+
+static void *memmove_unasked(void *to, const void *from, size_t bytes)
+{
+	return plat__next.memmove(to, from, bytes);
+}
+
+static void *memset_unasked(void *to, int byte, size_t bytes)
+{
+	return plat__next.memset(to, byte, bytes);
+}
+
 struct plat__next plat__next = {
 	.memmove = move_by_loop,
 	.memset = set_by_loop,
@@ -114,6 +129,10 @@ struct plat__next plat__next = {
 	.check_access = ask_nobody,
 	.check_compare = compare_unasked,
 	.check_copy = move_unasked,
+	.check_memcmp = memcmp_unasked,
+	.check_memcpy = memmove_unasked,
+	.check_memmove = memmove_unasked,
+	.check_memset = memset_unasked,
 	.check_move = move_unasked,
 	.check_set = set_unasked,
 };
@@ -122,6 +141,11 @@ struct plat__next plat__next = {
 static int tell_allocator(struct dl_phdr_info *info, size_t size, void *data)
 {
 	uintptr_t inside = (uintptr_t)data, first = UINTPTR_MAX, last = 0;
+	struct plat__behind behind = {
+		.move = plat__next.memmove,
+		.set = plat__next.memset,
+		.compare = plat__next.memcmp,
+	};
 	int i;
 
 	(void)size;
@@ -136,7 +160,7 @@ static int tell_allocator(struct dl_phdr_info *info, size_t size, void *data)
 	}
 	if (inside < first || inside >= last)
 		return 0;
-	plat_check_own((const void *)first, last - first);
+	plat_check_begin((const void *)first, last - first, &behind);
 	return 1;
 }
 
@@ -159,13 +183,19 @@ __attribute__((constructor)) static void start(void)
 	FIND_NEXT(memrchr);
 	FIND_NEXT(strlen);
 	FIND_NEXT(strnlen);
-	if (!plat_check_access || !plat_check_compare || !plat_check_copy || !plat_check_move ||
-	    !plat_check_own || !plat_check_set)
+	if (!plat_check_access || !plat_check_begin || !plat_check_compare || !plat_check_copy ||
+	    !plat_check_memcmp || !plat_check_memcpy || !plat_check_memmove || !plat_check_memset ||
+	    !plat_check_move || !plat_check_set)
 		return;
-	dl_iterate_phdr(tell_allocator, (void *)(uintptr_t)plat_check_move);
+	if (!dl_iterate_phdr(tell_allocator, (void *)(uintptr_t)plat_check_move))
+		return;
 	plat__next.check_access = plat_check_access;
 	plat__next.check_compare = plat_check_compare;
 	plat__next.check_copy = plat_check_copy;
+	plat__next.check_memcmp = plat_check_memcmp;
+	plat__next.check_memcpy = plat_check_memcpy;
+	plat__next.check_memmove = plat_check_memmove;
+	plat__next.check_memset = plat_check_memset;
 	plat__next.check_move = plat_check_move;
 	plat__next.check_set = plat_check_set;
 }

@@ -15,10 +15,14 @@
 #define EXPORT __attribute__((visibility("default")))
 
 extern __typeof__(plat_check_access) plat_check_access __attribute__((weak));
+extern __typeof__(plat_check_begin) plat_check_begin __attribute__((weak));
 extern __typeof__(plat_check_compare) plat_check_compare __attribute__((weak));
 extern __typeof__(plat_check_copy) plat_check_copy __attribute__((weak));
+extern __typeof__(plat_check_memcmp) plat_check_memcmp __attribute__((weak));
+extern __typeof__(plat_check_memcpy) plat_check_memcpy __attribute__((weak));
+extern __typeof__(plat_check_memmove) plat_check_memmove __attribute__((weak));
+extern __typeof__(plat_check_memset) plat_check_memset __attribute__((weak));
 extern __typeof__(plat_check_move) plat_check_move __attribute__((weak));
-extern __typeof__(plat_check_own) plat_check_own __attribute__((weak));
 extern __typeof__(plat_check_set) plat_check_set __attribute__((weak));
 
 struct plat__next {
@@ -34,6 +38,10 @@ struct plat__next {
 	__typeof__(plat_check_access) *check_access;
 	__typeof__(plat_check_compare) *check_compare;
 	__typeof__(plat_check_copy) *check_copy;
+	__typeof__(plat_check_memcmp) *check_memcmp;
+	__typeof__(plat_check_memcpy) *check_memcpy;
+	__typeof__(plat_check_memmove) *check_memmove;
+	__typeof__(plat_check_memset) *check_memset;
 	__typeof__(plat_check_move) *check_move;
 	__typeof__(plat_check_set) *check_set;
 };
