@@ -31,8 +31,11 @@ void *plat__hard_malloc(struct heap *heap, struct fit fit, size_t bytes);
 void *plat__hard_malloc_quick(size_t bytes);
 /* A live block in a hard slab, of which hard_damage has found nothing. */
 void plat__hard_free(void *p, const struct found *found);
-/* The same for most blocks, from the address alone; false: plat__find and the rest have to look. */
-bool plat__hard_free_quick(void *p);
+/*
+ * The same for most blocks, from what near_slab() says of the address; plat__free_checked gets the
+ * others.
+ */
+void plat__hard_free_quick(void *p, struct slab *slab, uint64_t slot);
 /* Within its slot; false: it does not fit there, or the slot would be far too large. */
 bool plat__hard_resize(const struct found *found, size_t bytes);
 /* What was written where the block is not; NFAULTS: nothing. *ret: another block that it is about.

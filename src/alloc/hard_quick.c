@@ -1,7 +1,7 @@
 /*
- * The short ways of hard mode, for small slots that are whole: no branch depends on what is in the
- * slot or beside it. What was read is joined into one word, and if that is not 0 nothing has been
- * done yet, and the long way finds out what it was.
+ * The short ways of hard mode, for slots that are whole: of small ones no branch depends on what is
+ * in the slot or beside it. What was read is joined into one word, and if that is not 0 nothing has
+ * been done yet, and the long way finds out what it was.
  *
  * Neighbours are read whether they are live or not: to ask first would cost a branch that goes
  * either way. What is read of live ones is dropped.
@@ -11,8 +11,10 @@
 #include "alloc/atomic.h"
 #include "alloc/hard.h"
 #include "alloc/heap.h"
+#include "alloc/malloc.h"
 #include "alloc/map.h"
 #include "alloc/process.h"
+#include "base/compiler.h"
 
 /* --- a block is made --- */
 
@@ -25,49 +27,88 @@ static inline void fetch(const char *p)
 	__builtin_prefetch(p + META_LINE, 1);
 }
 
-/* The mask is not 0. NULL: nothing has changed. */
-static inline void *take(struct bin *bin, uint64_t mask, size_t bytes)
+/* The next free slot of the window, from where its turn began. */
+static inline uint64_t next_slot(const struct bin *bin, uint64_t mask)
 {
 	uint64_t behind = mask >> bin->turn << bin->turn;
-	uint64_t i = lowest_bit(behind ? behind : mask), key = zone_key(), zone;
-	uint8_t *tag = bin->tags + i;
+
+	return lowest_bit(behind ? behind : mask);
+}
+
+static inline uint32_t window_tag(const struct bin *bin, bool is_wide, uint64_t i)
+{
+	return is_wide ? ((const uint16_t *)bin->tags)[i] : bin->tags[i];
+}
+
+static inline void set_window_tag(struct bin *bin, bool is_wide, uint64_t i, uint32_t tag)
+{
+	if (is_wide)
+		store_release((uint16_t *)bin->tags + i, (uint16_t)tag);
+	else
+		store_release(bin->tags + i, (uint8_t)tag);
+}
+
+/* The mask is not 0. NULL: nothing has changed. */
+static ALWAYS_INLINE void *take(struct bin *bin, bool is_wide, uint64_t mask, size_t bytes)
+{
+	uint64_t i = next_slot(bin, mask), zone;
 	uint32_t stride = (uint32_t)bin->stride;
 	char *p = (char *)bin->base + i * stride;
 
-	if (!bin->current->is_hard || (body_damage(p, stride) | *tag) != 0)
+	if (unlikely((body_damage(p, stride) | window_tag(bin, is_wide, i)) != 0 ||
+		     !bin->current->is_hard))
 		return NULL;
 	zone = zone_at(p);
-	if (zone != key) {
+	if (zone != zone_key()) {
 		if (zone != 0)
 			return NULL;
 		set_zone(p);
 	}
 	store_relaxed(&bin->mask, mask & ~(UINT64_C(1) << i));
-	fetch(p + AHEAD * stride);
+	if (!is_wide)
+		fetch(p + AHEAD * stride);
 	/* First the tag: whoever frees a neighbour takes what has none for zeros. */
-	store_release(tag, (uint8_t)(stride + TAG_BIAS - bytes));
+	set_window_tag(bin, is_wide, i, (uint32_t)(stride + TAG_BIAS - bytes));
 	*(half *)(p + bytes) = plat__key;
 	return p;
 }
 
-void *plat__hard_malloc_quick(size_t bytes)
+/*
+ * From here on a handler that interrupts this takes from another heap. That the one which the short
+ * ways of the default look at is away need not be said: it holds nothing.
+ */
+static ALWAYS_INLINE void *take_busy(struct heap *heap, struct bin *bin, bool is_wide, size_t bytes)
 {
-	struct heap *heap = plat__my_long_heap, *seen;
-	struct bin *bin;
 	uint64_t mask;
 	void *p = NULL;
 
-	/* A block of no bytes lies elsewhere; what interrupted a call takes from another heap. */
-	if (!heap || load_relaxed(&heap->is_busy) || bytes - 1 >= SMALL_MAX - ZONE_BYTES ||
-	    load_relaxed(&plat__options.perturb))
-		return NULL;
-	bin = heap_small_bin(heap, bytes + ZONE_BYTES);
-	seen = begin_taking(heap);
+	store_relaxed(&heap->is_busy, 1);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	mask = load_relaxed(&bin->mask);
-	if (mask)
-		p = take(bin, mask, bytes);
-	end_taking(heap, seen);
+	if (likely(mask))
+		p = take(bin, is_wide, mask, bytes);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	store_relaxed(&heap->is_busy, 0);
 	return p;
+}
+
+static NOINLINE void *take_wide(struct heap *heap, size_t bytes)
+{
+	if (bytes - 1 >= WIDE_MAX - ZONE_BYTES)
+		return NULL;
+	return take_busy(heap, heap_wide_bin(heap, bytes + ZONE_BYTES), true, bytes);
+}
+
+void *plat__hard_malloc_quick(size_t bytes)
+{
+	struct heap *heap = plat__my_long_heap;
+
+	/* A block of no bytes lies elsewhere. */
+	if (unlikely(!heap || load_relaxed(&heap->is_busy) || load_relaxed(&plat__options.perturb)))
+		return NULL;
+	if (unlikely(bytes - 1 >= SMALL_MAX - ZONE_BYTES))
+		return take_wide(heap, bytes);
+	return take_busy(heap, heap_small_bin(heap, bytes + ZONE_BYTES), false, bytes);
 }
 
 /* --- a block is freed --- */
@@ -92,51 +133,48 @@ static inline uint64_t damage_around(const char *p, const uint8_t *tag, uint32_t
 	return sum | if_free(tag[-1], end_of(p)) | if_free(tag[1], begin_of(end));
 }
 
-/* Now and then; not inlined, so that nobody else saves registers for the call. Always true. */
-static __attribute__((noinline)) bool look(struct slab *slab)
+/* Now and then. */
+static NOINLINE void look(struct slab *slab)
 {
 	plat__heap_look(plat__thread_heap(), slab);
-	return true;
 }
 
-/* Always true. */
-static inline bool finish(struct slab *slab)
+static ALWAYS_INLINE void finish(struct slab *slab)
 {
-	return __builtin_expect(count_down(&slab->left) != 0, 1) || look(slab);
+	if (unlikely(count_down(&slab->left) == 0))
+		look(slab);
 }
 
-static __attribute__((noinline)) bool free_any(void *p)
+static NOINLINE void free_any(void *p, struct slab *slab, uint64_t at)
 {
-	struct slab *slab;
-	uint32_t slot, tag;
+	uint32_t slot = (uint32_t)at, tag;
+	size_t size;
 
-	if (!find_hard(p, &slab, &slot))
-		return false;
+	if (!slab->is_hard || at >= slab->nslots)
+		return plat__free_checked(p);
 	tag = slab_tag(slab, slot);
+	size = slab_size_of(slab, tag);
 	if (!tag_is_live(tag) || *slot_kind(slab, slot) != KIND_MALLOC ||
-	    !plat__hard_is_sound(slab, slot, p, slab_size_of(slab, tag)))
-		return false;
-	clear_body(p, slab_size_of(slab, tag) + CANARY_BYTES, slab->stride);
+	    !plat__hard_is_sound(slab, slot, p, size))
+		return plat__free_checked(p);
+	clear_body(p, size + CANARY_BYTES, slab->stride);
 	slab_set_tag(slab, slot, TAG_WAITS);
-	return finish(slab);
+	finish(slab);
 }
 
-bool plat__hard_free_quick(void *p)
+void plat__hard_free_quick(void *p, struct slab *slab, uint64_t slot)
 {
-	struct slab *slab = near_slab(p);
-	uint64_t slot = slab_slot_at(slab, (uintptr_t)p);
-	uint32_t stride;
+	uint32_t stride = slab->stride;
 	uint8_t *tag;
 
 	/* What lies behind a slab's last slot is nobody's to be read. */
 	if (slab->kind != SLAB_SMALL || slab->is_hard != 1 || slot >= slab->nslots - 1)
-		return free_any(p);
+		return free_any(p, slab, slot);
 	tag = slab->tags + slot;
-	stride = slab->stride;
-	if (!tag_is_live(*tag) || *slot_kind(slab, (uint32_t)slot) != KIND_MALLOC ||
+	if (!tag_is_live(*tag) || *small_kind(slab, tag) != KIND_MALLOC ||
 	    damage_around(p, tag, stride) != 0)
-		return false;
+		return plat__free_checked(p);
 	clear_small_body(p, stride - *tag + CANARY_BYTES, stride);
 	store_release(tag, TAG_WAITS);
-	return finish(slab);
+	finish(slab);
 }

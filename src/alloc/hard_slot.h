@@ -19,6 +19,7 @@ typedef uint64_t word __attribute__((may_alias));
 typedef uint32_t quarter __attribute__((may_alias));
 typedef uint16_t half __attribute__((may_alias));
 typedef uint64_t pair __attribute__((vector_size(16), may_alias));
+typedef uint64_t loose __attribute__((vector_size(16), may_alias, aligned(1)));
 
 /* Pairs are looked at and cleared four at a time; the last four of a slot may be met twice. */
 #define FOUR (4 * sizeof(pair))
@@ -150,6 +151,15 @@ static inline uint64_t begin_of(const char *p)
 	return at[0] | at[1] | at[2];
 }
 
+/* Four pairs at any address. */
+static inline uint64_t any_of_loose(const char *at)
+{
+	const loose *here = (const loose *)at;
+	loose sum = here[0] | here[1] | here[2] | here[3];
+
+	return sum[0] | sum[1];
+}
+
 /*
  * From the end of the block to the zone: the canary, and zeros. What belongs to others is shifted
  * out of the words that are read. 0, if all is as it was.
@@ -161,17 +171,30 @@ static inline uint64_t tail_damage(const char *at, const char *end, uint16_t can
 
 	if (left < 0)
 		return sum << (-left * 8);
-	for (at += 8; left >= 8; left -= 8, at += 8)
+	at += 8;
+	for (; left >= (ptrdiff_t)FOUR; left -= FOUR, at += FOUR)
+		sum |= any_of_loose(at);
+	for (; left >= 8; left -= 8, at += 8)
 		sum |= *(const word *)at;
 	return left ? sum | *(const word *)(end - 8) >> (64 - left * 8) : sum;
+}
+
+/* Tags of so many bytes take whole lines. */
+static inline size_t tag_lines(size_t bytes)
+{
+	return (bytes + META_LINE - 1) & ~(size_t)(META_LINE - 1);
 }
 
 /* Who made a slot's block, see enum kind: a byte behind the tags. A free slot's is KIND_MALLOC. */
 static inline uint8_t *slot_kind(struct slab *slab, uint32_t slot)
 {
-	size_t tags = slab->kind == SLAB_WIDE ? slab->nslots * 2 : slab->nslots;
+	return slab->tags + tag_lines(slab->nslots * (slab->kind == SLAB_WIDE ? 2 : 1)) + slot;
+}
 
-	return slab->tags + ((tags + META_LINE - 1) & ~(size_t)(META_LINE - 1)) + slot;
+/* The same of a small slot, from its tag. */
+static inline uint8_t *small_kind(const struct slab *slab, uint8_t *tag)
+{
+	return tag + tag_lines(slab->nslots);
 }
 
 /* Where p is a slot's start in a hard slab; false: plat__find has to look. */

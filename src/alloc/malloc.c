@@ -39,7 +39,8 @@
 #define ROOMY_MAX (WIDE_MAX * 8 / 9)
 
 static void *malloc_long(size_t bytes) __attribute__((noinline));
-static void free_long(void *p) __attribute__((noinline));
+static NOINLINE void *malloc_without_heap(size_t bytes);
+static NOINLINE void free_long(void *p, struct slab *slab, uint64_t slot);
 
 EXPORT void *malloc(size_t bytes) __attribute__((alias("plat__malloc")));
 EXPORT void free(void *p) __attribute__((alias("plat__free")));
@@ -53,8 +54,9 @@ static __attribute__((noinline)) void *malloc_unserved(struct heap *seen, struct
 {
 	bool is_served = false;
 
-	if (likely(!heap_is_away(seen) && seen != &plat__no_heap &&
-		   !load_relaxed(&plat__options.perturb) &&
+	if (unlikely(seen == &plat__no_heap))
+		return malloc_without_heap(bytes);
+	if (likely(!heap_is_away(seen) && !load_relaxed(&plat__options.perturb) &&
 		   load_relaxed(&plat__trim_wish.asked) == seen->trimmed)) {
 		uint32_t class = (uint32_t)(bin - seen->bins);
 		unsigned n = likely(bin->current) ? plat__heap_next_window(bin) : 0;
@@ -368,6 +370,13 @@ static void *malloc_long(size_t bytes)
 	return likely(p) ? p : malloc_looked_after(bytes);
 }
 
+/* The thread has none yet, or it is on the long way only, as in hard mode. */
+static void *malloc_without_heap(size_t bytes)
+{
+	heap_put_back_unused(&plat__no_heap);
+	return malloc_long(bytes);
+}
+
 static NOINLINE void *calloc_long(size_t bytes)
 {
 	bool is_zero = false;
@@ -595,11 +604,11 @@ static void free_slot(const struct found *found)
 		look(slab);
 }
 
-static __attribute__((noinline)) void free_checked(void *p)
+NOINLINE void plat__free_checked(void *p)
 {
 	struct found found;
 
-	if (!check(p, &found))
+	if (!p || !check(p, &found))
 		return;
 	if (unlikely(plat__options.is_long))
 		plat__kind_check_found(&found, KIND_MALLOC);
@@ -617,10 +626,13 @@ static __attribute__((noinline)) void free_checked(void *p)
 		trim_if_idle_and_asked();
 }
 
-static void free_long(void *p)
+/* What near_slab() says of it. */
+static void free_long(void *p, struct slab *slab, uint64_t slot)
 {
-	if (p && !(unlikely(plat__options.is_hard) && plat__hard_free_quick(p)))
-		free_checked(p);
+	if (unlikely(plat__options.is_hard))
+		plat__hard_free_quick(p, slab, slot);
+	else
+		plat__free_checked(p);
 }
 
 /* The short way for wide slots. */
@@ -630,10 +642,10 @@ static __attribute__((noinline)) void free_wide(void *p, struct slab *slab, uint
 	size_t size = slab->stride - *tag;
 
 	if (unlikely(*tag == TAG_FREE))
-		return free_long(p);
+		return free_long(p, slab, slot);
 	if (CHECKS) {
 		if (unlikely(memcmp((char *)p + size, &plat__key, CANARY_BYTES) != 0))
-			return free_long(p);
+			return free_long(p, slab, slot);
 		memset(p, 0, FRONT_BYTES);
 	}
 	store_release(tag, TAG_FREE);
@@ -650,15 +662,15 @@ void plat__free(void *p)
 	if (unlikely(slot >= guess(&slab->nshort))) {
 		if (slot < guess(&slab->nwide))
 			return free_wide(p, slab, slot);
-		return free_long(p);
+		return free_long(p, slab, slot);
 	}
 	size = -(uint32_t)slab->tags[slot];
 	if (unlikely(size == TAG_FREE))
-		return free_long(p);
+		return free_long(p, slab, slot);
 	if (CHECKS) {
 		size += slab->stride;
 		if (unlikely(memcmp((char *)p + size, &plat__key, CANARY_BYTES) != 0))
-			return free_long(p);
+			return free_long(p, slab, slot);
 		memset(p, 0, FRONT_BYTES);
 	}
 	store_release(&slab->tags[slot], TAG_FREE);

@@ -15,6 +15,8 @@ void *plat__aligned(size_t alignment, size_t bytes);
 /* p is not NULL and bytes not 0. On failure the block is as it was. */
 void *plat__realloc(void *p, size_t bytes);
 void plat__free(void *p);
+/* The same by the long way, after every other one has failed. */
+void plat__free_checked(void *p);
 /* The same; a fault if the block's requested size is another one. */
 void plat__free_sized(void *p, size_t bytes);
 /* The block's requested size; of what is no block, 0 and a fault. */
