@@ -18,14 +18,17 @@
 /* A freed run of granules waits until the next one is freed. */
 #define HELD_RUN_MAX ((size_t)1 << 20)
 /*
- * In hard mode one that is not too large waits where nobody can touch it. Of those that are made
- * most often the pages stay, all zeros: to drop them and to have new ones would take three times as
- * long.
+ * In hard mode one that is not too large waits where nobody can touch it. Its pages stay, all
+ * zeros, if they are few or not too many wait already: to drop them and to have new ones would take
+ * three times as long.
  */
 #define HIDDEN_RUN_MAX ((size_t)320 << 10)
 #define KEPT_RUN_MAX ((size_t)128 << 10)
+#define KEPT_BYTES ((size_t)3 << 20)
 
 static size_t mappings, mapped_bytes;
+/* Of runs that wait with their pages. */
+static size_t kept_bytes;
 static struct slab *held_run;
 static struct slab *quarantine[QUARANTINE];
 static uint32_t quarantine_at;
@@ -107,17 +110,24 @@ static bool hide_run(struct slab *slab, size_t bytes)
 {
 	if (slab->mapped > HIDDEN_RUN_MAX)
 		return false;
-	if (slab->mapped > KEPT_RUN_MAX)
+	slab->guard = 0;
+	if (slab->mapped > KEPT_RUN_MAX && load_relaxed(&kept_bytes) + slab->mapped > KEPT_BYTES)
 		return plat__system_guard(slab->base, slab->mapped) == 0;
 	memset((void *)slab->base, 0, bytes + CANARY);
-	return plat__system_protect(slab->base, slab->mapped, true) == 0;
+	if (plat__system_protect(slab->base, slab->mapped, true) < 0)
+		return false;
+	slab->guard = slab->mapped;
+	fetch_add(&kept_bytes, slab->mapped);
+	return true;
 }
 
 /* false: it stays as it is, and nobody can use it. */
 static bool show_run(struct slab *slab)
 {
-	if (slab->mapped <= KEPT_RUN_MAX)
+	if (slab->guard > 0) {
+		fetch_sub(&kept_bytes, slab->mapped);
 		return plat__system_protect(slab->base, slab->mapped, false) == 0;
+	}
 	plat__system_unguard(slab->base, slab->mapped);
 	/* Unless somebody has opened a page of it. */
 	slab->pages = slab->is_guarded ? 0 : UINT64_MAX;
