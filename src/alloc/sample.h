@@ -54,14 +54,13 @@ static inline uint64_t heap_random(struct heap *heap)
 static inline void plat__watch_refill(struct heap *heap, const struct bin *bin, uint32_t class,
 				      uint64_t n)
 {
-	uint64_t mean = load_relaxed(&plat__samples.mean), bytes;
+	uint64_t mean = load_relaxed(&plat__samples.mean), bytes = n * bin->stride;
 
 	heap->until_guard -= (int64_t)n;
 	if (!CHECKS || __builtin_expect(heap->until_guard >= 0 && mean == 0, 1))
 		return;
-	/* What is due makes it more than any distance. */
-	bytes = n * ((uint64_t)bin->is_due << 48 | bin->stride);
-	if (heap->until_guard >= 0 && mean == heap->mean && heap->until_sample > bytes)
+	if (heap->until_guard >= 0 && mean == heap->mean && !bin->is_due &&
+	    heap->until_sample > bytes)
 		heap->until_sample -= bytes;
 	else
 		plat__watch_window(heap, class);

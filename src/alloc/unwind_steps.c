@@ -22,7 +22,7 @@
 /* Registers that a function saves, at most. */
 #define SAVED 8
 /* The unwinder is asked once in so many times. */
-#define TRUST 64
+#define TRUST 256
 
 static uint64_t table[1 << TABLE_BITS] MOSTLY_UNTOUCHED;
 
