@@ -39,9 +39,10 @@ static_assert(_Alignof(struct near) == _Alignof(struct slab), "the first slab be
 extern struct near plat__near __attribute__((visibility("hidden")));
 #define LEAF_CHUNKS ((size_t)LEAF_ENTRIES / CHUNK_GRANULES)
 
+/* Chunks come first: on the page that says whose memory a leaf is, and so is touched anyway. */
 struct leaf {
-	struct slab *slabs[LEAF_ENTRIES];
 	struct chunk *chunks[LEAF_CHUNKS];
+	struct slab *slabs[LEAF_ENTRIES];
 };
 
 extern struct leaf *plat__root[ROOT_ENTRIES] __attribute__((visibility("hidden")));

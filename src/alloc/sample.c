@@ -32,7 +32,8 @@
 
 #define BEING_FILLED 1
 
-struct samples plat__samples MOSTLY_UNTOUCHED;
+/* Its first page is touched by every program. */
+struct samples plat__samples MOSTLY_UNTOUCHED __attribute__((aligned(4096)));
 
 /* Guarded blocks that were made because their time had come. */
 static uint32_t nguards;

@@ -30,6 +30,8 @@
 #define CODE_PAGES 64
 #define STDERR 2
 
+static_assert(SITES_BLOCK * SITE_BLOCKS <= 1 << 16, "the number of a site fits into a bucket");
+
 static bool is_known(uintptr_t at, uintptr_t *page)
 {
 	if ((at & ~(plat__page_bytes - 1)) == *page)
@@ -161,12 +163,12 @@ static struct site *next_site(uint32_t *number)
 uint32_t plat__site_of(const void *frame)
 {
 	uint64_t frames[SITE_FRAMES];
-	uint32_t n = find_stack(frame, frames), number, seen;
+	uint32_t n = find_stack(frame, frames), number;
 	uint64_t hash = hash_of(frames, n);
-	uint32_t *bucket = &plat__samples.buckets[hash % SITE_BUCKETS];
+	uint16_t *bucket = &plat__samples.buckets[hash % SITE_BUCKETS];
+	uint16_t seen = load_acquire(bucket);
 	struct site *site;
 
-	seen = load_acquire(bucket);
 	number = find_site(seen, hash, frames, n);
 	if (number != 0)
 		return number;
@@ -178,7 +180,7 @@ uint32_t plat__site_of(const void *frame)
 	memcpy(site->frames, frames, n * sizeof(*frames));
 	do
 		site->next = seen;
-	while (!compare_exchange(bucket, &seen, number));
+	while (!compare_exchange(bucket, &seen, (uint16_t)number));
 	return number;
 }
 

@@ -280,8 +280,9 @@ struct samples {
 	 */
 	uint64_t nlost;
 	uint64_t lost_bytes;
+	/* What few sites need stands on the first page. */
+	uint16_t buckets[SITE_BUCKETS]; /* numbers of sites; 0 is none */
 	struct site_block *sites[SITE_BLOCKS];
-	uint32_t buckets[SITE_BUCKETS]; /* numbers of sites; 0 is none */
 	struct sample_row *rows[SAMPLE_BUCKETS];
 };
 
