@@ -119,7 +119,7 @@ static enum fault free_damage(const struct slab *slab, const char *p)
 static inline void *hand_out(struct slab *slab, uint32_t slot, char *p, size_t bytes)
 {
 	slab_set_tag(slab, slot, (uint32_t)(slab->stride + TAG_BIAS - bytes));
-	*(uint16_t *)(p + bytes) = plat__key;
+	memcpy(p + bytes, &plat__key, CANARY_BYTES);
 	return p;
 }
 

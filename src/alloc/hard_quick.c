@@ -69,7 +69,7 @@ static ALWAYS_INLINE void *take(struct bin *bin, bool is_wide, uint64_t mask, si
 		fetch(p + AHEAD * stride);
 	/* First the tag: whoever frees a neighbour takes what has none for zeros. */
 	set_window_tag(bin, is_wide, i, (uint32_t)(stride + TAG_BIAS - bytes));
-	*(half *)(p + bytes) = plat__key;
+	memcpy(p + bytes, &plat__key, CANARY_BYTES);
 	return p;
 }
 

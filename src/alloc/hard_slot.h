@@ -151,6 +151,15 @@ static inline uint64_t begin_of(const char *p)
 	return at[0] | at[1] | at[2];
 }
 
+/* Where blocks end may be any address. */
+static inline uint64_t loose_word(const char *at)
+{
+	uint64_t ret;
+
+	memcpy(&ret, at, sizeof(ret));
+	return ret;
+}
+
 /* Four pairs at any address. */
 static inline uint64_t any_of_loose(const char *at)
 {
@@ -167,7 +176,7 @@ static inline uint64_t any_of_loose(const char *at)
 static inline uint64_t tail_damage(const char *at, const char *end, uint16_t canary)
 {
 	ptrdiff_t left = end - at - 8;
-	uint64_t sum = *(const word *)at ^ canary;
+	uint64_t sum = loose_word(at) ^ canary;
 
 	if (left < 0)
 		return sum << (-left * 8);
@@ -175,8 +184,8 @@ static inline uint64_t tail_damage(const char *at, const char *end, uint16_t can
 	for (; left >= (ptrdiff_t)FOUR; left -= FOUR, at += FOUR)
 		sum |= any_of_loose(at);
 	for (; left >= 8; left -= 8, at += 8)
-		sum |= *(const word *)at;
-	return left ? sum | *(const word *)(end - 8) >> (64 - left * 8) : sum;
+		sum |= loose_word(at);
+	return left ? sum | loose_word(end - 8) >> (64 - left * 8) : sum;
 }
 
 /* Tags of so many bytes take whole lines. */
