@@ -694,7 +694,8 @@ static void look_at_current(struct heap *heap, struct bin *bin, struct slab *sla
 {
 	uint32_t waiting = count_bits(bin->mask);
 	uint32_t live = slab->used > waiting ? slab->used - waiting : 0;
-	bool is_active = bin->has_opened || waiting != bin->nwaiting;
+	bool is_empty = live == 0 && !slab->is_hard && plat__slab_is_empty(slab);
+	bool is_active = bin->has_opened || waiting != bin->nwaiting || is_empty;
 
 	bin->has_opened = false;
 	bin->nwaiting = waiting & 127;
@@ -703,7 +704,7 @@ static void look_at_current(struct heap *heap, struct bin *bin, struct slab *sla
 					       max_u32(GRACE_MIN, GRACE_BYTES / slab->stride));
 	else
 		bin->grace = GRACE_MIN;
-	if (live == 0 && !slab->is_hard && plat__slab_is_empty(slab)) {
+	if (is_empty) {
 		if (bin->keeps == 0 && !is_worth_keeping(bin, slab)) {
 			give_current(heap, bin);
 			bin->has_given = 1;
