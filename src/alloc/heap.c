@@ -33,8 +33,6 @@
 #define RESTING 4
 /* Free granules serve any class, idle pages of a slab only their own: so much fewer are left. */
 #define IDLE_LESS ((size_t)1 << 20)
-/* Slots of a window that are fetched into the cache when it opens. */
-#define FETCH 8
 #define ALLOWED_MAX 16
 
 /* As all heaps are, at an address that HEAP_AWAY is not set in. */
@@ -347,15 +345,6 @@ static uint32_t next_width(const struct bin *bin, const struct slab *slab)
 	return max_u32(WIDTH_MIN, min_u32(bin->width * 2u, min_u32(WINDOW, most)));
 }
 
-/* What was freed some time ago has left the cache, and the front of a slot is about to be read. */
-static void fetch_fronts(uintptr_t base, uint32_t stride, uint64_t slots)
-{
-	unsigned n = FETCH;
-
-	for (; slots && n > 0; slots &= slots - 1, n--)
-		__builtin_prefetch((void *)(base + (uintptr_t)lowest_bit(slots) * stride), 1);
-}
-
 /* A line of a slab, and its free slots. */
 struct chance {
 	uint32_t line;
@@ -373,8 +362,6 @@ static ALWAYS_INLINE unsigned open_window(struct bin *bin, struct slab *slab, st
 	uint64_t slots = chance.slots;
 	uint32_t line = chance.line, high;
 	unsigned n = chance_slots(&chance);
-	/* What it had given out before has not been far from the cache. */
-	bool is_same = line == slab->line;
 
 	if (n > bin->width) {
 		n = bin->width;
@@ -391,8 +378,6 @@ static ALWAYS_INLINE unsigned open_window(struct bin *bin, struct slab *slab, st
 	bin->tags = slab->tags + (size_t)line * WINDOW;
 	if (slab->is_hard)
 		plat__hard_end_wait_in(slab, line);
-	if (!is_same)
-		fetch_fronts(bin->base, slab->stride, slots);
 	store_relaxed(&bin->mask, slots);
 	return n;
 }

@@ -198,7 +198,7 @@ uint64_t plat__slab_free_wide(const struct slab *slab)
 	uint64_t mask = 0;
 	uint32_t i;
 
-	for (i = 0; i < slab->nslots; i += 8)
+	for (i = 0; i < slab->nslots; i += 16)
 		mask |= (uint64_t)tags_zero_wide(tags + i) << i;
 	return mask & slab_line_slots(slab, 0);
 }

@@ -36,12 +36,12 @@ static inline unsigned tags_count(const uint8_t *tags, size_t bytes)
 	return n;
 }
 
-/* tags_zero of 8 tags of two bytes. */
+/* tags_zero of 16 tags of two bytes. */
 static inline unsigned tags_zero_wide(const uint16_t *tags)
 {
 	unsigned mask = 0, i;
 
-	for (i = 0; i < 8; i++)
+	for (i = 0; i < 16; i++)
 		mask |= (unsigned)(tags[i] == 0) << i;
 	return mask;
 }

@@ -40,11 +40,13 @@ static inline unsigned tags_count(const uint8_t *tags, size_t bytes)
 	return (unsigned)(_mm_cvtsi128_si32(sum) + _mm_cvtsi128_si32(_mm_srli_si128(sum, 8)));
 }
 
-/* tags_zero of 8 tags of two bytes. */
+/* tags_zero of 16 tags of two bytes. */
 static inline unsigned tags_zero_wide(const uint16_t *tags)
 {
-	__m128i part = _mm_loadu_si128((const __m128i *)tags);
-	__m128i zeros = _mm_cmpeq_epi16(part, _mm_setzero_si128());
+	const __m128i none = _mm_setzero_si128();
+	__m128i low = _mm_loadu_si128((const __m128i *)tags);
+	__m128i high = _mm_loadu_si128((const __m128i *)(tags + 8));
+	__m128i zeros = _mm_packs_epi16(_mm_cmpeq_epi16(low, none), _mm_cmpeq_epi16(high, none));
 
-	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(zeros, _mm_setzero_si128()));
+	return (unsigned)_mm_movemask_epi8(zeros);
 }

@@ -28,7 +28,7 @@ static inline unsigned tags_zero_wide(const uint16_t *tags)
 {
 	unsigned mask = 0, i;
 
-	for (i = 0; i < 8; i++)
+	for (i = 0; i < 16; i++)
 		mask |= (unsigned)(load_acquire(tags + i) == 0) << i;
 	return mask;
 }
