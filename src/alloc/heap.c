@@ -9,6 +9,8 @@
 #include "alloc/system.h"
 #include "base/compiler.h"
 
+#include <string.h>
+
 #define NEXT offsetof(struct slab, pool_next)
 
 #define WIDTH_MIN 2
@@ -34,6 +36,8 @@
 /* Free granules serve any class, idle pages of a slab only their own: so much fewer are left. */
 #define IDLE_LESS ((size_t)1 << 20)
 #define ALLOWED_MAX 16
+/* A class with so many slabs gets large ones: it has few free slots in each, and looks for them. */
+#define MANY_SLABS 4
 
 /* As all heaps are, at an address that HEAP_AWAY is not set in. */
 struct heap plat__no_heap MOSTLY_UNTOUCHED __attribute__((aligned(2 * HEAP_AWAY)));
@@ -132,6 +136,13 @@ static void give_slab(struct slab *slab)
 		slab = exchange(&resting[fetch_add(&nrested, 1) % RESTING], slab);
 	if (slab)
 		plat__slab_free(slab);
+}
+
+static void give_own(struct heap *heap, struct slab *slab)
+{
+	if (heap->nslabs[slab->class] > 0)
+		heap->nslabs[slab->class]--;
+	give_slab(slab);
 }
 
 /* Takes a resting slab of this class back, with what it has of pages. NULL: there is none. */
@@ -575,7 +586,7 @@ static void give_current(struct heap *heap, struct bin *bin)
 	bin->width = WIDTH_MIN;
 	bin->wanted = pages_for(bin, slab->high);
 	heap->homes[slab->class] = (uint32_t)(slab->base >> GRANULE_SHIFT);
-	give_slab(slab);
+	give_own(heap, slab);
 }
 
 /*
@@ -601,15 +612,12 @@ static void give_empty_slabs(struct heap *heap)
 	}
 }
 
-static struct slab *find_slab(struct heap *heap, struct bin *bin, uint32_t class)
+/* One that the heap does not have yet. */
+static struct slab *find_new_slab(struct heap *heap, struct bin *bin, uint32_t class)
 {
-	struct slab *slab = bin->listed;
 	struct liking like;
+	struct slab *slab;
 
-	if (slab) {
-		list_remove(bin, slab);
-		return slab;
-	}
 	if (load_relaxed(&survivor))
 		adopt_all();
 	slab = load_relaxed(&pools[class].head) & STACK_ADDRESS ? pool_take(class) : NULL;
@@ -631,7 +639,21 @@ static struct slab *find_slab(struct heap *heap, struct bin *bin, uint32_t class
 			give_empty_slabs(heap);
 	}
 	like = (struct liking){bin->wanted, (uintptr_t)heap->homes[class] << GRANULE_SHIFT};
-	return plat__slab_new(class, like);
+	return plat__slab_new(class, like, heap->nslabs[class] >= MANY_SLABS);
+}
+
+static struct slab *find_slab(struct heap *heap, struct bin *bin, uint32_t class)
+{
+	struct slab *slab = bin->listed;
+
+	if (slab) {
+		list_remove(bin, slab);
+		return slab;
+	}
+	slab = find_new_slab(heap, bin, class);
+	if (slab && heap->nslabs[class] < UINT8_MAX)
+		heap->nslabs[class]++;
+	return slab;
 }
 
 unsigned plat__heap_refill(struct heap *heap, uint32_t class)
@@ -704,13 +726,13 @@ static void look_at_current(struct heap *heap, struct bin *bin, struct slab *sla
 	set_interval(slab, max_u32(live, is_active ? grace_for(bin, slab) : 1));
 }
 
-static void look_at_listed(struct bin *bin, struct slab *slab)
+static void look_at_listed(struct heap *heap, struct bin *bin, struct slab *slab)
 {
 	if (slab->used <= slab->nslots / 16)
 		recount(slab);
 	if (slab->used == 0) {
 		list_remove(bin, slab);
-		give_slab(slab);
+		give_own(heap, slab);
 		return;
 	}
 	purge_if_due(slab);
@@ -730,7 +752,7 @@ static void look(struct heap *heap, struct slab *slab)
 	if (state == SLAB_CURRENT && slab == bin->current)
 		look_at_current(heap, bin, slab);
 	else if (state == SLAB_LISTED)
-		look_at_listed(bin, slab);
+		look_at_listed(heap, bin, slab);
 	else
 		store_relaxed(&slab->left, 1);
 }
@@ -802,6 +824,7 @@ struct heap *plat__heap_take(void)
 		while (!compare_exchange(&plat__heaps, &seen, heap));
 	}
 	heap->is_busy = 0;
+	memset(heap->nslabs, 0, sizeof(heap->nslabs));
 	heap->trimmed = load_relaxed(&plat__trim_wish.asked); /* it holds nothing yet */
 	store_release(&heap->is_alive, 1);
 	return heap;

@@ -60,9 +60,17 @@ struct fit plat__fit(size_t bytes)
 	return (struct fit){class + stride - per - 1, stride * step};
 }
 
-static uint32_t granules_for(uint32_t stride)
+#define GRANULES_MAX 4u
+/* A slab with more of them is hardly ever empty, and no other class gets what is free in it. */
+#define LARGE_SLOTS 24
+
+static uint32_t granules_for(uint32_t stride, bool is_large)
 {
-	return stride <= 8192 ? 1 : stride <= 16384 ? 2 : 4;
+	uint32_t n = stride <= 8192 ? 1 : stride <= 16384 ? 2 : 4;
+
+	while (is_large && n < GRANULES_MAX && 2 * n * GRANULE / stride <= LARGE_SLOTS)
+		n *= 2;
+	return n;
 }
 
 static size_t descriptor_bytes(uint32_t kind, uint32_t nslots, bool is_hard)
@@ -107,9 +115,9 @@ void plat__slab_hide(struct slab *slab)
 	store_relaxed(&slab->nwide, 0);
 }
 
-struct slab *plat__slab_new(uint32_t class, struct liking like)
+static struct slab *slab_new(uint32_t class, struct liking like, uint32_t ngranules)
 {
-	uint32_t stride = plat__class_stride(class), ngranules = granules_for(stride);
+	uint32_t stride = plat__class_stride(class);
 	uint32_t nslots = (uint32_t)(ngranules * GRANULE / stride);
 	uint32_t kind = class_is_wide(class) ? SLAB_WIDE : SLAB_SMALL;
 	bool is_hard = plat__options.is_hard;
@@ -156,6 +164,15 @@ struct slab *plat__slab_new(uint32_t class, struct liking like)
 		return NULL;
 	}
 	return slab;
+}
+
+struct slab *plat__slab_new(uint32_t class, struct liking like, bool is_large)
+{
+	uint32_t stride = plat__class_stride(class), least = granules_for(stride, false);
+	uint32_t n = granules_for(stride, is_large);
+	struct slab *slab = slab_new(class, like, n);
+
+	return slab || n == least ? slab : slab_new(class, like, least);
 }
 
 void plat__slab_free(struct slab *slab)

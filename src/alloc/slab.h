@@ -87,9 +87,10 @@ static inline uint64_t slab_slot_at(const struct slab *slab, uintptr_t at)
 }
 
 /*
- * A slab of free slots, held, without an owner; in the map. NULL: there is no memory.
+ * A slab of free slots, held, without an owner; in the map. A large one has more of them, if they
+ * are wide ones and there is room. NULL: there is no memory.
  */
-struct slab *plat__slab_new(uint32_t class, struct liking like);
+struct slab *plat__slab_new(uint32_t class, struct liking like, bool is_large);
 /* No slot is live, and nobody can hand one out. */
 void plat__slab_free(struct slab *slab);
 

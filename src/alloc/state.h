@@ -204,6 +204,7 @@ struct heap {
 	uint64_t trimmed; /* the last of `trim.asked` that it has done */
 
 	uint32_t homes[NCLASSES]; /* by class: the granule of the last slab that it gave back */
+	uint8_t nslabs[NCLASSES]; /* by class: that it has taken and not given back, about */
 
 	/*
 	 * From a block's size to its bin, which is so many units of 8 bytes behind the first one of
