@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define BLOCK_BYTES ((size_t)256 << 10)
+/* A heap, and leaves of the map for the break and for mappings, fit into the first one. */
+#define BLOCK_BYTES ((size_t)512 << 10)
 
 /* Its cursor moves by single additions; who is pushed over the end asks for the next block. */
 static struct meta_block *newest;
@@ -81,7 +82,7 @@ static void *take_alone(size_t bytes)
 void *plat__meta_take(size_t bytes)
 {
 	bytes = (bytes + META_LINE - 1) & ~(size_t)(META_LINE - 1);
-	if (bytes > BLOCK_BYTES / 4)
+	if (bytes > BLOCK_BYTES / 3)
 		return take_alone(bytes);
 
 	for (;;) {
