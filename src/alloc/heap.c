@@ -429,6 +429,18 @@ static ALWAYS_INLINE struct chance look_at_line(const struct slab *slab, uint32_
 	return (struct chance){.line = line, .slots = slots, .sums = sums_of_bits(slots)};
 }
 
+/*
+ * The first line that no window was opened in yet. All is free, and its tags need not be read: on a
+ * new page that would be a fault more than to write them.
+ */
+static struct chance first_unused_line(const struct slab *slab)
+{
+	uint32_t line = slab->prepared;
+	uint64_t slots = slab->is_hard ? slab_free_slots(slab, line) : slab_line_slots(slab, line);
+
+	return (struct chance){.line = line, .slots = slots, .sums = sums_of_bits(slots)};
+}
+
 static inline uint32_t line_after(uint32_t line, uint32_t nlines)
 {
 	return line + 1 < nlines ? line + 1 : 0;
@@ -528,7 +540,7 @@ static NOINLINE unsigned next_of_other_lines(struct bin *bin, struct slab *slab,
 {
 	if (!find_used_line(slab, good, &best)) {
 		if (slab->prepared < slab_lines(slab)) {
-			best = look_at_line(slab, slab->prepared);
+			best = first_unused_line(slab);
 		} else if (!best.slots && has_no_line(slab, &best)) {
 			slab->used = slab->nslots;
 			retire(bin);

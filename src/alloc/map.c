@@ -10,6 +10,12 @@
 struct near plat__near MOSTLY_UNTOUCHED;
 struct leaf *plat__root[ROOT_ENTRIES] MOSTLY_UNTOUCHED;
 
+/*
+ * A load that also writes what stood there: a page that is read first is faulted in twice, once as
+ * the page of zeros.
+ */
+#define written_first(p) fetch_add((uintptr_t *)(p), 0)
+
 /* Of the entries in use: a walk of all would touch a MiB. */
 static size_t root_low = ROOT_ENTRIES, root_high;
 
@@ -42,9 +48,12 @@ static uintptr_t distance_of(const struct slab *slab)
 static struct leaf *make_leaf(uintptr_t address)
 {
 	uint64_t i = (uint64_t)address >> ROOT_SHIFT;
-	struct leaf *leaf = map_leaf(address), *none = NULL;
+	struct leaf *leaf, *none = NULL;
 
-	if (leaf || i >= ROOT_ENTRIES)
+	if (i >= ROOT_ENTRIES)
+		return NULL;
+	leaf = (struct leaf *)written_first(&plat__root[i]);
+	if (leaf)
 		return leaf;
 	leaf = plat__meta_take(sizeof(*leaf));
 	if (!leaf)
@@ -72,7 +81,7 @@ struct chunk *plat__map_make_chunk(uintptr_t address)
 
 	if (!leaf)
 		return NULL;
-	chunk = load_acquire(chunk_entry(leaf, address));
+	chunk = (struct chunk *)written_first(chunk_entry(leaf, address));
 	if (chunk)
 		return chunk;
 	chunk = plat__meta_take(sizeof(*chunk));
@@ -89,10 +98,14 @@ struct chunk *plat__map_make_chunk(uintptr_t address)
  */
 static void set_near(const struct slab *slab, uintptr_t address)
 {
-	uintptr_t *entry = near_entry(address), seen = load_relaxed(entry);
+	uintptr_t *entry = near_entry(address), seen;
 
-	if (slab_has_slots(slab) || seen == 0 || seen == NEAR_GONE)
-		store_release(entry, distance_of(slab));
+	if (!slab_has_slots(slab)) {
+		seen = written_first(entry);
+		if (seen != 0 && seen != NEAR_GONE)
+			return;
+	}
+	store_release(entry, distance_of(slab));
 }
 
 static void clear_near(const struct slab *slab, uintptr_t address)

@@ -350,15 +350,18 @@ static bool is_ours(const char *entry)
 
 void plat__options_init(void)
 {
+	bool is_privileged;
 	char **entry;
 
-	if (!plat__key)
+	/* Its page is written to first: one that is read first is faulted in twice. */
+	if (fetch_add(&plat__key, 0) == 0)
 		make_keys();
 	/* ld.so calls malloc before libc knows the environment. */
 	if (!environ)
 		return;
 	/* Linux: a program that gains rights must not be ruled by whoever starts it. */
-	for (entry = environ; *entry && !getauxval(AT_SECURE); entry++)
+	is_privileged = getauxval(AT_SECURE);
+	for (entry = environ; *entry && !is_privileged; entry++)
 		if (is_ours(*entry))
 			read_entry(*entry);
 	/* Without canaries there is no room for what hard mode knows of a slot. */

@@ -135,7 +135,8 @@ static struct slab *slab_new(uint32_t class, struct liking like, uint32_t ngranu
 		descriptor_give(slab);
 		return NULL;
 	}
-	store_relaxed(&slab->generation, slab->generation + 1);
+	/* On a page of its own that is new; one that is read first is faulted in twice. */
+	fetch_add(&slab->generation, 1);
 	store_relaxed(&slab->class, (uint8_t) class);
 	store_relaxed(&slab->stride, stride);
 	store_relaxed(&slab->ngranules, ngranules);
