@@ -145,7 +145,9 @@ struct slab {
 	uint64_t reciprocal; /* 2^SLOT_SHIFT / stride, rounded up */
 	union {
 		uint64_t dropped; /* pages that were given back */
-		uint64_t guard;	  /* a mapping: bytes before those that cannot be touched */
+		/* A mapping: bytes before those that cannot be touched. A run that is free and
+		 * waits: those whose pages it keeps, all or none. */
+		uint64_t guard;
 	};
 	uint64_t mapped; /* a block alone: bytes of its mapping */
 
