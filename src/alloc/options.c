@@ -198,7 +198,7 @@ static bool set_seed(const char *value)
 	return true;
 }
 
-/* A word between plat's programs: the command's own, or taken where it is needed. */
+/* A word for others of plat's: the command, libplat, or who takes it where it is needed. */
 static bool set_none(const char *value)
 {
 	(void)value;
@@ -266,6 +266,7 @@ static const struct setting settings[] = {
 	{"PLAT_PERTURB", false, set_perturb, get_perturb, NULL},
 	{"PLAT_REPORT", true, set_report, get_none, NULL},
 	{"PLAT_SAMPLE", false, set_sample, get_sample, NULL},
+	{"PLAT_SCRATCH", true, set_none, get_none, NULL},
 	{"PLAT_SEED", true, set_seed, get_none, NULL},
 	{"PLAT_TOP_PAD", false, NULL, NULL, &plat__options.top_pad},
 	{"PLAT_TRIM_THRESHOLD", false, NULL, NULL, &plat__options.trim_threshold},

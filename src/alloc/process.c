@@ -47,7 +47,9 @@ static void begin(void)
 	if (load_acquire(&has_begun))
 		return;
 	plat__system_init();
-	plat__options_init();
+	/* Read once: what the program has set since then is newer than its environment. */
+	if (!plat__options.is_ready)
+		plat__options_init();
 	plat__meta_init();
 	plat__state_init();
 	plat__report_begin();

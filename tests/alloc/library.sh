@@ -34,7 +34,7 @@ run()
 	[ $? -eq "$wanted" ] && cmp wanted log >/dev/null
 }
 
-echo 1..9
+echo 1..12
 without 'pages are asked for past wrappers that may allocate' \
 	'mmap|mmap64|munmap|mremap|madvise|mprotect|brk|read|write|open'
 without 'no thread is started' 'pthread_create|clone|clone3'
@@ -110,3 +110,27 @@ int via(void)
 C
 	cc -x c - -L. -lresolver -Wl,-rpath,"$dir" -o resolver 2>log && run ./resolver
 result $? 'a resolver in a library allocates while it is loaded'
+
+# Its first call is to set something, and its first block comes later.
+cc -x c - -o late 2>log <<'C'
+#include <malloc.h>
+#include <stdlib.h>
+int main(void)
+{
+	void *p;
+
+	mallopt(M_MMAP_MAX, 0);
+	setenv("PLAT_HARD", "7", 1);
+	p = malloc(1 << 20);
+	return !p || mallinfo2().hblks > 0;
+}
+C
+PLAT_GUARD=off PLAT_MMAP_MAX=9 LD_PRELOAD=$library ./late >log 2>&1 && [ ! -s log ]
+result $? 'what a program sets before its first block is not undone by the environment'
+PLAT_NOTHING=1 PLAT_HARD=maybe LD_PRELOAD=$library ./late 2>log
+echo 'plat-malloc: PLAT_HARD=maybe: it cannot have this value
+plat-malloc: PLAT_NOTHING=1: there is no such setting' >wanted
+sort log | cmp - wanted >/dev/null
+result $? 'what is wrong in the environment is told once'
+PLAT_GUARD=off PLAT_SCRATCH=checked LD_PRELOAD=$library ./late >log 2>&1 && [ ! -s log ]
+result $? "libplat's settings are no mistakes"
