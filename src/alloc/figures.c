@@ -11,6 +11,7 @@
 #include "alloc/heap.h"
 #include "alloc/map.h"
 #include "alloc/slab.h"
+#include "alloc/system.h"
 
 #include <stdbool.h>
 #include <unistd.h>
@@ -21,13 +22,23 @@ static bool is_apart(const struct block *block)
 	return block->kind == SLAB_MAPPING || block->kind == SLAB_GUARDED;
 }
 
+/* Of a guarded block room is what no other block has: it begins where the block does. */
+static size_t pages_of(const struct block *block)
+{
+	uintptr_t page = plat__page_bytes;
+
+	if (block->kind == SLAB_MAPPING)
+		return block->room;
+	return block->size == 0 ? 0 : block->start % page + block->room;
+}
+
 static void add_live(struct figures *figures, const struct block *block)
 {
 	figures->blocks++;
 	figures->bytes += block->size;
 	if (is_apart(block)) {
 		figures->mappings++;
-		figures->mapped += block->room;
+		figures->mapped += pages_of(block);
 	} else {
 		figures->taken += block->room;
 	}

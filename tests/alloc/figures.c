@@ -89,6 +89,23 @@ static void mallinfo2_counts_mappings(void)
 	check(mallinfo2().hblkhd == before.hblkhd);
 }
 
+/* Also of blocks that stand between guards, of which each has pages of its own. */
+static void mappings_are_counted_in_pages(void)
+{
+	size_t i, page = (size_t)sysconf(_SC_PAGESIZE);
+	struct mallinfo2 during;
+
+	for (i = 0; i < 100; i++)
+		list[i] = malloc(1 + i * 100);
+	list[i] = malloc(10 * MIB + 1);
+	during = mallinfo2();
+	check_with(during.hblkhd % page == 0, "%zu", during.hblkhd);
+	check(list[i] && during.hblkhd >= during.hblks * page);
+	while (i > 0)
+		free(list[i--]);
+	free(list[0]);
+}
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 static void mallinfo_is_the_same_in_ints(void)
@@ -284,6 +301,7 @@ static const struct test tests[] = {
 	{TEST(mallinfo2_counts_blocks_and_bytes)},
 	{TEST(mallinfo2_counts_blocks_of_other_threads)},
 	{TEST(mallinfo2_counts_mappings)},
+	{TEST(mappings_are_counted_in_pages)},
 	{TEST(mallinfo_is_the_same_in_ints)},
 	{TEST(mallinfo_saturates)},
 	{TEST(malloc_stats_writes_to_standard_error)},
