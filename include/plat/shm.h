@@ -1,6 +1,6 @@
 /*
  * Shared memory: objects with a name in /dev/shm, which are those of shm_open(3), and memory
- *without a name (memfd_create(2)) that is passed on by its descriptor, and can be sealed.
+ * without a name (memfd_create(2)) that is passed on by its descriptor, and can be sealed.
  *
  *	struct plat_shm_new how = {sizeof(struct board), 0600, prepare, NULL};
  *	struct plat_shm shm;
@@ -83,8 +83,8 @@ struct plat_shm_new {
 
 /*
  * Opens the object `name`, which begins with a slash and has no other, with at most 254 bytes
- *behind it. Returns 1 if it was made by this call, which is so for exactly one of several that come
- *at the same time, and 0 if it was there. `how` may be NULL without PLAT_SHM_CREATE.
+ * behind it. Returns 1 if it was made by this call, which is so for exactly one of several that
+ * come at the same time, and 0 if it was there. `how` may be NULL without PLAT_SHM_CREATE.
  *
  * -EINVAL	no name for an object; flags that do not go together; nothing to make it as
  * -ENAMETOOLONG
@@ -98,6 +98,7 @@ struct plat_shm_new {
  * -EBUSY	somebody has kept others from opening it for five seconds: he was stopped while he
  *		removed the name, or means ill
  * -ENOSPC	/dev/shm is full
+ * -ENOMEM	it is more than all the memory that can be had now
  * -EOPNOTSUPP	/dev/shm is no tmpfs, nor another file system with O_TMPFILE
  */
 int plat_shm_open(const char *name, int flags, const struct plat_shm_new *how,

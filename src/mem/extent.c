@@ -1,16 +1,22 @@
 #include "mem/extent.h"
 
+#include "mem/told.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* linux/fs.h, which not every C library can include. */
 #ifndef BLKGETSIZE64
 #define BLKGETSIZE64 _IOR(0x12, 114, size_t)
 #endif
+/* linux/magic.h, likewise. */
+#define TMPFS_MAGIC 0x01021994
 
 int plat__length(int fd, uint64_t *ret)
 {
@@ -39,12 +45,47 @@ static void cut_back(int fd, off_t length)
 		return;
 }
 
+static bool is_memory(int fd)
+{
+	struct statfs system;
+
+	return fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
+}
+
+/* What can be had without killing anybody; UINT64_MAX where nobody tells. */
+static uint64_t memory_left(void)
+{
+	char text[4096];
+	uint64_t kib;
+
+	plat__told_read("/proc/meminfo", text, sizeof(text));
+	kib = plat__told_number(text, "MemAvailable:");
+	return kib ? (kib + plat__told_number(text, "SwapFree:")) * 1024 : UINT64_MAX;
+}
+
+/*
+ * tmpfs takes pages until its own limit, which may be all memory, or of a memfd until there are no
+ * more; then the kernel kills processes. Linux mm/util.c __vm_enough_memory refuses a mapping that
+ * is plainly too large, but is not asked about files. What is free is asked for first, as it is
+ * most of the time enough, and a single call.
+ */
+static bool is_too_much(int fd, uint64_t bytes)
+{
+	struct sysinfo info;
+
+	if (!is_memory(fd) || sysinfo(&info) < 0)
+		return false;
+	return bytes / info.mem_unit >= info.freeram && bytes > memory_left();
+}
+
 /* posix_fallocate of glibc would write a byte to each block where the file system cannot do it,
  * while others write there. */
 static int set_aside(int fd, off_t from, off_t to)
 {
 	int r;
 
+	if (is_too_much(fd, (uint64_t)(to - from)))
+		return -ENOMEM;
 	do
 		r = fallocate(fd, 0, from, to - from) < 0 ? -errno : 0;
 	while (r == -EINTR);

@@ -13,7 +13,7 @@ int plat__length(int fd, uint64_t *ret);
 
 /*
  * Makes a file as long as that, if it is shorter: then 1. Blocks are set aside unless it is to be
- * sparse. On an error it is as long as it was.
+ * sparse. On an error it is as long as it was; -ENOMEM: of tmpfs, it is more than there is memory.
  */
 int plat__lengthen(int fd, uint64_t length, bool is_sparse);
 

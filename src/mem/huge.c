@@ -4,40 +4,13 @@
  * to use them; and, where the kernel was told never to, nothing.
  */
 #include "mem/lend.h"
+#include "mem/told.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
-
-/* At most size - 1 bytes, ended with a NUL; none of a file that is not there. */
-static void read_text(const char *path, char *to, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, to, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	to[n > 0 ? n : 0] = '\0';
-}
-
-/* The decimal number behind the word, 0 if there is none. */
-static size_t number_behind(const char *text, const char *word)
-{
-	const char *at = strstr(text, word);
-	size_t n = 0;
-
-	if (!at)
-		return 0;
-	for (at += strlen(word); *at == ' '; at++)
-		;
-	for (; *at >= '0' && *at <= '9' && n < SIZE_MAX / 16; at++)
-		n = n * 10 + (size_t)(*at - '0');
-	return n;
-}
 
 static bool is_unit(size_t size)
 {
@@ -48,8 +21,8 @@ static size_t pool_unit(void)
 {
 	char text[4096];
 
-	read_text("/proc/meminfo", text, sizeof(text));
-	return number_behind(text, "Hugepagesize:") * 1024;
+	plat__told_read("/proc/meminfo", text, sizeof(text));
+	return plat__told_number(text, "Hugepagesize:") * 1024;
 }
 
 /* 0 where they are not used. */
@@ -57,11 +30,11 @@ static size_t transparent_unit(void)
 {
 	char text[128];
 
-	read_text(THP "enabled", text, sizeof(text));
+	plat__told_read(THP "enabled", text, sizeof(text));
 	if (!*text || strstr(text, "[never]"))
 		return 0;
-	read_text(THP "hpage_pmd_size", text, sizeof(text));
-	return number_behind(text, "");
+	plat__told_read(THP "hpage_pmd_size", text, sizeof(text));
+	return plat__told_number(text, "");
 }
 
 static void set(struct plat__entry *entry, char *base, size_t mapped, size_t size)

@@ -771,6 +771,26 @@ static void memory_is_passed_on_by_its_descriptor(void)
 	check(plat_map_close(&map) == 0);
 }
 
+/* tmpfs would take it page by page, until the kernel kills somebody. */
+static void more_memory_than_there_is_is_refused(void)
+{
+	size_t much = SIZE_MAX >> 19; /* 32 TiB: there are as many addresses */
+	struct plat_shm_new how = {.size = much, .mode = 0600};
+	struct plat_map map = memory_of(10000, 0);
+	struct plat_shm shm;
+	int r;
+
+	if (sizeof(size_t) == 4)
+		skip("what can be counted there may be had");
+	check(plat_shm_memory("large", much, 0, &map) == -ENOMEM);
+	check(plat_map_resize(&map, much, 0) == -ENOMEM && map.size == 10000);
+	check(plat_map_write(&map, 9999, "x", 1) == 0);
+	check(plat_map_close(&map) == 0);
+	r = plat_shm_open("/plat-test-large", PLAT_SHM_CREATE, &how, &shm);
+	check_with(r == -ENOMEM || r == -ENOSPC, "%d", r);
+	check(plat_shm_unlink("/plat-test-large") == -ENOENT);
+}
+
 static void sealed_memory_does_not_change(void)
 {
 	struct plat_map map = memory_of(10000, 0), other;
@@ -901,6 +921,7 @@ static const struct test tests[] = {
 	{TEST(what_the_killed_have_left_is_cleaned)},
 	{TEST(cleaning_takes_nothing_away_that_is_being_opened)},
 	{TEST(memory_is_passed_on_by_its_descriptor)},
+	{TEST(more_memory_than_there_is_is_refused)},
 	{TEST(sealed_memory_does_not_change)},
 	{TEST(a_window_can_be_sealed_by_itself)},
 	{TEST(seals_stop_resizing_without_harm)},
