@@ -10,15 +10,15 @@
  * look at the result of memcpy: one line on standard error names the operation with its addresses
  * and the block, and the program is aborted before a byte is written. The line and whether it ends
  * are libplat-malloc's, so PLAT_ON_ERROR=report lets the program go on, and "ignore" without a
- *line: then the operation is done as the plain function does it, overlapping bytes as by memmove.
- *Where there is no libplat-malloc, an overlap always aborts.
+ * line: then the operation is done as the plain function does it, overlapping bytes as by memmove.
+ * Where there is no libplat-malloc, an overlap always aborts.
  *
  *	plat-malloc: access past the end: 0xADDRESS, behind the block of 100 bytes at 0xSTART,
  *		destination of memcpy: 101 bytes from 0xFROM to 0xSTART		(one line)
  *	plat: overlap: memcpy: 24 bytes from 0xFROM to 0xTO
  *
  * All sizes are in bytes; what is returned is what the plain function returns. They take no lock,
- *do not allocate, leave errno alone, and may be called from any thread, a signal handler, and the
+ * do not allocate, leave errno alone, and may be called from any thread, a signal handler, and the
  * child of a fork. Small blocks take some nanoseconds more than the plain function.
  */
 #ifndef PLAT_CHECKED_H

@@ -2,8 +2,9 @@
  * Finds things again by their hashes. The things stand in a list of the caller's, from number 0 on
  * without holes; here are their numbers alone.
  *
- *	for (place = slots_first(&slots, hash); *place != NO_SLOT; place = slots_next(&slots,
- *place)) if (it is number *place)
+ *	for (place = slots_first(&slots, hash); *place != NO_SLOT;
+ *	     place = slots_next(&slots, place))
+ *		if (it is number *place)
  *			...
  *	*place = the next number;
  */

@@ -1,12 +1,12 @@
 /*
  * What is mapped, as the library knows it. A caller's struct plat_map carries a token: the number
- *of an entry, and which of its lives is meant. Entries are never given back to the kernel, so that
+ * of an entry, and which of its lives is meant. Entries are never given back to the kernel, so that
  * the oldest token can still be looked at.
  *
  *	state	0 free -> 1 open -> 2 closing -> 0 of the next life
  *
  * There is no lock: an entry belongs to whoever has moved it to its next state. So a fork may
- *happen at any time, and a signal handler may come in between.
+ * happen at any time, and a signal handler may come in between.
  */
 #ifndef MEM_LEDGER_H
 #define MEM_LEDGER_H

@@ -4,8 +4,8 @@
  * closed, and also in the child of a fork; the kernel drops it when a process dies.
  *
  *	read lock	somebody has the object open
- *	write lock	somebody alone is about to remove the name; who opens it waits, and finds it
- *gone
+ *	write lock	somebody alone is about to remove the name; who opens it waits, and finds
+ *			it gone
  */
 #ifndef MEM_SHM_HOLD_H
 #define MEM_SHM_HOLD_H

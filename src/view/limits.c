@@ -1,8 +1,8 @@
 /*
  *	LIMIT                     SOFT      HARD    USED    LEFT   %  HEAP MMAP STACK
  *	RLIMIT_DATA                 4M unlimited    1.2M    2.8M  30%    1    1     -
- *	  mmap, mremap, mprotect, brk: ENOMEM; CAP_SYS_RESOURCE, which it lacks, raises the hard
- *limit
+ *	  mmap, mremap, mprotect, brk: ENOMEM; CAP_SYS_RESOURCE, which it lacks, raises the
+ *	  hard limit
  *
  * Numbers are never cut: where they leave no room for the name, it gets a line of its own.
  */

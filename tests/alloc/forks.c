@@ -7,10 +7,10 @@
  *	forks [--forks N] [--within N] [--seconds N] [TEST...]
  *
  * --forks for each test: 2000, or so many. --within: no more are begun after so many seconds,
- *however many there were, which a line says. While 16 threads allocate, two processors make a few
- *hundred children a second: 100000 take minutes, and do not fit into `make test`, which does what
- *fits into 5 seconds for each storm; `make test-forks` does 100000, FORKS=1000000 a million. A
- *child that hangs is ended by its own alarm, and has failed.
+ * however many there were, which a line says. While 16 threads allocate, two processors make a few
+ * hundred children a second: 100000 take minutes, and do not fit into `make test`, which does what
+ * fits into 5 seconds for each storm; `make test-forks` does 100000, FORKS=1000000 a million. A
+ * child that hangs is ended by its own alarm, and has failed.
  */
 #include "check.h"
 

@@ -1,15 +1,15 @@
 /*
  * The allocator's logic run by several threads under ThreadSanitizer: random calls of the family,
- *and blocks that another thread resizes and frees.
+ * and blocks that another thread resizes and frees.
  *
  *	races [SEED [STEPS [THREADS [PAGE]]]]
  *
  * PAGE: the kernel's pages are of so many bytes, as it says; they are smaller.
  *
  * A block changes hands by an atomic exchange that orders nothing beyond itself and the block's
- *contents. Contents are checked, so that a slot that two threads got is seen without a sanitizer,
- *too. A finding of TSan makes the status 66. Nothing is suppressed: what races on purpose is told
- *in alloc/atomic.h. Not in hard mode, which reads zones of neighbours that come and go.
+ * contents. Contents are checked, so that a slot that two threads got is seen without a sanitizer,
+ * too. A finding of TSan makes the status 66. Nothing is suppressed: what races on purpose is told
+ * in alloc/atomic.h. Not in hard mode, which reads zones of neighbours that come and go.
  */
 #include "alloc/malloc.h"
 #include "logic.h"

@@ -1,13 +1,14 @@
 /*
  * A program that leaks, and churns, what it is told:
  *
- *	leaks			"ready"; then for each line "WORD MIB" of its input does so, and
- *says "done 1", "done 2" ... leaks loop N		N blocks of 16 to 127 bytes, and no more
+ *	leaks			"ready"; then for each line "WORD MIB" of its input does so,
+ *				and says "done 1", "done 2" ...
+ *	leaks loop N		N blocks of 16 to 127 bytes, and no more
  *
  * leak_small, leak_medium, leak_large: so many MiB in blocks of 100, 1000 and 100,000 bytes.
  * churn: blocks of 1000 bytes that are freed. waste: all but one of a hundred are. deep: the same,
- *in calls without frame pointers. lie: the allocator's header names memory that is shared with
- *others.
+ * in calls without frame pointers. lie: the allocator's header names memory that is shared with
+ * others.
  */
 #include <dlfcn.h>
 #include <stdint.h>

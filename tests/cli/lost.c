@@ -2,10 +2,11 @@
  * A program that loses blocks, and says which:
  *
  *	lost [WORD...]		does what each WORD says, and then says "ready"; for each line of
- *its input, a WORD, does so as well, and says "done 1", "done 2" ...
+ *				its input, a WORD, does so as well, and says "done 1",
+ *				"done 2" ...
  *
  * exit and abort: it ends so. For each block a line "lost ADDRESS SIZE ROOT", "kept ADDRESS SIZE"
- *or "possible ADDRESS SIZE". Sizes are such that every malloc gives just so many bytes to use.
+ * or "possible ADDRESS SIZE". Sizes are such that every malloc gives just so many bytes to use.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /*
  * One misuse of malloc each, and what is expected of it: a signal and a line on standard error,
  * without guards (PLAT_GUARD=off) by default and in hard mode (PLAT_HARD=1), and when every block
- *is guarded (PLAT_GUARD=all); of some cases also when nothing is said of guards, so that now and
- *then a block is guarded, again in both modes, and with libplat-checked in front.
+ * is guarded (PLAT_GUARD=all); of some cases also when nothing is said of guards, so that now and
+ * then a block is guarded, again in both modes, and with libplat-checked in front.
  *
  *	plat-malloc: KIND: 0xADDRESS, WORDS
  *

@@ -1,6 +1,6 @@
 /*
  * Maps of one file, by steps drawn at random, beside a plain array that does the same. A failure
- *says its seed:
+ * says its seed:
  *
  *	mem-map_steps --seed N --steps N
  */

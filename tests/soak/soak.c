@@ -5,18 +5,18 @@
  *	soak [--seconds N] [--every N] [--threads N] [--seed N]
  *
  * Each thread goes from one phase to the next, drawn at random: small blocks that come and go,
- *blocks that grow, mappings, bursts of which a few percent stay, blocks that another thread frees,
- *threads that end, rest. In all of them long-lived blocks of all sizes are replaced one by one, so
- *that there is always somebody who keeps a page from being free. Blocks are written at both ends
- *and checked there.
+ * blocks that grow, mappings, bursts of which a few percent stay, blocks that another thread frees,
+ * threads that end, rest. In all of them long-lived blocks of all sizes are replaced one by one, so
+ * that there is always somebody who keeps a page from being free. Blocks are written at both ends
+ * and checked there.
  *
  * Every few seconds resident memory (less what was there in the beginning) and live bytes, which
- *the threads count themselves, are read: their quotient is what live memory costs. At the end a
- *line is laid through the quotients of 24 stretches of time, the first tenth, at least a minute,
- *left out. It fails if the line surely rises, that is, the lower end of the 95 % interval of its
- *slope is above 1 % of the mean in an hour; in short runs that interval is wide, and in the first
- *minutes there is none. Status 1, too, if the malloc in use is plat's and has found a fault, or
- *knows live blocks in the end that nobody has.
+ * the threads count themselves, are read: their quotient is what live memory costs. At the end a
+ * line is laid through the quotients of 24 stretches of time, the first tenth, at least a minute,
+ * left out. It fails if the line surely rises, that is, the lower end of the 95 % interval of its
+ * slope is above 1 % of the mean in an hour; in short runs that interval is wide, and in the first
+ * minutes there is none. Status 1, too, if the malloc in use is plat's and has found a fault, or
+ * knows live blocks in the end that nobody has.
  *
  * It runs on whatever malloc is preloaded. What the test itself needs is not from malloc.
  */

@@ -9,8 +9,9 @@
  *	ALL		what it makes of a vector in which every byte is a hit
  *	vector, hits	a vector, and what comparing two gives
  *	load, load_part, store, splat, same, both, either, bits_of
- *	pairs, pairs_of, has_pairs, where_pairs		two bytes at once; pairs.h, if nothing is
- *better MUCH		from how many bytes on move_much() and set_much() are better than loops
+ *	pairs, pairs_of, has_pairs, where_pairs		two bytes at once; pairs.h, where
+ *							nothing is better
+ *	MUCH		from how many bytes on move_much() and set_much() are better than loops
  *
  * find.h, the search for a needle, is a part of it.
  *
