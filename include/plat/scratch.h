@@ -211,8 +211,8 @@ static inline void plat__scratch_leave(struct plat__scratch_scope *scope)
 
 /*
  * Whether arenas that are made from now on, in any thread, are checked; so they are where the
- * environment has PLAT_SCRATCH=checked. Returns what it was. A debug build says so once, before its
- * threads start:
+ * environment has PLAT_SCRATCH=checked, but not under AT_SECURE. Returns what it was. A debug
+ * build says so once, before its threads start:
  *
  *	#ifndef NDEBUG
  *		plat_scratch_checked(1);

@@ -35,7 +35,7 @@ static int wants_checked(void)
 
 	if (checked >= 0)
 		return checked;
-	word = getenv("PLAT_SCRATCH");
+	word = secure_getenv("PLAT_SCRATCH");
 	return word && strcmp(word, "checked") == 0;
 }
 

@@ -8,13 +8,17 @@
 #include <plat/scratch.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -699,6 +703,50 @@ static void checked_and_at_random_it_is_as_the_list_says(void)
 	run_at_random(steps / 4);
 }
 
+/* What the copy below is called with: it tells whether its arenas would be checked. */
+#define TELL "tell"
+#define NO_RIGHTS_GAINED 77
+
+static int tell(void)
+{
+	return getauxval(AT_SECURE) ? plat_scratch_checked(0) : NO_RIGHTS_GAINED;
+}
+
+static void copy_self_with_rights(const char *path)
+{
+	int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+	struct stat file;
+
+	check(from >= 0 && to >= 0 && fstat(from, &file) == 0);
+	check(sendfile(to, from, NULL, (size_t)file.st_size) == file.st_size);
+	check(fchown(to, 65534, (gid_t)-1) == 0 && fchmod(to, 04755) == 0);
+	check(close(from) == 0 && close(to) == 0);
+}
+
+static void who_gains_rights_is_not_ruled_by_the_environment(void)
+{
+	char path[] = "/tmp/plat-scratch-XXXXXX";
+	int status = 0;
+	pid_t child;
+
+	if (geteuid() != 0)
+		skip("not root");
+	check(mkdtemp(path) && chmod(path, 0755) == 0 && chdir(path) == 0);
+	copy_self_with_rights("copy");
+	setenv("PLAT_SCRATCH", "checked", 1);
+	child = fork();
+	if (child == 0) {
+		execl("copy", "copy", TELL, (char *)NULL);
+		_exit(99);
+	}
+	check(child > 0 && waitpid(child, &status, 0) == child);
+	check(unlink("copy") == 0 && rmdir(path) == 0);
+	if (WEXITSTATUS(status) == NO_RIGHTS_GAINED)
+		skip("set-user-ID has no effect there");
+	check_with(status == 0, "%d", status);
+}
+
 static const struct test tests[] = {
 	{TEST(what_is_taken_is_aligned_and_apart)},
 	{TEST(alignments_up_to_a_gigabyte_are_kept)},
@@ -712,6 +760,7 @@ static const struct test tests[] = {
 	{TEST(a_release_out_of_order_is_one_line_and_abort)},
 	{TEST(in_checked_arenas_mistakes_fault)},
 	{TEST(checked_arenas_go_on_when_their_pages_are_used_up)},
+	{TEST(who_gains_rights_is_not_ruled_by_the_environment)},
 	{TEST(a_sanitizer_knows_what_was_given_back)},
 	{TEST(threads_that_end_leave_nothing_behind)},
 	{TEST(more_than_the_stack_is_taken_in_a_thread_with_a_small_one)},
@@ -729,5 +778,7 @@ static const struct number numbers[] = {{"seed", &seed}, {"steps", &steps}};
 
 int main(int argc, char **argv)
 {
+	if (argc == 2 && strcmp(argv[1], TELL) == 0)
+		return tell();
 	return tests_main(argc, argv, tests, ARRAY_SIZE(tests), numbers, ARRAY_SIZE(numbers));
 }
