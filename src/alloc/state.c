@@ -77,7 +77,7 @@ static_assert(offsetof(struct bin, none) == offsetof(struct bin, mask) + HEAP_AW
 		SIZE(options), FIELD(options, mmap_threshold), FIELD(options, trim_threshold),     \
 		FIELD(options, top_pad), FIELD(options, mmap_max), FIELD(options, on_error),       \
 		FIELD(options, perturb), FIELD(options, is_dynamic), FIELD(options, is_hard),      \
-		FIELD(options, is_guard_all), FIELD(options, huge)
+		FIELD(options, is_guard_all), FIELD(options, is_guard_off), FIELD(options, huge)
 
 #define NFIELDS (sizeof((const struct state_field[]){ROWS}) / sizeof(struct state_field))
 

@@ -149,6 +149,62 @@ static bool begins(const char *string, const char *with)
 	return strncmp(string, with, strlen(with)) == 0;
 }
 
+/* What libplat-malloc takes for a value: one of the words, a number, or both; else anything. */
+static const struct known_setting {
+	const char *name;
+	bool is_number;
+	const char *words[3];
+} known_settings[] = {
+	{"PLAT_ALONE", false, {NULL}},
+	{"PLAT_GUARD", false, {"sampled", "all", "off"}},
+	{"PLAT_HARD", false, {"0", "1"}},
+	{"PLAT_HUGE", false, {"kernel", "dense", "off"}},
+	{"PLAT_LIBRARY", false, {NULL}},
+	{"PLAT_MMAP_MAX", true, {NULL}},
+	{"PLAT_MMAP_THRESHOLD", true, {NULL}},
+	{"PLAT_ON_ERROR", false, {"abort", "report", "ignore"}},
+	{"PLAT_PERTURB", true, {NULL}},
+	{"PLAT_REPORT", false, {NULL}},
+	{"PLAT_SAMPLE", true, {"off"}},
+	{"PLAT_SEED", true, {NULL}},
+	{"PLAT_TOP_PAD", true, {NULL}},
+	{"PLAT_TRIM_THRESHOLD", true, {NULL}},
+};
+
+/* Digits, and K, M or G behind them. */
+static bool is_number(const char *value)
+{
+	size_t digits = strspn(value, "0123456789");
+	size_t unit = strspn(value + digits, "KMGkmg");
+
+	return digits > 0 && unit <= 1 && !value[digits + unit];
+}
+
+static bool may_have(const struct known_setting *known, const char *value)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(known->words) && known->words[i]; i++)
+		if (strcmp(known->words[i], value) == 0)
+			return true;
+	return known->is_number ? is_number(value) : i == 0;
+}
+
+/* The same words as libplat-malloc complains in. */
+static const char *wrong_with(const char *entry)
+{
+	size_t i, length = strcspn(entry, "=");
+
+	for (i = 0; i < ARRAY_SIZE(known_settings); i++) {
+		const struct known_setting *known = &known_settings[i];
+
+		if (strncmp(known->name, entry, length) == 0 && !known->name[length])
+			return may_have(known, entry + length + 1) ? ""
+								   : "it cannot have this value";
+	}
+	return "there is no such setting";
+}
+
 /* Why a setting has no effect; "" if it has. */
 static const char *note_of(const struct doctor_report *report, const char *entry)
 {
@@ -156,9 +212,11 @@ static const char *note_of(const struct doctor_report *report, const char *entry
 
 	if (report->space->process.secure == 1)
 		return "ignored, as it has gained rights";
-	if (begins(entry, "PLAT_"))
-		return kind == ALLOCATOR_PLAT ? "" : "no effect: its malloc is not plat's";
-	return kind == ALLOCATOR_GLIBC ? "" : "no effect: its malloc is not glibc's";
+	if (begins(entry, "PLAT_SCRATCH=")) /* libplat's, which works with any malloc */
+		return "";
+	if (!begins(entry, "PLAT_"))
+		return kind == ALLOCATOR_GLIBC ? "" : "no effect: its malloc is not glibc's";
+	return kind == ALLOCATOR_PLAT ? wrong_with(entry) : "no effect: its malloc is not plat's";
 }
 
 static int take_setting(struct doctor_report *report, const char *entry)
@@ -188,6 +246,7 @@ static const struct {
 	{"is_dynamic", NULL, 1},
 	{"is_hard", "PLAT_HARD", 0},
 	{"is_guard_all", "PLAT_GUARD", 0},
+	{"is_guard_off", "PLAT_GUARD", 0},
 	{"huge", "PLAT_HUGE", 0},
 };
 
@@ -197,7 +256,7 @@ static bool is_told(const struct doctor_report *report, const char *variable)
 
 	for (i = 0; variable && i < report->nsettings; i++)
 		if (strcmp(report->settings[i].name, variable) == 0)
-			return report->space->process.secure != 1;
+			return !report->settings[i].note[0];
 	return false;
 }
 

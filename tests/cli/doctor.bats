@@ -170,6 +170,29 @@ END
 		"has followed what was freed" ]
 }
 
+@test "a setting that the malloc has refused is told so, and is no origin" {
+	PLAT_HARD=maybe PLAT_MMAP_MAX=12x PLAT_GUARD=off PLAT_NOTHING=1 PLAT_SCRATCH=checked PLAT_SAMPLE=off \
+		start_blocks
+	ask "$PID"
+	[ "$code" -eq 0 ]
+	python3 - <<'END'
+import json
+s = {x['name']: x for x in json.load(open('out'))['settings']}
+assert s['PLAT_HARD']['note'] == s['PLAT_MMAP_MAX']['note'] == 'it cannot have this value'
+assert s['PLAT_NOTHING']['note'] == 'there is no such setting'
+assert s['PLAT_GUARD']['note'] is s['PLAT_SCRATCH']['note'] is s['PLAT_SAMPLE']['note'] is None
+assert (s['is_hard']['value'], s['is_hard']['from']) == ('0', 'default')
+assert (s['mmap_max']['value'], s['mmap_max']['from']) == ('65536', 'default')
+assert (s['is_guard_off']['value'], s['is_guard_off']['from']) == ('1', 'environment')
+END
+	local source
+	source="$(dirname "$BATS_TEST_FILENAME")/../../src"
+	sed -n 's/^	{"\(PLAT_[A-Z_]*\)", .*/\1/p' "$source/alloc/options.c" | while read -r name; do
+		grep -q "\"${name}[\"=]" "$source/cli/doctor.c" || echo "$name"
+	done >missing
+	[ ! -s missing ]
+}
+
 @test "an environment that was written over is unknown" {
 	start_on "$LIBRARY" python3 -c '
 import ctypes, sys
