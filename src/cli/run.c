@@ -150,6 +150,29 @@ static int take_option(void *context, int option, const char *value)
 	return 0;
 }
 
+/* Whether it is about the library, which --as-is does without. */
+static bool asks_of_library(const struct request *request)
+{
+	const struct preload_settings *settings = &request->settings;
+
+	return settings->is_hard || settings->is_guard_all || settings->is_alone ||
+	       settings->on_error || request->is_checked || request->named_library;
+}
+
+static int check_wish(const struct request *request)
+{
+	if (request->options->noperands == 0)
+		return usage_error(&run_command, "which command?");
+	if ((request->as_is || request->leaks_wish.suppressions.n) && !request->leaks)
+		return usage_error(&run_command, "--as-is and --suppressions are for --leaks");
+	if (request->leaks && request->no_trace)
+		return usage_error(&run_command, "--leaks looks at the end: not with --no-trace");
+	if (request->as_is && asks_of_library(request))
+		return usage_error(&run_command,
+				   "--as-is loads no library: not with what is asked of one");
+	return 0;
+}
+
 /*
  * The page in common.
  */
@@ -330,9 +353,13 @@ static void say_report(const struct request *request, const struct launched *lau
 	if (request->has_heap)
 		say_heap(request, bytes);
 	snprintf(number, sizeof(number), "%" PRIu64, faults_of(request));
-	say_row("faults", number, programs > 1 ? "of all programs together" : "");
+	say_row("faults", number,
+		programs > 1 ? "misuses that were found, of all programs"
+			     : "misuses that were found");
 	snprintf(number, sizeof(number), "%" PRIu64, programs);
-	say_row("programs", number, "have allocated with plat's malloc");
+	say_row("programs", number,
+		programs == 1 ? "has allocated with plat's malloc"
+			      : "have allocated with plat's malloc");
 	if (!request->looked && !request->no_trace)
 		say_row("", "", launched->why.text);
 }
@@ -466,12 +493,8 @@ static int run(struct options *options)
 	};
 	int code = options_read(options, take_option, &request);
 
-	if (code == 0 && options->noperands == 0)
-		code = usage_error(&run_command, "which command?");
-	if (code == 0 && (request.as_is || request.leaks_wish.suppressions.n) && !request.leaks)
-		code = usage_error(&run_command, "--as-is and --suppressions are for --leaks");
-	if (code == 0 && request.leaks && request.no_trace)
-		code = usage_error(&run_command, "--leaks looks at the end: not with --no-trace");
+	if (code == 0)
+		code = check_wish(&request);
 	/* Of each block, unless the user has said of how many. */
 	if (request.leaks && !request.as_is && !getenv("PLAT_SAMPLE"))
 		request.settings.sample = "1";

@@ -86,7 +86,8 @@ subprocess.run([sys.argv[1], "fault"], close_fds=True)' "$BLOCKS"
 	[ "$said" = "[] 0" ]
 	go --alone --report sh -c '"$0" leak; true' "$BLOCKS"
 	[ "$code" -eq 0 ]
-	[[ "$complaint" == *" 1  have allocated with plat's malloc"* ]]
+	[[ "$complaint" == *" 1  has allocated with plat's malloc"* ]]
+	[[ "$complaint" == *" 0  misuses that were found"* ]]
 	go --report sh -c '"$0" leak; true' "$BLOCKS"
 	[[ "$complaint" == *" 2  have allocated with plat's malloc"* ]]
 }
@@ -264,6 +265,8 @@ subprocess.run([sys.argv[1], "fault"], close_fds=True)' "$BLOCKS"
 	go --on-error=shout true
 	[ "$code" -eq 64 ]
 	go --nonsense true
+	[ "$code" -eq 64 ]
+	go --leaks --as-is --hard true # there it would find nothing
 	[ "$code" -eq 64 ]
 	run plat run --help
 	[ "$status" -eq 0 ]
