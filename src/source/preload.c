@@ -232,6 +232,8 @@ static enum preload_obstacle judge(int fd, const char *path, const char *library
 		close(lib);
 	if (!read_program(fd, &program))
 		return PRELOAD_WORKS; /* exec will say what is wrong with it */
+	if (!ours.has_state)
+		return obstacle(PRELOAD_OTHER, err, library, "is not libplat-malloc");
 	if (is_known && (program.class != ours.class || program.machine != ours.machine))
 		return obstacle(PRELOAD_ABI, err, path,
 				program.class == ELFCLASS32 && ours.class == ELFCLASS64

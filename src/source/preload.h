@@ -15,6 +15,7 @@ enum preload_obstacle {
 	PRELOAD_LINKED_IN, /* a static program that has plat's malloc already */
 	PRELOAD_RIGHTS,	   /* it gains rights when it begins: set-user-ID, capabilities */
 	PRELOAD_ABI,	   /* another processor or word size */
+	PRELOAD_OTHER,	   /* the library is not libplat-malloc */
 };
 
 /*

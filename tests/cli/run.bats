@@ -241,6 +241,10 @@ subprocess.run([sys.argv[1], "fault"], close_fds=True)' "$BLOCKS"
 	[[ "$complaint" == "plat run: /nowhere/lib.so: "* ]]
 	mkdir 'a b'
 	cp "$LIBRARY" 'a b/lib.so'
+	echo no library >file
+	go --library file "$BLOCKS" leak
+	[ "$code" -eq 3 ]
+	[[ "$complaint" == *"/file: is not libplat-malloc" ]]
 	go --library 'a b/lib.so' "$BLOCKS" leak
 	[ "$code" -eq 3 ]
 	[[ "$complaint" == *"cannot name a library whose path has a blank or a colon" ]]
