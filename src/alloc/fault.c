@@ -13,10 +13,12 @@
 static const char *const fault_words[NFAULTS] = {
 	[FAULT_DOUBLE_FREE] = "double free",
 	[FAULT_INVALID_FREE] = "invalid free",
+	[FAULT_INVALID_POINTER] = "invalid pointer",
 	[FAULT_OVERFLOW] = "overflow",
 	[FAULT_UNDERFLOW] = "underflow",
 	[FAULT_WRITE_AFTER_FREE] = "write after free",
 	[FAULT_WRONG_SIZE] = "wrong size",
+	[FAULT_WRONG_ALIGNMENT] = "wrong alignment",
 	[FAULT_MISMATCHED_FREE] = "mismatched free",
 	[FAULT_USE_AFTER_FREE] = "use after free",
 	[FAULT_PAST_END] = "access past the end",

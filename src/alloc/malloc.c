@@ -545,23 +545,31 @@ static enum fault damage(const struct found *found, const void **ret)
 		       : FAULT_OVERFLOW;
 }
 
+/* What it is called when the pointer is not the begin of a block, or that of a free one. */
+struct verdict {
+	enum fault no_block, no_live_block;
+};
+
+static const struct verdict of_free = {FAULT_INVALID_FREE, FAULT_DOUBLE_FREE};
+static const struct verdict of_use = {FAULT_INVALID_POINTER, FAULT_USE_AFTER_FREE};
+
 /* The pointer is the begin of a live block, and nobody wrote past its end. */
-static bool check(void *p, struct found *found)
+static bool check(void *p, const struct verdict *verdict, struct found *found)
 {
 	const void *start;
 	enum fault fault;
 
 	if (!plat__find(p, found)) {
-		plat__fault(FAULT_INVALID_FREE, p, SIZE_MAX, NULL);
+		plat__fault(verdict->no_block, p, SIZE_MAX, NULL);
 		return false;
 	}
 	start = (const void *)found->start;
 	if (!found->is_start) {
-		plat__fault(FAULT_INVALID_FREE, p, found->is_live ? found->size : SIZE_MAX, start);
+		plat__fault(verdict->no_block, p, found->is_live ? found->size : SIZE_MAX, start);
 		return false;
 	}
 	if (!found->is_live) {
-		plat__fault(FAULT_DOUBLE_FREE, p, SIZE_MAX, start);
+		plat__fault(verdict->no_live_block, p, SIZE_MAX, start);
 		return false;
 	}
 	fault = damage(found, &start);
@@ -608,7 +616,7 @@ NOINLINE void plat__free_checked(void *p)
 {
 	struct found found;
 
-	if (!p || !check(p, &found))
+	if (!p || !check(p, &of_free, &found))
 		return;
 	if (unlikely(plat__options.is_long))
 		plat__kind_check_found(&found, KIND_MALLOC);
@@ -690,7 +698,7 @@ size_t plat__usable(void *p)
 		if (likely(tag != TAG_FREE))
 			return slab_size_of(slab, tag);
 	}
-	return check(p, &found) ? found.size : 0;
+	return check(p, &of_use, &found) ? found.size : 0;
 }
 
 /* --- realloc --- */
@@ -808,7 +816,7 @@ void *plat__realloc(void *p, size_t bytes)
 	size = size_quick(slab, slot, p);
 	if (likely(size != SIZE_MAX))
 		return resize_quick(slab, slot, p, bytes) ? p : move(p, size, bytes);
-	if (!check(p, &found))
+	if (!check(p, &of_free, &found))
 		return NULL;
 	if (unlikely(plat__options.is_long))
 		plat__kind_check_found(&found, KIND_MALLOC);

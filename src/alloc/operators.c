@@ -122,29 +122,29 @@ void *new_aligned_array(size_t bytes, size_t alignment)
 
 /* --- delete --- */
 
-/* An alignment and std::nothrow come as further arguments, and say nothing here. */
+/* std::nothrow comes as a further argument, and says nothing here. */
 #define ONE "_ZdlPv"
 #define ARRAY "_ZdaPv"
-#define DELETE(function, kind, mangled) EXPORT void function(void *p) NAME(kind mangled) ALIAS(kind)
-#define DELETE_SIZED(function, kind, mangled)                                                      \
-	EXPORT void function(void *p, size_t bytes) NAME(kind SIZE_LETTER mangled)                 \
-		ALIAS(kind SIZE_LETTER)
+#define ALIGNED "St11align_val_t"
+#define NOTHROW "RKSt9nothrow_t"
 
 EXPORT void delete_one(void *p) NAME(ONE);
-DELETE(delete_nothrow, ONE, "RKSt9nothrow_t");
-DELETE(delete_aligned, ONE, "St11align_val_t");
-DELETE(delete_aligned_nothrow, ONE, "St11align_val_tRKSt9nothrow_t");
+EXPORT void delete_nothrow(void *p) NAME(ONE NOTHROW) ALIAS(ONE);
+EXPORT void delete_aligned(void *p, size_t alignment) NAME(ONE ALIGNED);
+EXPORT void delete_aligned_nothrow(void *p, size_t alignment) NAME(ONE ALIGNED NOTHROW)
+	ALIAS(ONE ALIGNED);
+EXPORT void delete_sized(void *p, size_t bytes) NAME(ONE SIZE_LETTER);
+EXPORT void delete_sized_aligned(void *p, size_t bytes, size_t alignment)
+	NAME(ONE SIZE_LETTER ALIGNED);
 
 EXPORT void delete_array(void *p) NAME(ARRAY);
-DELETE(delete_nothrow_array, ARRAY, "RKSt9nothrow_t");
-DELETE(delete_aligned_array, ARRAY, "St11align_val_t");
-DELETE(delete_aligned_nothrow_array, ARRAY, "St11align_val_tRKSt9nothrow_t");
-
-EXPORT void delete_sized(void *p, size_t bytes) NAME(ONE SIZE_LETTER);
-DELETE_SIZED(delete_sized_aligned, ONE, "St11align_val_t");
-
+EXPORT void delete_nothrow_array(void *p) NAME(ARRAY NOTHROW) ALIAS(ARRAY);
+EXPORT void delete_aligned_array(void *p, size_t alignment) NAME(ARRAY ALIGNED);
+EXPORT void delete_aligned_nothrow_array(void *p, size_t alignment) NAME(ARRAY ALIGNED NOTHROW)
+	ALIAS(ARRAY ALIGNED);
 EXPORT void delete_sized_array(void *p, size_t bytes) NAME(ARRAY SIZE_LETTER);
-DELETE_SIZED(delete_sized_aligned_array, ARRAY, "St11align_val_t");
+EXPORT void delete_sized_aligned_array(void *p, size_t bytes, size_t alignment)
+	NAME(ARRAY SIZE_LETTER ALIGNED);
 
 void delete_one(void *p)
 {
@@ -168,4 +168,28 @@ void delete_sized_array(void *p, size_t bytes)
 {
 	plat__check_kind(p, KIND_NEW_ARRAY);
 	plat__free_sized(p, bytes);
+}
+
+void delete_aligned(void *p, size_t alignment)
+{
+	plat__check_alignment(p, alignment);
+	delete_one(p);
+}
+
+void delete_aligned_array(void *p, size_t alignment)
+{
+	plat__check_alignment(p, alignment);
+	delete_array(p);
+}
+
+void delete_sized_aligned(void *p, size_t bytes, size_t alignment)
+{
+	plat__check_alignment(p, alignment);
+	delete_sized(p, bytes);
+}
+
+void delete_sized_aligned_array(void *p, size_t bytes, size_t alignment)
+{
+	plat__check_alignment(p, alignment);
+	delete_sized_array(p, bytes);
 }

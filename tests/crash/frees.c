@@ -165,6 +165,15 @@ static void realloc_when_freed(size_t size)
 		had_its_effect("a freed block grew");
 }
 
+static void usable_size_inside(size_t size)
+{
+	char *p = must_malloc(size), *inside = p + size / 2 + 1;
+
+	expect_address(inside, inside);
+	if (malloc_usable_size(hidden(inside)) > 0)
+		had_its_effect("what lies in a block has usable bytes");
+}
+
 static void usable_size_when_freed(size_t size)
 {
 	void *p = must_malloc(size);
@@ -462,6 +471,53 @@ static void aligned_with_a_wrong_alignment(size_t size)
 	free_aligned_sized(p, 1 << 20, size);
 }
 
+static void aligned_with_no_alignment(size_t size)
+{
+	void (*free_aligned_sized)(void *, size_t, size_t) = function("free_aligned_sized");
+	void *p = hidden(aligned_alloc(64, size));
+
+	expect_address(p, p);
+	free_aligned_sized(p, 3, size);
+}
+
+/* By operators of these names, of which the last one is told the size, too. */
+static void delete_aligned_by(size_t size, const char *of_new, const char *of_delete, bool sized)
+{
+	void *(*new)(size_t, size_t) = function(of_new);
+	void (*delete)(void *, size_t, size_t) = function(of_delete);
+	void *p;
+
+	do
+		p = hidden(new (size, 64));
+	while ((uintptr_t)p % (1 << 20) == 0);
+	expect_address(p, p);
+	delete (p, sized ? size : 1 << 20, 1 << 20);
+}
+
+static void delete_with_a_wrong_alignment(size_t size)
+{
+	bool wide = sizeof(size_t) == 8;
+
+	delete_aligned_by(size, wide ? "_ZnwmSt11align_val_t" : "_ZnwjSt11align_val_t",
+			  "_ZdlPvSt11align_val_t", false);
+}
+
+static void delete_array_with_a_wrong_alignment(size_t size)
+{
+	bool wide = sizeof(size_t) == 8;
+
+	delete_aligned_by(size, wide ? "_ZnamSt11align_val_t" : "_ZnajSt11align_val_t",
+			  "_ZdaPvSt11align_val_t", false);
+}
+
+static void delete_sized_with_a_wrong_alignment(size_t size)
+{
+	bool wide = sizeof(size_t) == 8;
+
+	delete_aligned_by(size, wide ? "_ZnwmSt11align_val_t" : "_ZnwjSt11align_val_t",
+			  wide ? "_ZdlPvmSt11align_val_t" : "_ZdlPvjSt11align_val_t", true);
+}
+
 static void delete_with_a_wrong_size(size_t size)
 {
 	bool wide = sizeof(size_t) == 8;
@@ -587,7 +643,9 @@ const struct misuse frees[] = {
 	{"double-free-sized", twice_with_its_size, each_kind, IN_ALL(ABORT("double free"))},
 	{"double-delete", twice_by_delete, each_kind, IN_ALL(ABORT("double free"))},
 	{"realloc-of-freed", realloc_when_freed, each_kind, IN_ALL(ABORT(NOT_LIVE))},
-	{"usable-size-of-freed", usable_size_when_freed, each_kind, IN_ALL(ABORT(NOT_LIVE))},
+	{"usable-size-of-freed", usable_size_when_freed, each_kind,
+	 IN_ALL(ABORT("use after free|invalid pointer"))},
+	{"usable-size-inside", usable_size_inside, each_kind, IN_ALL(ABORT("invalid pointer"))},
 
 	{"free-inside-by-1", inside_by_1, each_kind, IN_ALL(ABORT_SIZED("invalid free"))},
 	{"free-inside-by-8", inside_by_8, each_kind, IN_ALL(ABORT_SIZED("invalid free"))},
@@ -636,10 +694,16 @@ const struct misuse frees[] = {
 	 IN_ALL(ABORT_SIZED("wrong size"))},
 	{"wrong-size-aligned", aligned_with_a_wrong_size, each_kind,
 	 IN_ALL(ABORT_SIZED("wrong size"))},
-	{"wrong-alignment",
-	 aligned_with_a_wrong_alignment,
-	 each_kind,
-	 {SILENT, NO_PROMISE, NO_PROMISE}},
+	{"wrong-alignment", aligned_with_a_wrong_alignment, each_kind,
+	 IN_ALL(ABORT_SIZED("wrong alignment"))},
+	{"wrong-alignment-of-3", aligned_with_no_alignment, each_kind,
+	 IN_ALL(ABORT_SIZED("wrong alignment"))},
+	{"wrong-alignment-delete", delete_with_a_wrong_alignment, each_kind,
+	 IN_ALL(ABORT_SIZED("wrong alignment"))},
+	{"wrong-alignment-delete-array", delete_array_with_a_wrong_alignment, each_kind,
+	 IN_ALL(ABORT_SIZED("wrong alignment"))},
+	{"wrong-alignment-delete-sized", delete_sized_with_a_wrong_alignment, each_kind,
+	 IN_ALL(ABORT_SIZED("wrong alignment"))},
 	{"wrong-size-delete", delete_with_a_wrong_size, each_kind,
 	 IN_ALL(ABORT_SIZED("wrong size"))},
 	{"wrong-size-delete-array", delete_array_with_a_wrong_size, each_kind,
