@@ -116,6 +116,15 @@ static void clear_near(const struct slab *slab, uintptr_t address)
 		store_release(entry, NEAR_GONE);
 }
 
+/* What lies in front of a slab is looked at by the map: whoever copies from there may come to it.
+ */
+static void mark_near(uintptr_t address)
+{
+	uintptr_t none = 0;
+
+	compare_exchange(near_entry(address), &none, NEAR_GONE);
+}
+
 int plat__map_add(struct slab *slab)
 {
 	uintptr_t first = slab->base & ~(GRANULE - 1), at;
@@ -131,6 +140,7 @@ int plat__map_add(struct slab *slab)
 		store_release(map_entry(map_leaf(at), at), slab);
 		set_near(slab, at);
 	}
+	mark_near(first - GRANULE);
 	return 0;
 }
 

@@ -5,7 +5,7 @@
  * Beside it stands a table that is only a guess, by the low 32 bits of the address, for the short
  * ways: what it finds proves itself by the slab's base and slots. Where two slabs meet in one entry
  * the loser's blocks go the long way; blocks that stand alone give way to slots. But an entry of 0
- * is no guess: there was never a slab at such an address.
+ * is no guess: there was never a slab at such an address, nor a granule further on.
  */
 #ifndef PLAT_ALLOC_MAP_H
 #define PLAT_ALLOC_MAP_H
@@ -24,7 +24,7 @@
 /*
  * An entry says how far its slab is from here, where a slab without slots stands: so an entry of 0
  * leads somewhere, too, and the short way of free has one question less. Entries that were in use
- * lead to another one.
+ * lead to another one, and so do those in front of slabs.
  */
 struct near {
 	_Alignas(struct slab) unsigned char none[sizeof(struct slab)];

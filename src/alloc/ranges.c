@@ -16,28 +16,28 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* More bytes are looked at by the map: so no sum in here is more than 64 bits can be. */
-#define MOST ((size_t)INT32_MAX)
+/*
+ * More bytes are looked at by the map: no sum in here is more than 64 bits can be, and what begins
+ * at some address ends in the next granule.
+ */
+#define MOST GRANULE
 
 static inline bool is_few(size_t bytes)
 {
 	return bytes - 1 < MOST;
 }
 
-/* In a slot, if it is not free. */
-static ALWAYS_INLINE bool fits_slot(const struct slab *slab, uint64_t slot, uint64_t offset,
-				    size_t bytes, uint32_t tag)
+/*
+ * In a slot, if it is not free. It is the one that the offset lies in, or is far from it: so its
+ * end is all that is asked about.
+ */
+static ALWAYS_INLINE bool fits_slot(const struct slab *slab, uint32_t slot, uint64_t end,
+				    uint32_t tag)
 {
-	uint64_t stride = guess(&slab->stride);
-
-	return likely(tag != TAG_FREE) &&
-	       likely(offset - slot * stride + bytes + tag <= stride + TAG_BIAS);
-}
-
-/* In a block that stands alone, whose size is 1 more there, and 0 if it is free. */
-static ALWAYS_INLINE bool fits_alone(uint64_t size, uint64_t offset, size_t bytes)
-{
-	return offset < size && likely(offset + bytes < size);
+	if (unlikely(tag == TAG_FREE) ||
+	    unlikely(end + tag > (slot + 1) * guess(&slab->stride) + TAG_BIAS))
+		return false;
+	return true;
 }
 
 /* Within the granule where they begin: all that is asked of what lies in no slab. */
@@ -46,33 +46,44 @@ static ALWAYS_INLINE bool fits_granule(uintptr_t at, size_t bytes)
 	return likely((at & (GRANULE - 1)) + bytes <= GRANULE);
 }
 
-/* Addresses that the allocator gave back are soon somebody else's, whom nobody judges. */
-static ALWAYS_INLINE bool is_given_back(uintptr_t distance, uintptr_t at, size_t bytes)
+/*
+ * Where there was never a slab, nor is there one in the next granule, all that is few is fine: the
+ * slab that stands for it gets a size that says so, once somebody asks. Addresses that the
+ * allocator gave back are soon somebody else's, whom nobody judges.
+ */
+static ALWAYS_INLINE bool is_elsewhere(uintptr_t distance, uintptr_t at, size_t bytes)
 {
-	return distance == NEAR_GONE && !map_find(at) && fits_granule(at, bytes);
+	if (distance == 0)
+		store_relaxed(&near_at(0)->size, UINT64_MAX);
+	else if (distance != NEAR_GONE || map_find(at))
+		return false;
+	return fits_granule(at, bytes);
 }
 
 /*
  * Where the guess leads, which may be to any slab. An address that is not its own is so far from
- * its slots that it is inside of none: what is left of the offset has more than 32 bits then.
+ * its slots that it is inside of none: the offset has more than 32 bits then. A block alone has a
+ * size, which is 1 more there; slots have none, nor has what is free.
  */
 static ALWAYS_INLINE bool is_fine(const void *p, size_t bytes)
 {
 	uintptr_t distance = near_distance(p), at = (uintptr_t)p;
 	const struct slab *slab = near_at(distance);
-	uint64_t offset, slot;
+	uint64_t offset = at - guess(&slab->base), end = offset + bytes;
+	uint32_t slot;
 
-	if (distance == 0)
-		return fits_granule(at, bytes);
-	offset = at - guess(&slab->base);
+	if (end < guess(&slab->size)) {
+		FORGET(slab); /* to keep the size at hand would cost slots an instruction */
+		if (unlikely(offset >= guess(&slab->size)))
+			return false;
+		return true;
+	}
 	slot = (uint32_t)(offset * guess(&slab->reciprocal) >> SLOT_SHIFT);
 	if (likely(slot < guess(&slab->nshort)))
-		return fits_slot(slab, slot, offset, bytes, guess(&slab->tags[slot]));
-	if (slot < guess(&slab->nwide))
-		return fits_slot(slab, slot, offset, bytes,
-				 guess((const uint16_t *)slab->tags + slot));
-	return fits_alone(load_acquire(&slab->size), offset, bytes) ||
-	       is_given_back(distance, at, bytes);
+		return fits_slot(slab, slot, end, guess(&slab->tags[slot]));
+	if (likely(slot < guess(&slab->nwide)))
+		return fits_slot(slab, slot, end, guess((const uint16_t *)slab->tags + slot));
+	return is_elsewhere(distance, at, bytes);
 }
 
 /* The block that p lies in; or, where there is none, the one that lies ahead on the next granule.
@@ -141,7 +152,7 @@ static void judge_overlap(const void *to, const void *from, size_t bytes, const 
 		plat__fault_access(FAULT_OVERLAP, p, SIZE_MAX, NULL, &access);
 }
 
-/* No bytes lie nowhere. */
+/* No bytes lie nowhere, and of them there are many. */
 static ALWAYS_INLINE bool is_fine_alone(const void *p, size_t bytes)
 {
 	return likely(is_few(bytes)) ? likely(is_fine(p, bytes)) : bytes == 0;

@@ -139,6 +139,7 @@ static struct slab *slab_new(uint32_t class, struct liking like, uint32_t ngranu
 	fetch_add(&slab->generation, 1);
 	store_relaxed(&slab->class, (uint8_t) class);
 	store_relaxed(&slab->stride, stride);
+	store_relaxed(&slab->size, 0);
 	store_relaxed(&slab->ngranules, ngranules);
 	slab->reciprocal = ((UINT64_C(1) << SLOT_SHIFT) - 1) / stride + 1;
 	slab->nspan = (uint8_t)(WINDOW_BYTES / stride < WINDOW ? WINDOW_BYTES / stride : WINDOW);

@@ -22,6 +22,8 @@
  */
 #define MOSTLY_UNTOUCHED __attribute__((section(".bss.untouched")))
 #define NOINLINE __attribute__((noinline))
+/* What the compiler knows of it: so what it leads to is read again. */
+#define FORGET(pointer) __asm__("" : "+r"(pointer))
 #define FALLTHROUGH __attribute__((fallthrough))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

@@ -220,6 +220,17 @@ static void bytes_ahead_of_a_block_may_not_run_into_it(void)
 	check(!has_fault(base - 8, 9) && !has_fault(base, 1001));
 }
 
+/* As guarded ones do, it begins anywhere. */
+static void bytes_in_front_of_a_block_in_its_granule_are_not_its_own(void)
+{
+	uintptr_t base = BASE + 16 * GRANULE + 48;
+
+	make_alone(base, 1000);
+	check(!has_fault(base, 1000) && has_fault(base, 1001));
+	check(has_fault(base - 8, 8) && has_fault(base - 8, 9) && has_fault(base - 48, 1048));
+	plat__map_remove(&alone.slab);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -227,6 +238,7 @@ int main(int argc, char **argv)
 		{TEST(slabs_that_are_alike_are_told_apart)},
 		{TEST(a_block_alone_gives_way_to_slots)},
 		{TEST(bytes_ahead_of_a_block_may_not_run_into_it)},
+		{TEST(bytes_in_front_of_a_block_in_its_granule_are_not_its_own)},
 	};
 
 	plat__options.on_error = ON_ERROR_IGNORE;
