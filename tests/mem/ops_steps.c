@@ -129,6 +129,56 @@ static void what_is_not_blank_is_looked_for_first(void)
 	}
 }
 
+static unsigned long steps_in(const struct plat__ops *ops, const char *text, size_t n, size_t m)
+{
+	repeat(in, n, text);
+	steps = 0;
+	check(!ops->find(in, n, needle, m));
+	return steps;
+}
+
+/* Of letters before many blanks two are looked for, and not one of them and a blank. */
+static void check_letters(const struct plat__ops *ops, const char *start, const char *text)
+{
+	size_t m = 48, n = 4 * KIB;
+	unsigned long now, among_others;
+
+	memset(needle, ' ', m);
+	memcpy(needle, start, strlen(start));
+	now = steps_in(ops, text, n, m);
+	among_others = steps_in(ops, "x", n, m);
+	check_with(now == among_others, "%s: %s: %lu steps, %lu where there is none of it",
+		   ops->name, start, now, among_others);
+}
+
+/* Of one letter before many blanks nothing is compared where there are no two blanks in a row. */
+static void check_letter(const struct plat__ops *ops)
+{
+	size_t m = 12, n = 256;
+	unsigned long now, among_others;
+
+	memset(needle, ' ', m);
+	needle[0] = 'e';
+	now = steps_in(ops, "e ", n, m);
+	among_others = steps_in(ops, "x", n, m);
+	check_with(now <= 2 * among_others, "%s: %lu steps, %lu where there is none of it",
+		   ops->name, now, among_others);
+}
+
+static void a_letter_before_blanks_is_not_looked_for_with_one_of_them(void)
+{
+	const struct plat__ops *ops;
+	size_t which;
+
+	for (which = 0; (ops = plat__ops_variant(which)); which++) {
+		if (!plat__ops_can_run(which) || strcmp(ops->name, "plain") == 0)
+			continue;
+		check_letters(ops, "hat malloc", "h ");
+		check_letters(ops, "    start", "    s   ");
+		check_letter(ops);
+	}
+}
+
 /* --- what nobody may know --- */
 
 #define SECRET 77
@@ -159,6 +209,7 @@ static void a_secret_does_not_change_the_way(void)
 static const struct test tests[] = {
 	{TEST(steps_of_a_search_grow_as_its_input_does)},
 	{TEST(what_is_not_blank_is_looked_for_first)},
+	{TEST(a_letter_before_blanks_is_not_looked_for_with_one_of_them)},
 	{TEST(a_secret_does_not_change_the_way)},
 };
 

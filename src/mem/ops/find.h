@@ -12,6 +12,12 @@
  */
 #include "mem/ops/needle.h"
 
+/*
+ * From so many spots on it pays to have one load of each two aligned, and to look at more bytes of
+ * a needle of blanks.
+ */
+#define FAR 512
+
 struct search {
 	const uint8_t *in, *needle;
 	size_t m;
@@ -121,22 +127,27 @@ HERE static bool is_over(struct search *search, size_t at, uint64_t bits)
 	return false;
 }
 
-/* Of a vector of spots at which both bytes are those at which three others are, too. */
-HERE static ALWAYS_INLINE uint64_t five_at(const struct search *search, pairs two, size_t spot)
+/*
+ * Of a vector of spots at which both bytes are those at which four others are, too. Two of them are
+ * neighbours: where all but one of the needle's bytes are blanks, two blanks in a row are rare.
+ */
+HERE static ALWAYS_INLINE uint64_t six_at(const struct search *search, pairs two, size_t spot)
 {
+	size_t middle = search->m / 2;
 	hits ends = both(byte_at(search, 0, spot), byte_at(search, search->m - 1, spot));
+	hits inner = both(byte_at(search, middle - 1, spot), byte_at(search, middle, spot));
 
-	return bits_of(both(both(where_pairs(two), ends), byte_at(search, search->m / 2, spot)));
+	return bits_of(both(both(where_pairs(two), ends), inner));
 }
 
 /*
  * Two bytes are together now and then, which the processor does not expect. To compare spot by spot
- * would surprise it twice more; that none of them has five bytes, it does expect.
+ * would surprise it twice more; that none of them has six bytes, it does expect.
  */
 HERE static NOINLINE bool is_over_at_pairs(struct search *search, pairs first, pairs second,
 					   size_t at, size_t other)
 {
-	uint64_t bits = five_at(search, first, at), other_bits = five_at(search, second, other);
+	uint64_t bits = six_at(search, first, at), other_bits = six_at(search, second, other);
 
 	if (!(bits | other_bits))
 		return false;
@@ -151,9 +162,6 @@ HERE static ALWAYS_INLINE bool is_over_at(struct search *search, const struct tw
 
 	return has_pairs(first, second) && is_over_at_pairs(search, first, second, at, other);
 }
-
-/* From so many spots on it pays to have one load of each two aligned. */
-#define FAR 512
 
 /* The spots from `at` to `end`, a vector of them or more. */
 HERE static ALWAYS_INLINE bool is_over_between(struct search *search, const struct two_bytes *two,
@@ -268,29 +276,58 @@ HERE static ALWAYS_INLINE const uint8_t *find_in_few(const uint8_t *in, size_t n
 	return bits ? compare_few(in, spots, needle, m, bits) : NULL;
 }
 
-/* Of a vector of the needle's bytes from `at` on, or all of them: the first that is another one. */
-HERE static ALWAYS_INLINE size_t other_byte(const uint8_t *needle, size_t at, size_t m,
-					    uint8_t byte)
+/* In a short input it costs more to look for another one. */
+static ALWAYS_INLINE bool is_worthless(const struct search *search, uint8_t byte)
 {
-	vector few = m < SIZE ? load_part(needle, m) : load(needle + at);
-	uint64_t bits = (bits_of(same(few, splat(byte))) ^ ALL) & first_bits(m);
-
-	return bits ? at + first_of(bits) : m;
+	return search->spots >= FAR && plat__is_blank(byte);
 }
 
 /*
- * Both are the same byte, as where a needle is mostly blanks: of all others that were not looked at
- * any is better, if it is rarer.
+ * Of a vector of the needle's bytes from `at` on, or all of them, the rarest of the first few that
+ * are not the one at `rarest`; that one, if none is rarer.
  */
-HERE static NOINLINE void look_for_another(struct search *search)
+HERE static ALWAYS_INLINE size_t rarer_byte(const struct search *search, size_t at, size_t rarest,
+					    size_t kept)
 {
 	const uint8_t *needle = search->needle;
-	size_t m = search->m, place = other_byte(needle, 0, m, needle[search->one]);
+	uint8_t byte = needle[rarest];
+	size_t m = search->m, looks = is_worthless(search, byte) ? PLAT__LOOKS_FOR_OTHERS : 1;
+	vector few = m < SIZE ? load_part(needle, m) : load(needle + at);
+	uint64_t bits = (bits_of(same(few, splat(byte))) ^ ALL) & first_bits(m);
 
-	if (place == m && m > SIZE)
-		place = other_byte(needle, m - SIZE, m, needle[search->one]);
-	if (place < m && plat__commonness[needle[place]] < plat__commonness[needle[search->one]])
-		search->other = place;
+	for (; bits && looks > 0; bits &= bits - 1, looks--) {
+		size_t place = at + first_of(bits);
+
+		if (place != kept &&
+		    plat__commonness[needle[place]] < plat__commonness[needle[rarest]])
+			rarest = place;
+	}
+	return rarest;
+}
+
+/* In place of one of the two, which is not worth to be looked for. */
+HERE static NOINLINE size_t another(const struct search *search, size_t place, size_t kept)
+{
+	size_t m = search->m, rarest = rarer_byte(search, 0, place, kept);
+
+	if (rarest == place && m > SIZE)
+		return rarer_byte(search, m - SIZE, place, kept);
+	return rarest;
+}
+
+/*
+ * Twice the same byte says hardly more than once, and a blank says little, as where a needle is
+ * mostly blanks: of all others that were not looked at any is better, if it is rarer.
+ */
+HERE static ALWAYS_INLINE void look_for_others(struct search *search)
+{
+	const uint8_t *needle = search->needle;
+
+	if (needle[search->one] == needle[search->other] ||
+	    is_worthless(search, needle[search->other]))
+		search->other = another(search, search->other, search->one);
+	if (is_worthless(search, needle[search->one]))
+		search->one = another(search, search->one, search->other);
 }
 
 /* Apart from what is short, which then needs no room for vectors on the stack. */
@@ -300,8 +337,7 @@ HERE static NOINLINE const uint8_t *find_in_many(const uint8_t *in, size_t spots
 	struct search search = {.in = in, .needle = needle, .m = m, .spots = spots};
 
 	plat__rare_pair(needle, m, spots, &search.one, &search.other);
-	if (needle[search.one] == needle[search.other])
-		look_for_another(&search);
+	look_for_others(&search);
 	if (plat__words_are_worth_it(m, spots, SIZE))
 		find_by_words(&search);
 	else

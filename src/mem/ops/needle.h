@@ -15,6 +15,7 @@
 
 /* More looks cost more than they find. */
 #define PLAT__MOST_LOOKS ((size_t)16)
+#define PLAT__LOOKS_FOR_OTHERS ((size_t)5)
 
 /* How common each byte is in most inputs; only the order matters. */
 extern const uint8_t plat__commonness[256];
@@ -83,6 +84,12 @@ static ALWAYS_INLINE size_t plat__looks(size_t m, size_t spots)
 
 	most = most < PLAT__MOST_LOOKS ? most : PLAT__MOST_LOOKS;
 	return m / 2 < most ? m / 2 : most;
+}
+
+/* Nothing is more common than these. */
+static ALWAYS_INLINE bool plat__is_blank(uint8_t byte)
+{
+	return byte == ' ' || byte == '\0';
 }
 
 /* The rarer of two bytes has the lower rank; of those that are as common, the first. */
