@@ -510,7 +510,7 @@ static void put_gap(const struct show *show)
 
 	if (!gap)
 		return;
-	explain_gap(gap, title, sizeof(title));
+	explain_gap(show->space, gap, title, sizeof(title));
 	if (gap->end == TOP_OF_MEMORY)
 		snprintf(end, sizeof(end), "2^64");
 	else

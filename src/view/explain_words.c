@@ -74,7 +74,13 @@ void explain_region(const struct space *space, const struct region *region, bool
 	snprintf(to, size, "%s%s%s", kind, of, paths ? name : explain_last_part(name));
 }
 
-void explain_gap(const struct gap *gap, char *to, size_t size)
+/* What is above a 32-bit program's addresses is neither a half nor behind a hole. */
+static bool is_beyond_32_bits(const struct space *space, enum gap_kind kind)
+{
+	return space->process.bits == 32 && (kind == GAP_KERNEL || kind == GAP_NONCANONICAL);
+}
+
+void explain_gap(const struct space *space, const struct gap *gap, char *to, size_t size)
 {
 	static const char *const words[NGAP_KINDS] = {
 		[GAP_FREE] = "free: a new mapping may be placed here",
@@ -86,7 +92,13 @@ void explain_gap(const struct gap *gap, char *to, size_t size)
 		[GAP_KERNEL] = "kernel: the half of the address space that is the kernel's",
 	};
 
-	snprintf(to, size, "%s", words[gap->kind]);
+	if (is_beyond_32_bits(space, gap->kind))
+		snprintf(to, size, "%s",
+			 gap->kind == GAP_KERNEL
+				 ? "kernel: above the last address that a 32-bit program can map"
+				 : "non-canonical: beyond 4 GiB, no address of a 32-bit program");
+	else
+		snprintf(to, size, "%s", words[gap->kind]);
 }
 
 /* "free", "stack-guard-gap, free": the sorts of gaps in [start, end), from below. */
@@ -165,6 +177,16 @@ static struct headroom headroom_of_growing(const struct space *space, plat_addr 
 	return room;
 }
 
+/* Not "0 bytes behind a null pointer". */
+static void put_null_pointer(plat_addr addr, char *why, size_t size)
+{
+	char offset[40] = "";
+
+	if (addr)
+		snprintf(offset, sizeof(offset), " plus an offset of %" PRIu64, addr);
+	snprintf(why, size, "a null pointer%s: SIGSEGV (SEGV_MAPERR)", offset);
+}
+
 static enum access access_in_gap(const struct space *space, plat_addr addr, char *why, size_t size)
 {
 	const struct gap *gap = explain_gap_at(space, addr);
@@ -182,6 +204,13 @@ static enum access access_in_gap(const struct space *space, plat_addr addr, char
 			 "SIGSEGV (SEGV_MAPERR)");
 		return ACCESS_SEGV;
 	}
+	if (is_beyond_32_bits(space, kind)) {
+		snprintf(why, size, "%s",
+			 kind == GAP_KERNEL ? "nothing can be mapped here: SIGSEGV (SEGV_MAPERR)"
+					    : "beyond 4 GiB: 32-bit code cannot form it, and for "
+					      "64-bit code nothing is mapped here: SIGSEGV");
+		return ACCESS_SEGV;
+	}
 	if (kind == GAP_NONCANONICAL) {
 		snprintf(why, size, "general protection: SIGSEGV, and si_addr does not tell where");
 		return ACCESS_SEGV;
@@ -191,10 +220,7 @@ static enum access access_in_gap(const struct space *space, plat_addr addr, char
 		return ACCESS_SEGV;
 	}
 	if (kind == GAP_LOW) {
-		snprintf(why, size,
-			 "a null pointer, or one plus an offset of %" PRIu64 ": SIGSEGV "
-			 "(SEGV_MAPERR)",
-			 addr);
+		put_null_pointer(addr, why, size);
 		return ACCESS_SEGV;
 	}
 	if (!next || !(next->kind == KIND_STACK || (detail && vmflags_have(detail->flags, "gd")))) {

@@ -18,7 +18,7 @@ void explain_region(const struct space *space, const struct region *region, bool
 		    size_t size);
 
 /* What sort of gap it is, and why. */
-void explain_gap(const struct gap *gap, char *to, size_t size);
+void explain_gap(const struct space *space, const struct gap *gap, char *to, size_t size);
 
 /* "free, stack-guard-gap": the sorts of gaps in [start, end), from below. */
 void explain_gaps(const struct space *space, plat_addr start, plat_addr end, char *to, size_t size);

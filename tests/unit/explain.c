@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "space/borders.h"
 #include "space/vmflags.h"
+#include "view/explain_words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -367,13 +368,37 @@ static void every_gap_faults_for_its_own_reason(void **state)
 	(void)state;
 	begin_alike(&pair);
 	assert_int_equal(access_at(&pair, 8, why), ACCESS_SEGV);
-	assert_non_null(strstr(why, "null pointer"));
+	assert_non_null(strstr(why, "a null pointer plus an offset of 8"));
+	assert_int_equal(access_at(&pair, 0, why), ACCESS_SEGV);
+	assert_null(strstr(why, "offset"));
 	assert_int_equal(access_at(&pair, HIGH + 2 * PAGE, why), ACCESS_SEGV);
 	assert_non_null(strstr(why, "SEGV_MAPERR"));
 	assert_int_equal(access_at(&pair, UINT64_C(0x800000000000), why), ACCESS_SEGV);
 	assert_non_null(strstr(why, "general protection"));
 	assert_int_equal(access_at(&pair, UINT64_MAX, why), ACCESS_SEGV);
 	assert_non_null(strstr(why, "kernel"));
+	end(&pair);
+}
+
+/* Measured: a 32-bit program that reads its last two pages gets SEGV_MAPERR, as of any other. */
+static void above_a_32_bit_program_there_is_no_half(void **state)
+{
+	struct pair pair;
+	char words[320];
+
+	(void)state;
+	begin_alike(&pair);
+	pair.space.process.bits = 32;
+	pair.space.user_end = 0xffffe000;
+	assert_int_equal(access_at(&pair, 0xffffe000, words), ACCESS_SEGV);
+	assert_non_null(strstr(words, "SEGV_MAPERR"));
+	explain_gap(&pair.space, explain_gap_at(&pair.space, 0xffffe000), words, sizeof(words));
+	assert_null(strstr(words, "half"));
+	assert_int_equal(access_at(&pair, UINT64_C(1) << 32, words), ACCESS_SEGV);
+	assert_null(strstr(words, "general protection"));
+	explain_gap(&pair.space, explain_gap_at(&pair.space, UINT64_C(1) << 32), words,
+		    sizeof(words));
+	assert_non_null(strstr(words, "32-bit"));
 	end(&pair);
 }
 
@@ -445,6 +470,7 @@ int main(void)
 		cmocka_unit_test(a_stack_grows_as_far_as_its_limit),
 		cmocka_unit_test(a_mapping_that_grows_down_grows_too),
 		cmocka_unit_test(every_gap_faults_for_its_own_reason),
+		cmocka_unit_test(above_a_32_bit_program_there_is_no_half),
 		cmocka_unit_test(a_page_behind_the_end_of_its_file_is_a_bus_error),
 		cmocka_unit_test(names_of_strangers_come_out_escaped_and_cut),
 	};
