@@ -427,6 +427,29 @@ static void add_known(uint64_t *sum, uint64_t value, size_t *unknown)
 		++*unknown;
 }
 
+static const char *why_no_pss(const struct usage *usage)
+{
+	return usage->why[0] ? usage->why : usage->rollup_why;
+}
+
+/* The reason that all have for which PSS is not known. */
+static const char *common_why(const struct usage *usages, size_t n)
+{
+	const char *common = NULL;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const char *why = why_no_pss(&usages[i]);
+
+		if (usages[i].no_memory || usages[i].rollup.figures[ROLLUP_PSS] != UNKNOWN)
+			continue;
+		if (!why[0] || (common && strcmp(why, common) != 0))
+			return NULL;
+		common = why;
+	}
+	return common;
+}
+
 struct usage_sums usage_sums_of(const struct usage *usages, size_t n)
 {
 	struct usage_sums sums = {.processes = n};
@@ -443,6 +466,7 @@ struct usage_sums usage_sums_of(const struct usage *usages, size_t n)
 		add_known(&sums.uss, rollup_uss(&usage->rollup), NULL);
 		add_known(&sums.swap_pss, usage->rollup.figures[ROLLUP_SWAP_PSS], NULL);
 	}
+	sums.no_pss_why = common_why(usages, n);
 	return sums;
 }
 
@@ -536,7 +560,7 @@ static void draw_member(struct tree *tree, const struct usage *usage, const stru
 	struct line line = line_begin(tree->text, &tree->style->paint);
 	char name[THREAD_NAME_SIZE * 4 + 1];
 	size_t column = 1;
-	const char *why = usage->why[0] ? usage->why : usage->rollup_why;
+	const char *why = why_no_pss(usage);
 
 	line_format(&line, STYLE_PLAIN, "%*d", TREE_PID_END, usage->pid);
 	put_size(&line, tree, STYLE_PLAIN, column++, usage->figures[VM_RSS]);
@@ -595,8 +619,9 @@ static void draw_moral(const struct tree *tree, const struct usage_sums *sums)
 
 	if (sums->no_pss) {
 		snprintf(sentence, sizeof(sentence),
-			 "PSS is not known of %zu of them: its sum is a lower bound.",
-			 sums->no_pss);
+			 "PSS is not known of %zu of them: its sum is a lower bound.%s%s%s",
+			 sums->no_pss, sums->no_pss_why ? " Why: " : "",
+			 sums->no_pss_why ? sums->no_pss_why : "", sums->no_pss_why ? "." : "");
 		line_wrap(&line, STYLE_WARN, sentence, 0);
 		return;
 	}

@@ -54,6 +54,7 @@ struct usage_sums {
 	size_t processes;
 	uint64_t rss, swap, pss, uss, swap_pss; /* of those that are known */
 	size_t no_rss, no_pss;			/* processes for which they are not */
+	const char *no_pss_why;			/* why, of the usages; NULL where reasons differ */
 };
 
 struct usage_sums usage_sums_of(const struct usage *usages, size_t n);

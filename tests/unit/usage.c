@@ -222,10 +222,17 @@ static void an_unreadable_process_makes_the_sum_a_bound(void **state)
 	assert_line_has(&text, "other", " - ");
 	assert_line_has(&text, "other", "not permitted");
 	assert_line_has(&text, "total", "≥4M");
+	assert_non_null(strstr(text_string(&text), "Why: smaps_rollup:"));
 	text.size = 0;
 	assert_int_equal(usage_json_tree(tree, 2, true, &style, &text), 0);
 	assert_non_null(strstr(text_string(&text), "\"pss\":null,\"pss_why\""));
 	assert_non_null(strstr(text_string(&text), "\"known_pss\":4194304"));
+	text.size = 0; /* where reasons differ, no one stands for all */
+	rollup_init(&tree[0].rollup);
+	snprintf(tree[0].rollup_why, sizeof(tree[0].rollup_why), "smaps_rollup: no memory");
+	assert_int_equal(usage_draw_tree(tree, 2, NULL, 0, &style, &text), 0);
+	assert_line_has(&text, "PSS is not known of 2", "bound.");
+	assert_null(strstr(text_string(&text), "Why:"));
 	text_fini(&text);
 }
 
