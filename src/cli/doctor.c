@@ -448,7 +448,7 @@ static int look_at(const struct options *options, const struct target *target)
 	int code, r;
 
 	if (heap_look_open(&target->dir, &target->space, target->freeze, &look, &err) < 0)
-		return look_error(&doctor_command, "%s", err.text);
+		return look_error(&doctor_command, "%s: %s", target->name, err.text);
 	report.allocator = &look.heaps.allocator;
 	report.own = look.own;
 	r = gather(&report, &target->dir);

@@ -478,7 +478,7 @@ int graph_look_open(const struct command *command, struct target *target, struct
 	*ret = (struct graph_look){.target = target, .crew = crew_of_threads()};
 	if (heap_look_open(&target->dir, &target->space, target->freeze, &ret->look, &err) < 0) {
 		freeze_end(target->freeze);
-		return look_error(command, "%s", err.text);
+		return look_error(command, "%s: %s", target->name, err.text);
 	}
 	r = ret->look.heaps.n ? make(ret) : -ENOENT;
 	if (r == 0)

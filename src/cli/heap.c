@@ -415,7 +415,7 @@ static int look_at(const struct request *request, struct target *target)
 	int code;
 
 	if (heap_survey_open(&survey, target, &err) < 0)
-		return look_error(&heap_command, "%s", err.text);
+		return look_error(&heap_command, "%s: %s", target->name, err.text);
 	code = has_anything(request, &survey.look.heaps)
 		       ? show_heap(request, target, &survey)
 		       : look_error(&heap_command, "%s: %s", target->name,

@@ -42,12 +42,12 @@ int heap_look_open(const struct procdir *dir, const struct space *space, struct 
 	r = content_open(&ret->content, dir, space);
 	if (r < 0) {
 		content_close(&ret->content);
-		return fail(err, -r, "%d: its memory cannot be read", dir->pid);
+		return fail(err, -r, "its memory cannot be read");
 	}
 	r = heaps_find(space, freeze ? freeze_reader(freeze, reader) : reader, &ret->heaps);
 	if (r < 0) {
 		content_close(&ret->content);
-		return fail(err, -r, "%d", dir->pid);
+		return fail(err, -r, "its heaps cannot be read");
 	}
 	if (!ret->heaps.has_used && dir->snapshot)
 		say_what_it_holds(dir->snapshot, &ret->heaps.why);

@@ -17,8 +17,8 @@ struct heap_look {
 
 /*
  * Reads it as `freeze` has it, which may be NULL. 0, and *ret is the caller's to close, also where
- * the process uses an allocator that cannot be read; -errno with a sentence where its memory cannot
- * be read. *ret stays where it is.
+ * the process uses an allocator that cannot be read; -errno where its memory cannot be read, with a
+ * sentence that does not name it. *ret stays where it is.
  */
 int heap_look_open(const struct procdir *dir, const struct space *space, struct freeze *freeze,
 		   struct heap_look *ret, struct error *err) MUST_CHECK;

@@ -38,7 +38,7 @@ static int read_blocks(const struct leaks_wish *wish, struct target *target,
 	int code = 0, r;
 
 	if (heap_look_open(&target->dir, &target->space, target->freeze, &look, &err) < 0)
-		return look_error(wish->command, "%s", err.text);
+		return look_error(wish->command, "%s: %s", target->name, err.text);
 	if (look.heaps.n == 0) {
 		code = look_error(wish->command, "%s: %s", target->name, look.heaps.why.text);
 	} else {

@@ -76,15 +76,41 @@ static void help(const struct command *command)
 	       (int)strcspn(command->name, " "), command->name);
 }
 
-static int complain(const struct command *command, bool missing, char **argv)
+/* How many long options begin with the word behind "--". */
+static int count_alike(const struct option *longs, const char *word)
 {
+	size_t length = strcspn(word, "=");
+	int n = 0;
+
+	for (; longs->name; longs++)
+		n += strncmp(longs->name, word, length) == 0;
+	return n;
+}
+
+static int complain_of_letter(const struct command *command, bool missing)
+{
+	/* A byte of a longer character is none by itself. */
+	if (optopt <= ' ' || optopt > '~')
+		return usage_error(command, "there is no option -\\x%02x", optopt & 0xff);
+	return usage_error(command,
+			   missing ? "option -%c needs an argument" : "there is no option -%c",
+			   optopt);
+}
+
+static int complain(const struct command *command, const struct option *longs, bool missing,
+		    char **argv)
+{
+	const char *word = argv[optind - 1];
+
 	if (optopt && optopt < FIRST_LONG)
-		return usage_error(command,
-				   missing ? "option -%c needs an argument"
-					   : "there is no option -%c",
-				   optopt);
-	return usage_error(command, missing ? "option %s needs an argument" : "%s: no such option",
-			   argv[optind - 1]);
+		return complain_of_letter(command, missing);
+	if (missing)
+		return usage_error(command, "option %s needs an argument", word);
+	if (optopt)
+		return usage_error(command, "%s: the option takes no argument", word);
+	if (count_alike(longs, word + 2) > 1)
+		return usage_error(command, "%s: several options begin so", word);
+	return usage_error(command, "%s: no such option", word);
 }
 
 #define MS_MOST 1e9
@@ -210,7 +236,7 @@ int options_read(struct options *options, int (*take)(void *request, int option,
 	opterr = 0;
 	while ((found = getopt_long(options->argc, options->argv, shorts, longs, NULL)) != -1) {
 		if (found == '?' || found == ':')
-			return complain(options->command, found == ':', options->argv);
+			return complain(options->command, longs, found == ':', options->argv);
 		if (found == 'h' || found == LONG_HELP) {
 			help(options->command);
 			return OPTION_HELP;

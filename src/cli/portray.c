@@ -170,7 +170,7 @@ int portray(const struct command *command, struct target *target, struct portrai
 	int code, r = heap_survey_open(survey, target, &err);
 
 	if (r < 0)
-		return look_error(command, "%s", err.text);
+		return look_error(command, "%s: %s", target->name, err.text);
 	r = look_at(&portraying);
 	freeze_end(target->freeze);
 	if (r == 0)

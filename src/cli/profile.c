@@ -351,7 +351,7 @@ static int look_once(const struct request *request,
 	if (code)
 		return code;
 	if (heap_look_open(&target.dir, &target.space, target.freeze, &look, &err) < 0) {
-		code = look_error(&profile_command, "%s", err.text);
+		code = look_error(&profile_command, "%s: %s", target.name, err.text);
 	} else {
 		code = look.own
 			       ? look_at(request, &target, &look)

@@ -122,10 +122,8 @@ static int read_operands(struct request *request)
 	if (n == 0)
 		return usage_error(&resident_command, "name a process");
 	if (n > 2)
-		return usage_error(&resident_command, "%s: %s", operands[2],
-				   operands[2][0] == '-'
-					   ? "options come before the process"
-					   : "there is a process and a range already");
+		return usage_error(&resident_command, "%s: there is a process and a range already",
+				   operands[2]);
 	if (n == 1)
 		return 0;
 	request->range = operands[1];
@@ -263,6 +261,7 @@ static void ask_cache(const struct procdir *dir, struct resident *resident)
 static int report_cache(const struct resident *resident)
 {
 	int code = EXIT_FINE;
+	char name[REPORT_NAME_SIZE];
 	size_t i, j, n;
 
 	for (i = 0; i < resident->nrows; i++) {
@@ -274,8 +273,8 @@ static int report_cache(const struct resident *resident)
 			continue;
 		for (n = 0; j < resident->nrows; j++)
 			n += resident->rows[j].cached_why == why;
-		fprintf(stderr, "plat resident: %d: page cache of %zu region%s: %s\n",
-			resident->space->process.pid, n, n == 1 ? "" : "s", why);
+		fprintf(stderr, "plat resident: %s: page cache of %zu region%s: %s\n",
+			report_name(resident->space, name), n, n == 1 ? "" : "s", why);
 		code = EXIT_PARTIAL;
 	}
 	return code;

@@ -267,6 +267,8 @@ int target_range(const struct command *command, const char *operand, plat_addr *
 
 int target_kinds(const struct command *command, const char *list, uint32_t *kinds)
 {
+	if (!*list)
+		return usage_error(command, "name kinds, separated by commas");
 	while (*list) {
 		size_t length = strcspn(list, ",");
 		char name[32];

@@ -296,7 +296,7 @@ static int run(struct options *options)
 		return code;
 	if (heap_look_open(&trim.target.dir, &trim.target.space, trim.target.freeze, &trim.look,
 			   &err) < 0) {
-		code = look_error(&trim_command, "%s", err.text);
+		code = look_error(&trim_command, "%s: %s", trim.target.name, err.text);
 	} else {
 		code = trim_heap(&trim);
 		heap_look_close(&trim.look);

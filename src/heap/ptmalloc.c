@@ -57,7 +57,7 @@ static int find(struct ptmalloc *heap, struct error *err)
 	reader_cache_init(heap->cache, heap->reading.reader);
 	r = ptmalloc_find(heap);
 	if (r == -ENOENT)
-		return fail(err, -r, "no heap of glibc's malloc was found");
+		return fail(err, r, "no heap of glibc's malloc was found");
 	if (r < 0)
 		return fail(err, -r, "the heap cannot be read");
 	ptmalloc_find_version(heap);

@@ -209,7 +209,8 @@ int table_write(const struct space *space, const struct selection *selection,
 		const struct columns_choice *choice, const struct table_style *style,
 		struct text *text)
 {
-	if (style->raw || selection->n > TABLE_FITTED)
+	/* Of a table without rows libsmartcols prints nothing, not even headings. */
+	if (style->raw || selection->n == 0 || selection->n > TABLE_FITTED)
 		return write_stream(space, selection, choice, style, text);
 	return write_fitted(space, selection, choice, style, text);
 }
