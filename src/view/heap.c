@@ -22,9 +22,11 @@
 #include <string.h>
 
 #define ARENAS_SHOWN 1000
-#define LADDER_RESIDENT_END 20
-#define LADDER_LENT_END 28
-#define LADDER_MEANING 30
+
+/* Where a step's sizes end, and what it means begins. */
+static const struct steps {
+	size_t first_end, second_end, meaning;
+} steps = {20, 28, 30}, wide_steps = {22, 35, 37};
 
 bool heap_filter_takes(const struct heap_filter *filter, const struct block *block)
 {
@@ -40,11 +42,43 @@ void heap_put_row(const struct heap_picture *picture, unsigned style, const char
 		  const char *const *cells, const struct heap_columns *columns)
 {
 	struct line line = line_begin(picture->text, picture->paint);
+	const size_t *ends = picture->paint->bytes ? columns->wide_ends : columns->ends;
 	size_t i;
 
 	line_put(&line, style, name);
 	for (i = 0; i < columns->n; i++)
-		line_put_right(&line, style, cells[i], columns->ends[i]);
+		line_put_right(&line, style, cells[i], ends[i]);
+	line_end(&line);
+}
+
+static const struct steps *steps_of(const struct heap_picture *picture)
+{
+	return picture->paint->bytes ? &wide_steps : &steps;
+}
+
+void heap_put_step(const struct heap_picture *picture, unsigned style, const char *label,
+		   uint64_t first, uint64_t second, const char *meaning)
+{
+	struct line line = line_begin(picture->text, picture->paint);
+	const struct steps *at = steps_of(picture);
+	char number[UNITS_SIZE];
+
+	line_put(&line, style, label);
+	line_put_right(&line, style, heap_size(picture, first, number), at->first_end);
+	line_put_right(&line, style, heap_size(picture, second, number), at->second_end);
+	line_to(&line, at->meaning);
+	line_wrap(&line, STYLE_FAINT, meaning, at->meaning);
+}
+
+void heap_put_step_headings(const struct heap_picture *picture, const char *label,
+			    const char *first, const char *second)
+{
+	struct line line = line_begin(picture->text, picture->paint);
+	const struct steps *at = steps_of(picture);
+
+	line_put(&line, STYLE_FAINT, label);
+	line_put_right(&line, STYLE_FAINT, first, at->first_end);
+	line_put_right(&line, STYLE_FAINT, second, at->second_end);
 	line_end(&line);
 }
 
@@ -131,27 +165,14 @@ static void draw_title(const struct heap_picture *picture)
 	text_char(picture->text, '\n');
 }
 
-static void put_step(const struct heap_picture *picture, unsigned style, const char *label,
-		     uint64_t resident, uint64_t lent, const char *meaning)
-{
-	struct line line = line_begin(picture->text, picture->paint);
-	char number[UNITS_SIZE];
-
-	line_put(&line, style, label);
-	line_put_right(&line, style, heap_size(picture, resident, number), LADDER_RESIDENT_END);
-	line_put_right(&line, style, heap_size(picture, lent, number), LADDER_LENT_END);
-	line_to(&line, LADDER_MEANING);
-	line_wrap(&line, STYLE_FAINT, meaning, LADDER_MEANING);
-}
-
 static void draw_rss(const struct heap_picture *picture)
 {
 	const struct heap_ladder *ladder = &picture->report->ladder;
 	char meaning[200], number[UNITS_SIZE];
 
-	put_step(picture, STYLE_BOLD, "RSS", ladder->rss, UNKNOWN,
-		 ladder->rss == UNKNOWN ? "not known: it stands in no status here"
-					: "pages in memory, as the kernel counts them");
+	heap_put_step(picture, STYLE_BOLD, "RSS", ladder->rss, UNKNOWN,
+		      ladder->rss == UNKNOWN ? "not known: it stands in no status here"
+					     : "pages in memory, as the kernel counts them");
 	if (ladder->anonymous == UNKNOWN)
 		snprintf(meaning, sizeof(meaning), "not known: %.160s", picture->report->pages_why);
 	else if (ladder->rss == UNKNOWN)
@@ -159,7 +180,7 @@ static void draw_rss(const struct heap_picture *picture)
 	else
 		snprintf(meaning, sizeof(meaning), "the other %s are of files and shared memory",
 			 heap_size(picture, sub_floored(ladder->rss, ladder->anonymous), number));
-	put_step(picture, STYLE_BOLD, "anonymous", ladder->anonymous, UNKNOWN, meaning);
+	heap_put_step(picture, STYLE_BOLD, "anonymous", ladder->anonymous, UNKNOWN, meaning);
 }
 
 #define KINDS_NAMED 3
@@ -199,8 +220,8 @@ static void draw_held(const struct heap_picture *picture)
 			 heap_size(picture, sub_floored(ladder->anonymous, resident), number),
 			 kinds);
 	}
-	put_step(picture, STYLE_BOLD, "held", heap_if_seen(picture->report, resident),
-		 survey_held(&ladder->heap), meaning);
+	heap_put_step(picture, STYLE_BOLD, "held", heap_if_seen(picture->report, resident),
+		      survey_held(&ladder->heap), meaning);
 }
 
 static void draw_uses(const struct heap_picture *picture)
@@ -215,16 +236,16 @@ static void draw_uses(const struct heap_picture *picture)
 		blocks += report->heaps->readings[i]->sums.live_blocks;
 	snprintf(meaning, sizeof(meaning), "in no block; %s of it set aside for threads",
 		 heap_size(picture, heap->held[USE_CACHED], number));
-	put_step(picture, STYLE_PLAIN, "  free",
-		 heap_if_seen(report, heap->resident[USE_FREE] + heap->resident[USE_CACHED]),
-		 heap->held[USE_FREE] + heap->held[USE_CACHED], meaning);
-	put_step(picture, STYLE_PLAIN, "  slack",
-		 heap_if_seen(report, heap->resident[USE_SLACK] + heap->resident[USE_REST]),
-		 heap->held[USE_SLACK] + heap->held[USE_REST],
-		 "added to blocks, and what is left over");
+	heap_put_step(picture, STYLE_PLAIN, "  free",
+		      heap_if_seen(report, heap->resident[USE_FREE] + heap->resident[USE_CACHED]),
+		      heap->held[USE_FREE] + heap->held[USE_CACHED], meaning);
+	heap_put_step(picture, STYLE_PLAIN, "  slack",
+		      heap_if_seen(report, heap->resident[USE_SLACK] + heap->resident[USE_REST]),
+		      heap->held[USE_SLACK] + heap->held[USE_REST],
+		      "added to blocks, and what is left over");
 	snprintf(meaning, sizeof(meaning), "in %s", heap_count(blocks, "block", count));
-	put_step(picture, STYLE_BOLD, "  live", heap_if_seen(report, heap->resident[USE_LIVE]),
-		 heap->held[USE_LIVE], meaning);
+	heap_put_step(picture, STYLE_BOLD, "  live", heap_if_seen(report, heap->resident[USE_LIVE]),
+		      heap->held[USE_LIVE], meaning);
 }
 
 static void draw_opaque(const struct heap_picture *picture)
@@ -237,8 +258,8 @@ static void draw_opaque(const struct heap_picture *picture)
 	snprintf(meaning, sizeof(meaning), "in %s %s; which blocks, nobody knows",
 		 heap_count(opaque->regions, "region", count),
 		 opaque->is_named ? "that have its name" : "that nothing else claims");
-	put_step(picture, STYLE_BOLD, allocator_name(opaque->kind),
-		 heap_if_seen(picture->report, opaque->resident), opaque->size, meaning);
+	heap_put_step(picture, STYLE_BOLD, allocator_name(opaque->kind),
+		      heap_if_seen(picture->report, opaque->resident), opaque->size, meaning);
 }
 
 /* What the kernel counts and the pages do not add up to: it is counted a little late. */
@@ -262,12 +283,7 @@ static void draw_residual(const struct heap_picture *picture)
 
 static void draw_ladder(const struct heap_picture *picture)
 {
-	struct line line = line_begin(picture->text, picture->paint);
-
-	line_put(&line, STYLE_FAINT, "LADDER");
-	line_put_right(&line, STYLE_FAINT, "RESIDENT", LADDER_RESIDENT_END);
-	line_put_right(&line, STYLE_FAINT, "LENT", LADDER_LENT_END);
-	line_end(&line);
+	heap_put_step_headings(picture, "LADDER", "RESIDENT", "LENT");
 	draw_rss(picture);
 	draw_opaque(picture);
 	if (picture->heap) {
@@ -281,7 +297,8 @@ static void draw_ladder(const struct heap_picture *picture)
  * Arenas.
  */
 
-static const struct heap_columns arena_columns = {9, {19, 27, 35, 43, 50, 57, 64, 72, 78}};
+static const struct heap_columns arena_columns = {
+	9, {19, 27, 35, 43, 50, 57, 64, 72, 78}, {19, 32, 45, 53, 65, 78, 91, 104, 110}};
 
 static void draw_arena(const struct heap_picture *picture, uint32_t i)
 {

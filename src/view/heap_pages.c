@@ -68,17 +68,10 @@ static void draw_strip(const struct heap_picture *picture)
 static void put_pages(const struct heap_picture *picture, const char *name, uint64_t all,
 		      uint64_t resident, const char *meaning)
 {
-	struct line line = line_begin(picture->text, picture->paint);
 	const struct heap_report *report = picture->report;
-	char number[UNITS_SIZE];
 
-	line_put(&line, STYLE_PLAIN, name);
-	line_put_right(&line, STYLE_PLAIN,
-		       heap_size(picture, heap_if_seen(report, resident), number), 20);
-	line_put_right(&line, STYLE_PLAIN,
-		       heap_size(picture, heap_if_seen(report, all - resident), number), 28);
-	line_to(&line, 30);
-	line_wrap(&line, STYLE_FAINT, meaning, 30);
+	heap_put_step(picture, STYLE_PLAIN, name, heap_if_seen(report, resident),
+		      heap_if_seen(report, all - resident), meaning);
 }
 
 static void draw_returnable(const struct heap_picture *picture)
@@ -95,13 +88,9 @@ static void draw_returnable(const struct heap_picture *picture)
 void heap_draw_pages(const struct heap_picture *picture)
 {
 	const struct survey *survey = picture->survey;
-	struct line line = line_begin(picture->text, picture->paint);
 
 	text_char(picture->text, '\n');
-	line_put(&line, STYLE_FAINT, "PAGES");
-	line_put_right(&line, STYLE_FAINT, "RESIDENT", 20);
-	line_put_right(&line, STYLE_FAINT, "ABSENT", 28);
-	line_end(&line);
+	heap_put_step_headings(picture, "PAGES", "RESIDENT", "ABSENT");
 	put_pages(picture, "occupied", survey->occupied, survey->occupied_resident,
 		  "with any byte of a live block");
 	put_pages(picture, "idle", survey->idle, survey->idle_resident, "without");
@@ -114,7 +103,7 @@ void heap_draw_pages(const struct heap_picture *picture)
  * Trimming.
  */
 
-static const struct heap_columns trim_columns = {5, {24, 34, 44, 54, 64}};
+static const struct heap_columns trim_columns = {5, {24, 34, 44, 54, 64}, {26, 40, 54, 68, 78}};
 
 static void draw_trim_row(const struct heap_picture *picture, unsigned style, const char *name,
 			  const struct survey_sums *sums)

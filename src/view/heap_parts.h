@@ -14,15 +14,21 @@ struct heap_picture {
 	struct text *text;
 };
 
-/* Where the numbers of a table end. */
+/* Where the numbers of a table end, and where they do if sizes are in bytes. */
 struct heap_columns {
 	size_t n;
-	size_t ends[10];
+	size_t ends[10], wide_ends[10];
 };
 
 /* A line of a table: a name, and cells that end where the columns do. */
 void heap_put_row(const struct heap_picture *picture, unsigned style, const char *name,
 		  const char *const *cells, const struct heap_columns *columns);
+
+/* A row of the ladder, and of pages: a label, two sizes that may be UNKNOWN, and what they mean. */
+void heap_put_step(const struct heap_picture *picture, unsigned style, const char *label,
+		   uint64_t first, uint64_t second, const char *meaning);
+void heap_put_step_headings(const struct heap_picture *picture, const char *label,
+			    const char *first, const char *second);
 
 /* "12.3M", or "-". `to` has room for UNITS_SIZE. */
 const char *heap_size(const struct heap_picture *picture, uint64_t size, char *to);

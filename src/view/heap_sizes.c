@@ -5,15 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SIZE_END 8
-#define BLOCKS_END 17
-#define BYTES_END 25
-#define BAR 27
 #define BAR_COLUMNS 18
-#define TOP_SIZE_END 54
-#define TOP_BLOCKS_END 63
-#define TOP_BYTES_END 71
-#define TOP_SHARE_END 77
+
+/* Where the numbers of both tables end, and the bar begins. */
+static const struct places {
+	size_t size, blocks, bytes, bar, top_size, top_blocks, top_bytes, top_share;
+} places = {8, 17, 25, 27, 54, 63, 71, 77}, wide_places = {12, 21, 35, 37, 68, 77, 91, 97};
+
+static const struct places *places_of(const struct paint *paint)
+{
+	return paint->bytes ? &wide_places : &places;
+}
 
 /* A row of the histogram: several powers of two where the ends hold little. */
 struct bucket {
@@ -67,23 +69,24 @@ static void put_bar(struct line *line, uint64_t part, uint64_t whole)
 		strcat(bar, line->paint->unicode ? "█" : "#");
 	if (line->paint->unicode)
 		strcat(bar, eighths[(size_t)(columns * 8) % 8]);
-	line_to(line, BAR);
+	line_to(line, places_of(line->paint)->bar);
 	line_put(line, STYLE_KIND + KIND_HEAP, bar);
 }
 
 static void put_bucket(const struct heap_picture *picture, struct line *line,
 		       const struct bucket *bucket, uint64_t most)
 {
+	const struct places *at = places_of(picture->paint);
 	char text[UNITS_SIZE];
 
 	line_put_right(line, STYLE_PLAIN,
 		       heap_size(picture,
 				 bucket->power < 64 ? UINT64_C(1) << bucket->power : UINT64_MAX - 1,
 				 text),
-		       SIZE_END);
+		       at->size);
 	snprintf(text, sizeof(text), "%" PRIu64, bucket->blocks);
-	line_put_right(line, STYLE_PLAIN, text, BLOCKS_END);
-	line_put_right(line, STYLE_PLAIN, heap_size(picture, bucket->bytes, text), BYTES_END);
+	line_put_right(line, STYLE_PLAIN, text, at->blocks);
+	line_put_right(line, STYLE_PLAIN, heap_size(picture, bucket->bytes, text), at->bytes);
 	put_bar(line, bucket->bytes, most);
 }
 
@@ -91,27 +94,29 @@ static void put_size(const struct heap_picture *picture, struct line *line,
 		     const struct survey_size *size)
 {
 	uint64_t bytes = size->size * size->blocks, all = picture->heap->sums.live_bytes;
+	const struct places *at = places_of(picture->paint);
 	char text[UNITS_SIZE];
 
 	snprintf(text, sizeof(text), "%" PRIu64, size->size);
-	line_put_right(line, STYLE_PLAIN, text, TOP_SIZE_END);
+	line_put_right(line, STYLE_PLAIN, text, at->top_size);
 	snprintf(text, sizeof(text), "%" PRIu64, size->blocks);
-	line_put_right(line, STYLE_PLAIN, text, TOP_BLOCKS_END);
-	line_put_right(line, STYLE_PLAIN, heap_size(picture, bytes, text), TOP_BYTES_END);
+	line_put_right(line, STYLE_PLAIN, text, at->top_blocks);
+	line_put_right(line, STYLE_PLAIN, heap_size(picture, bytes, text), at->top_bytes);
 	snprintf(text, sizeof(text), "%.0f%%", all ? 100.0 * (double)bytes / (double)all : 0.0);
-	line_put_right(line, STYLE_FAINT, text, TOP_SHARE_END);
+	line_put_right(line, STYLE_FAINT, text, at->top_share);
 }
 
 static void draw_headings(const struct heap_picture *picture)
 {
+	const struct places *at = places_of(picture->paint);
 	struct line line = line_begin(picture->text, picture->paint);
 
-	line_put_right(&line, STYLE_FAINT, "UP TO", SIZE_END);
-	line_put_right(&line, STYLE_FAINT, "BLOCKS", BLOCKS_END);
-	line_put_right(&line, STYLE_FAINT, "LIVE", BYTES_END);
-	line_put_right(&line, STYLE_FAINT, "TOP SIZE", TOP_SIZE_END);
-	line_put_right(&line, STYLE_FAINT, "BLOCKS", TOP_BLOCKS_END);
-	line_put_right(&line, STYLE_FAINT, "LIVE", TOP_BYTES_END);
+	line_put_right(&line, STYLE_FAINT, "UP TO", at->size);
+	line_put_right(&line, STYLE_FAINT, "BLOCKS", at->blocks);
+	line_put_right(&line, STYLE_FAINT, "LIVE", at->bytes);
+	line_put_right(&line, STYLE_FAINT, "TOP SIZE", at->top_size);
+	line_put_right(&line, STYLE_FAINT, "BLOCKS", at->top_blocks);
+	line_put_right(&line, STYLE_FAINT, "LIVE", at->top_bytes);
 	line_end(&line);
 }
 
@@ -144,7 +149,8 @@ void heap_draw_sizes(const struct heap_picture *picture)
  * Classes.
  */
 
-static const struct heap_columns class_columns = {7, {17, 24, 33, 41, 49, 58, 66}};
+static const struct heap_columns class_columns = {
+	7, {17, 24, 33, 41, 49, 58, 66}, {17, 24, 33, 46, 59, 68, 77}};
 
 static void draw_class(const struct heap_picture *picture, const struct heap_class *class)
 {

@@ -223,8 +223,15 @@ void line_to(struct line *line, size_t column)
 void line_put_right(struct line *line, unsigned style, const char *string, size_t column)
 {
 	size_t width = text_width(string);
+	bool is_late;
 
 	line_to(line, column > width ? column - width : 0);
+	is_late = line->column && line->column + width > column;
+	if (is_late)
+		line_to(line, line->column + !line->blanks);
+	/* A number that is cut is another number; tables of bytes are wide. */
+	if (*string && (is_late || line->paint->bytes) && line->last < line->column + width)
+		line->last = line->column + width;
 	line_put(line, style, string);
 }
 

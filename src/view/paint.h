@@ -64,7 +64,11 @@ void line_put_within(struct line *line, unsigned style, const char *string, size
 void line_format(struct line *line, unsigned style, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Goes on at `column`; does nothing where the line is already beyond it. */
 void line_to(struct line *line, size_t column);
-/* Puts `string` so that it ends at `column`. */
+/*
+ * Puts `string` so that it ends at `column`: numbers, and what stands above them. Where there is no
+ * room for it, a blank keeps it from what is in front, and it is not cut; nor where sizes are in
+ * bytes.
+ */
 void line_put_right(struct line *line, unsigned style, const char *string, size_t column);
 void line_end(struct line *line);
 

@@ -206,6 +206,23 @@ END
 	[ -z "$(heap --json --blocks --min-size 1G "$PID")" ]
 }
 
+@test "sizes in bytes stand apart, however large, and are not cut" {
+	start_blocks
+	stop "$PID"
+	heap --bytes --trim --classes "$PID" >out
+	heap --json "$PID" >doc
+	for key in held live_bytes free; do
+		grep -qw "$(json "d['totals']['$key']" <doc)" out
+	done
+	[ "$(awk '$1 == "held" { print $3 }' out)" = "$(json "d['totals']['held']" <doc)" ]
+	[ "$(awk '$1 == "all" && NF == 6 { print $2 }' out)" = "$(json "d['totals']['returnable']" <doc)" ]
+	json "'\n'.join('%d %d' % (a['held'], a['live_bytes']) for a in d['arenas'])" <doc >arenas
+	while read -r held live; do
+		[ "$held" -eq 0 ] || grep -q " $held  *$live " out
+	done <arenas
+	run ! grep -q '…' <(sed -n '/^LADDER/,$p' out)
+}
+
 @test "all tables fit into 80 columns, and --ascii is ASCII" {
 	start_blocks
 	heap --classes --trim "$PID" >lines
