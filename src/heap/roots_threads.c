@@ -15,6 +15,8 @@
  */
 #include "heap/roots_parts.h"
 
+#include "space/mangle.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,11 +115,9 @@ static int take_registers(struct roots_making *making, uint32_t thread,
  */
 static int add_vector(struct roots_making *making, plat_addr descriptor)
 {
-	uint64_t vector = 0;
+	plat_addr vector;
 
-	if (!making->input->mangle.width ||
-	    reader_read(making->input->reader, descriptor + making->width, &vector, making->width) <
-		    0)
+	if (!mangle_is_glibc(making->input->reader, descriptor, making->width, &vector))
 		return 0;
 	return roots_add_word(making, vector - 2 * making->width);
 }

@@ -44,4 +44,8 @@ static inline uint64_t mangle_undo(const struct mangle *mangle, uint64_t word)
  */
 struct mangle mangle_find(const struct space *space, struct reader *reader);
 
+/* Whether it is glibc's descriptor, of words of `width` bytes; *vector is then its dtv. */
+bool mangle_is_glibc(struct reader *reader, plat_addr descriptor, unsigned width,
+		     plat_addr *vector);
+
 #endif

@@ -267,6 +267,31 @@ static void tls_and_what_its_vector_begins_with_are_roots(void **state)
 	assert_int_equal(bytes_in(MAPPED, MAPPED + sizeof(memory)), sizeof(memory));
 }
 
+static void the_vector_of_32_bits_is_a_root_as_well(void **state)
+{
+	static uint32_t low[1024];
+	const plat_addr start = UINT64_C(0x70000000), at = start + 100 * 4;
+	struct thread *thread;
+
+	(void)state;
+	space.process.bits = 32;
+	array = array_at(start, low, sizeof(low));
+	ranges_add(&claimed, HEAP, HEAP + 64 * KIB);
+	thread = add_main(STACK + 32 * KIB);
+	thread->descriptor = at;
+	thread->tls_start = at - 128;
+	thread->tls_end = at + 256;
+	low[100] = low[102] = (uint32_t)at;
+	low[101] = (uint32_t)HEAP + 8 + 0x110;
+	make(NULL, 0, MANGLE_NONE);
+	assert_non_null(origin_of_word(HEAP + 0x110));
+	/* musl's: the only thread is before and behind itself, and its vector is in no block. */
+	roots_fini(&roots);
+	low[103] = (uint32_t)at;
+	make(NULL, 0, MANGLE_NONE);
+	assert_null(origin_of_word(HEAP + 0x110));
+}
+
 static void of_a_kept_stack_only_the_descriptor_counts(void **state)
 {
 	struct thread *thread;
@@ -414,6 +439,7 @@ int main(void)
 		TEST(registers_count_where_they_lead_into_a_heap),
 		TEST(a_mangled_register_is_undone),
 		TEST(tls_and_what_its_vector_begins_with_are_roots),
+		TEST(the_vector_of_32_bits_is_a_root_as_well),
 		TEST(of_a_kept_stack_only_the_descriptor_counts),
 		TEST(a_first_thread_that_has_ended_has_no_stack),
 		TEST(on_a_signal_stack_the_frame_tells_where_the_thread_was),
