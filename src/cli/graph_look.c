@@ -484,8 +484,12 @@ int graph_look_open(const struct command *command, struct target *target, struct
 	if (r == 0)
 		return 0;
 	freeze_end(target->freeze);
-	r = r == -ENOENT ? look_error(command, "%s: %s", target->name, ret->look.heaps.why.text)
-			 : look_error(command, "%s: %s", target->name, strerror(-r));
+	if (!ret->look.heaps.n)
+		r = look_error(command, "%s: %s", target->name, ret->look.heaps.why.text);
+	else if (proc_is_there(&target->dir, &err) < 0)
+		r = look_error(command, "%s", err.text);
+	else
+		r = look_error(command, "%s: %s", target->name, strerror(-r));
 	graph_look_close(ret);
 	return r;
 }

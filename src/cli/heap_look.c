@@ -1,6 +1,7 @@
 #include "cli/heap_look.h"
 
 #include "base/text.h"
+#include "source/proc.h"
 #include "source/snapshot.h"
 
 #include <errno.h>
@@ -42,12 +43,20 @@ int heap_look_open(const struct procdir *dir, const struct space *space, struct 
 	r = content_open(&ret->content, dir, space);
 	if (r < 0) {
 		content_close(&ret->content);
+		if (proc_is_there(dir, err) < 0)
+			return r;
 		return fail(err, -r, "its memory cannot be read");
 	}
 	r = heaps_find(space, freeze ? freeze_reader(freeze, reader) : reader, &ret->heaps);
 	if (r < 0) {
 		content_close(&ret->content);
 		return fail(err, -r, "its heaps cannot be read");
+	}
+	/* What has ended has no heap, which says nothing of what it had. */
+	r = ret->heaps.n ? 0 : proc_is_there(dir, err);
+	if (r < 0) {
+		heap_look_close(ret);
+		return r;
 	}
 	if (!ret->heaps.has_used && dir->snapshot)
 		say_what_it_holds(dir->snapshot, &ret->heaps.why);

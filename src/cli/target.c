@@ -116,14 +116,11 @@ int target_open_dir(const struct options *options, const char *operand, struct p
 static int begin_freeze(const struct options *options, struct target *target)
 {
 	struct error err, better;
-	struct space space;
 
 	if (freeze_begin(&target->dir, &options->freeze, &target->freeze, &err) == 0)
 		return 0;
-	space_init(&space);
-	if (proc_load_figures(&target->dir, &space, &better) < 0)
+	if (proc_is_there(&target->dir, &better) < 0)
 		err = better;
-	space_fini(&space);
 	return look_error(options->command, "%s", err.text);
 }
 

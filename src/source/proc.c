@@ -514,3 +514,16 @@ int proc_load_figures(const struct procdir *dir, struct space *ret, struct error
 	load_optional(dir, "limits", ret, facts_limits);
 	return has_memory(dir, ret, err);
 }
+
+int proc_is_there(const struct procdir *dir, struct error *err)
+{
+	struct space space;
+	int r;
+
+	if (!dir->live)
+		return 0;
+	space_init(&space);
+	r = proc_load_figures(dir, &space, err);
+	space_fini(&space);
+	return r;
+}

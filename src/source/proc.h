@@ -29,4 +29,8 @@ int proc_load(const struct procdir *dir, unsigned want, struct space *ret,
 /* The figures of status and limits only, without the map. As above. */
 int proc_load_figures(const struct procdir *dir, struct space *ret, struct error *err) MUST_CHECK;
 
+/* Whether a live process has memory still: 0, or as above. What is no live process has ended long
+ * since, and is there. */
+int proc_is_there(const struct procdir *dir, struct error *err) MUST_CHECK;
+
 #endif

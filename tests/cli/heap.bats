@@ -206,6 +206,24 @@ END
 	[ -z "$(heap --json --blocks --min-size 1G "$PID")" ]
 }
 
+@test "of a process that ends while it is looked at that is said" {
+	local command i
+	for command in heap leaks owners; do
+		for i in 0 1 2 3 4 5; do
+			start_on "" "$BLOCKS"
+			await program.out '^ready'
+			(sleep "0.0$((2 * i))" && kill -KILL "$PID") &
+			code=0
+			plat "$command" "$PID" >out 2>err || code=$?
+			[ "$code" -le 3 ]
+			wait $! || true
+			cat err
+			run ! grep -q "No such" err
+			[ "$code" -ne 3 ] || grep -qE "^plat $command: $PID( \(blocks\))?: (the process is gone|it has ended|is a zombie|its first thread has ended|is about to end|there is no such process|its memory cannot be read: Permission denied)" err
+		done
+	done
+}
+
 @test "sizes in bytes stand apart, however large, and are not cut" {
 	start_blocks
 	stop "$PID"
