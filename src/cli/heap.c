@@ -322,7 +322,7 @@ static int show_totals(struct show *show)
 		return r;
 	report.is_stopped = target_is_stopped(show->target);
 	report.pause = freeze_told(show->target->freeze)->pause;
-	report.looked = freeze_words(freeze_told(show->target->freeze), words);
+	report.looked = target_looked(show->target, words);
 	report.surveys = survey->surveys;
 	report.shares = survey->shares;
 	report.ladder = survey->ladder;

@@ -327,7 +327,7 @@ static int write_report(const struct leaks_finding *finding, FILE *to)
 		.firm = wish->no_interior,
 		.is_stopped = target_is_stopped(finding->target),
 		.pause = told->pause,
-		.looked = wish->looked ? wish->looked : freeze_words(told, words),
+		.looked = wish->looked ? wish->looked : target_looked(finding->target, words),
 		.whys = finding->look.whys,
 		.nwhys = finding->look.nwhys,
 	};

@@ -530,7 +530,7 @@ static int look(struct owner_looking *looking, const struct command *command,
 	r = look_at_memory(looking);
 	freeze_end(looking->target->freeze);
 	graph_look_judge(&looking->look);
-	freeze_words(freeze_told(looking->target->freeze), looked);
+	target_looked(looking->target, looked);
 	if (r == 0)
 		r = make_list(looking);
 	code = r < 0 ? look_error(command, "%s: %s", looking->target->name, strerror(-r))

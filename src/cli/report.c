@@ -40,8 +40,8 @@ int look_error(const struct command *command, const char *format, ...)
 
 const char *report_name(const struct space *space, char to[REPORT_NAME_SIZE])
 {
-	if (space->core)
-		snprintf(to, REPORT_NAME_SIZE, "%s", space->core);
+	if (space->core || space->snapshot)
+		snprintf(to, REPORT_NAME_SIZE, "%s", space->core ? space->core : space->snapshot);
 	else
 		snprintf(to, REPORT_NAME_SIZE, "%d", space->process.pid);
 	return to;

@@ -33,7 +33,7 @@ int look_error(const struct command *command, const char *format, ...) PRINTF_LI
 
 #define REPORT_NAME_SIZE 256
 
-/* What complaints call a space: its PID, or the path of the core that it is from. Returns `to`. */
+/* What complaints call a space: its PID, or the path of the file that it is from. Returns `to`. */
 const char *report_name(const struct space *space, char to[REPORT_NAME_SIZE]);
 
 /*

@@ -260,8 +260,8 @@ static void ask_cache(const struct procdir *dir, struct resident *resident)
 /* Says each reason once. */
 static int report_cache(const struct resident *resident)
 {
-	int code = EXIT_FINE;
 	char name[REPORT_NAME_SIZE];
+	int code = EXIT_FINE;
 	size_t i, j, n;
 
 	for (i = 0; i < resident->nrows; i++) {

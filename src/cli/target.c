@@ -163,6 +163,14 @@ bool target_is_stopped(const struct target *target)
 	return space->nthreads > 0;
 }
 
+const char *target_looked(const struct target *target, char to[FREEZE_WORDS_SIZE])
+{
+	if (!target->space.core)
+		return freeze_words(freeze_told(target->freeze), to);
+	snprintf(to, FREEZE_WORDS_SIZE, "as the core has it");
+	return to;
+}
+
 void target_close(struct target *target)
 {
 	freeze_free(target->freeze);

@@ -8,6 +8,7 @@
 #include "base/addr.h"
 #include "cli/options.h"
 #include "cli/report.h"
+#include "source/freeze.h"
 #include "source/proc.h"
 
 /* The PID that an operand must name. 0, or an exit code after a complaint. */
@@ -27,7 +28,7 @@ struct target {
 	struct procdir dir;
 	struct space space;
 	struct freeze *freeze; /* read memory through its reader, end it before writing anything */
-	char name[REPORT_NAME_SIZE]; /* the PID, or the path of the core: for complaints */
+	char name[REPORT_NAME_SIZE]; /* the PID, or the path of the file: for complaints */
 };
 
 /*
@@ -44,6 +45,9 @@ void target_close(struct target *target);
  * still for itself.
  */
 bool target_is_stopped(const struct target *target);
+
+/* In words, as freeze_words() has them; a core is of one moment. Returns `to`. */
+const char *target_looked(const struct target *target, char to[FREEZE_WORDS_SIZE]);
 
 /* "0x7f00..." 0, or an exit code after a complaint. */
 int target_address(const struct command *command, const char *operand, plat_addr *ret);

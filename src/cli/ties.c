@@ -512,7 +512,7 @@ static int look_at_block(struct ties_look *look, struct ties *ties)
 		r = look_at_memory(look, ties);
 	freeze_end(look->target.freeze);
 	graph_look_judge(&look->look);
-	ties->looked = freeze_words(freeze_told(look->target.freeze), look->looked);
+	ties->looked = target_looked(&look->target, look->looked);
 	if (r < 0 || ties->why)
 		return r;
 	r = find_held(look, ties);

@@ -438,6 +438,14 @@ static void wait_for_exec(void)
 	nanosleep(&pause, NULL);
 }
 
+static int name_snapshot(const struct procdir *dir, struct space *space)
+{
+	if (!dir->snapshot)
+		return 0;
+	space->snapshot = strdup(snapshot_path(dir->snapshot));
+	return space->snapshot ? 0 : -ENOMEM;
+}
+
 int proc_load(const struct procdir *dir, unsigned want, struct space *ret, struct error *err)
 {
 	struct space space;
@@ -463,6 +471,8 @@ int proc_load(const struct procdir *dir, unsigned want, struct space *ret, struc
 	}
 	if (r == 0 && !same)
 		r = fail(err, -EAGAIN, "%d: it keeps executing other programs", dir->pid);
+	if (r == 0)
+		r = name_snapshot(dir, &space);
 	if (r == 0) {
 		assert(space_valid(&space));
 		*ret = space;

@@ -74,6 +74,7 @@ void space_fini(struct space *space)
 	for (i = 0; i < space->nfiles; i++)
 		free(space->files[i].name);
 	free(space->core);
+	free(space->snapshot);
 	free(space->files);
 	free(space->file_index);
 	free(space->regions);

@@ -298,7 +298,8 @@ struct why {
 };
 
 struct space {
-	char *core; /* the core that it is from, as it was named; NULL: a process, or a model */
+	char *core;	/* the core that it is from, as it was named; NULL: a process, or a model */
+	char *snapshot; /* the same of a snapshot */
 	struct process process;
 	struct machine machine;
 

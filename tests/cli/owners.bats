@@ -109,6 +109,7 @@ told() {
 	PID=core.$PID run -2 --separate-stderr owners --json
 	jq -S "$same" <<<"$output" >other
 	diff live other
+	[ "$(jq -r .looked <<<"$output")" = "as the core has it" ]
 }
 
 @test "a process that is not stopped is answered in part" {

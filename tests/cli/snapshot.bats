@@ -49,7 +49,7 @@ same() {
 	echo "plat $*: $live $snap"
 	[ "$live" -eq "$snap" ]
 	diff <(without_others <live.out) <(without_others <snap.out)
-	diff live.err snap.err
+	diff <(sed "s/^plat \([a-z]*\): $PID: /plat \1: .\/snap: /" live.err) snap.err
 }
 
 # same_everywhere: with the commands that take no other operand.
@@ -148,7 +148,7 @@ same_heap() {
 	same_everywhere
 	plat doctor ./snap | grep -q "^malloc  *plat's malloc"
 	run -2 plat heap ./snap
-	[[ $output == *"the snapshot was taken with --content none: it holds no heap"* ]]
+	[[ $output == *"plat heap: ./snap: the snapshot was taken with --content none: it holds no heap" ]]
 	[ "$(stat -c %s snap)" -lt 500000 ]
 }
 
