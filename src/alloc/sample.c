@@ -22,7 +22,7 @@
 #include "base/compiler.h"
 
 /* Blocks from one guarded block to the next, on average, once there have been some. */
-#define GUARD_MEAN ((uint64_t)1 << 15)
+#define GUARD_MEAN ((uint64_t)1 << 17)
 #define GUARD_MEAN_HARD ((uint64_t)1 << 12)
 /* In hard mode so many windows of each class begin with one, whichever threads open them. */
 #define GUARD_WINDOWS 2
