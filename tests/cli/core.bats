@@ -122,6 +122,9 @@ kinds_of() {
 	[[ $stderr == *"core: a core does not say which pages were in memory"* ]]
 	json '[t["name"] for t in d["threads"]]' <<<"$output" | grep -q None
 	run ! grep -qE '"(rss|swap)": ?0' <<<"$output"
+	# A limit that is not known counts as none, and it is said that it does.
+	run -2 --separate-stderr plat map core
+	[[ $(tr -s '[:space:]' ' ' <<<"$output") == *"main stack: can grow by"*"RLIMIT_STACK is not known"* ]]
 	run -2 --separate-stderr plat heap core
 	[[ $output == *"not known: a core does not say"* ]]
 	run -2 --separate-stderr plat usage core
