@@ -470,6 +470,15 @@ static int make(struct graph_look *look)
 	return r == 0 ? make_graph(look) : r;
 }
 
+/* Of a process that has ended meanwhile everything would seem lost. */
+static bool is_gone(const struct graph_look *look, struct error *err)
+{
+	const struct graph *graph = &look->graph;
+
+	return graph->told_roots.unread + graph->told_blocks.unread > 0 &&
+	       proc_is_there(&look->target->dir, err) < 0;
+}
+
 int graph_look_open(const struct command *command, struct target *target, struct graph_look *ret)
 {
 	struct error err;
@@ -481,7 +490,7 @@ int graph_look_open(const struct command *command, struct target *target, struct
 		return look_error(command, "%s: %s", target->name, err.text);
 	}
 	r = ret->look.heaps.n ? make(ret) : -ENOENT;
-	if (r == 0)
+	if (r == 0 && !is_gone(ret, &err))
 		return 0;
 	freeze_end(target->freeze);
 	if (!ret->look.heaps.n)

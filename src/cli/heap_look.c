@@ -33,6 +33,15 @@ static void say_what_it_is(struct heap_look *look, const struct space *space)
 	(void)r;
 }
 
+/* Whoever tells of it names the process. */
+static int ask_if_there(const struct procdir *dir, struct error *err)
+{
+	struct error why;
+	int r = proc_is_there(dir, &why);
+
+	return r < 0 ? fail(err, r, "the process is gone") : 0;
+}
+
 int heap_look_open(const struct procdir *dir, const struct space *space, struct freeze *freeze,
 		   struct heap_look *ret, struct error *err)
 {
@@ -43,7 +52,7 @@ int heap_look_open(const struct procdir *dir, const struct space *space, struct 
 	r = content_open(&ret->content, dir, space);
 	if (r < 0) {
 		content_close(&ret->content);
-		if (proc_is_there(dir, err) < 0)
+		if (ask_if_there(dir, err) < 0)
 			return r;
 		return fail(err, -r, "its memory cannot be read");
 	}
@@ -53,7 +62,7 @@ int heap_look_open(const struct procdir *dir, const struct space *space, struct 
 		return fail(err, -r, "its heaps cannot be read");
 	}
 	/* What has ended has no heap, which says nothing of what it had. */
-	r = ret->heaps.n ? 0 : proc_is_there(dir, err);
+	r = ret->heaps.n ? 0 : ask_if_there(dir, err);
 	if (r < 0) {
 		heap_look_close(ret);
 		return r;
