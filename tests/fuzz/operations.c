@@ -285,6 +285,7 @@ static void begin(void)
 		return;
 	has_begun = true;
 	must(setenv("PLAT_GUARD", "off", 1) == 0);
+	plat__options_init(); /* once more: the constructor has read it before */
 	plat__free(plat__malloc(1));
 	must(plat__options.is_guard_off);
 	must(plat__options_set("PLAT_ON_ERROR", "ignore") == 0);
