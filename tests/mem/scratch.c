@@ -778,7 +778,8 @@ static const struct number numbers[] = {{"seed", &seed}, {"steps", &steps}};
 
 int main(int argc, char **argv)
 {
+	/* Nobody may trace who has gained rights: so no sanitizer is to look for leaks. */
 	if (argc == 2 && strcmp(argv[1], TELL) == 0)
-		return tell();
+		_exit(tell());
 	return tests_main(argc, argv, tests, ARRAY_SIZE(tests), numbers, ARRAY_SIZE(numbers));
 }
