@@ -115,10 +115,10 @@ int facts_stat(struct space *space, const char *text)
 	/* Linux include/linux/sched.h PF_KTHREAD */
 	process->is_kernel_thread = stat.field[9] != UNKNOWN && (stat.field[9] & 0x200000);
 	/*
-	 * Linux fs/binfmt_elf.c load_elf_binary sets these last. Whoever may not read them sees 1
-	 * and 0.
+	 * Linux fs/binfmt_elf.c load_elf_binary sets it last, when all is mapped; the start of the
+	 * stack is set before that, in fs/exec.c setup_arg_pages. Whoever may not read it sees 1.
 	 */
-	process->is_loading = stat.field[26] == 0 && stat.field[28] == 0;
+	process->is_loading = stat.field[26] == 0;
 	process->start_time = stat.field[22];
 	process->start_code = address_of(&stat, 26);
 	process->end_code = address_of(&stat, 27);

@@ -406,7 +406,7 @@ static bool is_gone(int anchor)
 {
 	char byte;
 
-	return anchor >= 0 && pread(anchor, &byte, 1, 0) == 0;
+	return anchor >= 0 && pread(anchor, &byte, 1, 0) != 1;
 }
 
 /*
@@ -430,10 +430,10 @@ static int still_same(const struct procdir *dir, int anchor, const struct space 
 	return r;
 }
 
-/* On a busy machine a process can stand in the middle of exec for a while. */
-static void wait_for_exec(void)
+/* On a busy machine a process can stand within exec for a while: 5 ms, 10 ms, 20 ms ... */
+static void wait_for_exec(int tries)
 {
-	const struct timespec pause = {.tv_nsec = 5000000};
+	const struct timespec pause = {.tv_nsec = 2500000L << tries};
 
 	nanosleep(&pause, NULL);
 }
@@ -459,7 +459,7 @@ int proc_load(const struct procdir *dir, unsigned want, struct space *ret, struc
 		int anchor;
 
 		if (i > 0)
-			wait_for_exec();
+			wait_for_exec(i);
 		anchor = dir->live ? procdir_open_file(dir, "maps") : -1;
 		space_fini(&space);
 		space_init(&space);
@@ -469,7 +469,10 @@ int proc_load(const struct procdir *dir, unsigned want, struct space *ret, struc
 		if (anchor >= 0)
 			close(anchor);
 	}
-	if (r == 0 && !same)
+	if (r == 0 && !same && space.process.is_loading)
+		r = fail(err, -EAGAIN, "%d: it is within exec, its memory is not whole yet",
+			 dir->pid);
+	else if (r == 0 && !same)
 		r = fail(err, -EAGAIN, "%d: it keeps executing other programs", dir->pid);
 	if (r == 0)
 		r = name_snapshot(dir, &space);

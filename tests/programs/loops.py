@@ -78,6 +78,16 @@ def of_one_program(document):
         raise Wrong(f"command {document['command']} with regions of {sorted(seen)}")
 
 
+def wait_for(pid, names):
+    """Until it is one of these programs: whatever wraps it is done."""
+    for _ in range(5000):
+        with open(f"/proc/{pid}/comm", encoding="ascii", errors="replace") as file:
+            if file.read().strip() in names:
+                return
+        time.sleep(0.01)
+    raise Wrong(f"{pid} has not become one of {names}")
+
+
 def run_exec(plat, strange, rounds, wrapper, folder):
     programs = [os.path.join(folder, name) for name in ("alpha", "beta")]
     for program in programs:
@@ -87,7 +97,7 @@ def run_exec(plat, strange, rounds, wrapper, folder):
         process = subprocess.Popen(wrapper + [programs[0], "exec", *programs, delay],
                                    stdout=subprocess.DEVNULL)
         try:
-            time.sleep(0.1)
+            wait_for(process.pid, ("alpha", "beta"))
             for _ in range(rounds // 3 + 1):
                 _, document, _ = look(plat, process.pid)
                 if document:

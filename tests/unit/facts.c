@@ -112,13 +112,19 @@ static void addresses_that_are_hidden_are_unknown(void **state)
 	assert_int_equal(space.start_brk, UNKNOWN);
 }
 
-/* Within exec they are not set yet: then the code's are 0 as well. */
+/* Within exec the addresses of the code are not set yet. */
 static void a_program_that_is_being_loaded_is_told_from_one_that_is_hidden(void **state)
 {
 	(void)state;
 	assert_int_equal(facts_stat(&space, "1 (a) R 1 1 1 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 5 9 9 "
 					    "18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 1 0 "
 					    "0 0 0 0 0 0 0 0 0 0 0 0\n"),
+			 0);
+	assert_true(space.process.is_loading);
+	/* The stack is there long before the rest. */
+	assert_int_equal(facts_stat(&space, "1 (a) R 1 1 1 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 5 9 9 "
+					    "18446744073709551615 0 0 140737488347136 0 0 0 0 0 0 "
+					    "0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n"),
 			 0);
 	assert_true(space.process.is_loading);
 	assert_int_equal(facts_stat(&space, "1 (a) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 5 9 9 "
