@@ -27,18 +27,6 @@ EXPORT void *pvalloc(size_t bytes);
 EXPORT int malloc_trim(size_t pad);
 EXPORT int mallopt(int parameter, int value);
 EXPORT void cfree(void *p);
-/* What is aligned all the same was asked for with less, or by chance: that nobody can tell. */
-void plat__check_alignment(const void *p, size_t alignment)
-{
-	bool is_power = alignment != 0 && (alignment & (alignment - 1)) == 0;
-	struct found found;
-
-	if (!CHECKS || (is_power && ((uintptr_t)p & (alignment - 1)) == 0))
-		return;
-	if (plat__find(p, &found) && found.is_start && found.is_live)
-		plat__fault(FAULT_WRONG_ALIGNMENT, p, found.size, p);
-}
-
 EXPORT void free_sized(void *p, size_t bytes);
 EXPORT void free_aligned_sized(void *p, size_t alignment, size_t bytes);
 
@@ -156,6 +144,18 @@ void plat__free_sized(void *p, size_t bytes)
 EXPORT void free_sized(void *p, size_t bytes)
 {
 	plat__free_sized(p, bytes);
+}
+
+/* What is aligned all the same was asked for with less, or by chance: that nobody can tell. */
+void plat__check_alignment(const void *p, size_t alignment)
+{
+	bool is_power = alignment != 0 && (alignment & (alignment - 1)) == 0;
+	struct found found;
+
+	if (!CHECKS || (is_power && ((uintptr_t)p & (alignment - 1)) == 0))
+		return;
+	if (plat__find(p, &found) && found.is_start && found.is_live)
+		plat__fault(FAULT_WRONG_ALIGNMENT, p, found.size, p);
 }
 
 EXPORT void free_aligned_sized(void *p, size_t alignment, size_t bytes)

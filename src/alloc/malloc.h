@@ -19,6 +19,7 @@ void plat__free(void *p);
 void plat__free_checked(void *p);
 /* The same; a fault if the block's requested size is another one. */
 void plat__free_sized(void *p, size_t bytes);
+/* A fault if it is a live block, but no such alignment, or not the block's. */
 void plat__check_alignment(const void *p, size_t alignment);
 /* The block's requested size; of what is no block, 0 and a fault. */
 size_t plat__usable(void *p);

@@ -116,8 +116,7 @@ static void clear_near(const struct slab *slab, uintptr_t address)
 		store_release(entry, NEAR_GONE);
 }
 
-/* What lies in front of a slab is looked at by the map: whoever copies from there may come to it.
- */
+/* In front of a slab an entry is not 0: whoever copies from there may come to the slab. */
 static void mark_near(uintptr_t address)
 {
 	uintptr_t none = 0;

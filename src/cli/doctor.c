@@ -8,6 +8,7 @@
  */
 #include "cli/doctor.h"
 
+#include "alloc/state.h"
 #include "base/list.h"
 #include "cli/commands.h"
 #include "cli/heap_look.h"
@@ -15,6 +16,7 @@
 #include "cli/target.h"
 #include "heap/own_profile.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -152,46 +154,60 @@ static bool begins(const char *string, const char *with)
 /* What libplat-malloc takes for a value: one of the words, a number, or both; else anything. */
 static const struct known_setting {
 	const char *name;
-	bool is_number;
+	uint64_t most; /* of a number; 0: it is none */
 	const char *words[3];
 } known_settings[] = {
-	{"PLAT_ALONE", false, {NULL}},
-	{"PLAT_GUARD", false, {"sampled", "all", "off"}},
-	{"PLAT_HARD", false, {"0", "1"}},
-	{"PLAT_HUGE", false, {"kernel", "dense", "off"}},
-	{"PLAT_LIBRARY", false, {NULL}},
-	{"PLAT_MMAP_MAX", true, {NULL}},
-	{"PLAT_MMAP_THRESHOLD", true, {NULL}},
-	{"PLAT_ON_ERROR", false, {"abort", "report", "ignore"}},
-	{"PLAT_PERTURB", true, {NULL}},
-	{"PLAT_REPORT", false, {NULL}},
-	{"PLAT_SAMPLE", true, {"off"}},
-	{"PLAT_SEED", true, {NULL}},
-	{"PLAT_TOP_PAD", true, {NULL}},
-	{"PLAT_TRIM_THRESHOLD", true, {NULL}},
+	{"PLAT_ALONE", 0, {NULL}},
+	{"PLAT_GUARD", 0, {"sampled", "all", "off"}},
+	{"PLAT_HARD", 0, {"0", "1"}},
+	{"PLAT_HUGE", 0, {"kernel", "dense", "off"}},
+	{"PLAT_LIBRARY", 0, {NULL}},
+	{"PLAT_MMAP_MAX", UINT64_MAX, {NULL}},
+	{"PLAT_MMAP_THRESHOLD", UINT64_MAX, {NULL}},
+	{"PLAT_ON_ERROR", 0, {"abort", "report", "ignore"}},
+	{"PLAT_PERTURB", UINT8_MAX, {NULL}},
+	{"PLAT_REPORT", 0, {NULL}},
+	{"PLAT_SAMPLE", SAMPLE_MEAN_MAX, {"off"}},
+	{"PLAT_SEED", UINT64_MAX, {NULL}},
+	{"PLAT_TOP_PAD", UINT64_MAX, {NULL}},
+	{"PLAT_TRIM_THRESHOLD", UINT64_MAX, {NULL}},
 };
 
 /* Digits, and K, M or G behind them. */
-static bool is_number(const char *value)
+static bool is_number(const char *value, uint64_t most)
 {
-	size_t digits = strspn(value, "0123456789");
-	size_t unit = strspn(value + digits, "KMGkmg");
+	static const char units[] = "KMG";
+	uint64_t number;
+	const char *unit;
+	char *end;
 
-	return digits > 0 && unit <= 1 && !value[digits + unit];
+	if (!isdigit((unsigned char)*value))
+		return false;
+	errno = 0;
+	number = strtoull(value, &end, 10);
+	if (errno)
+		return false;
+	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+	if (unit && __builtin_mul_overflow(number, UINT64_C(1024) << 10 * (unit - units), &number))
+		return false;
+	return !*(end + !!unit) && number <= most;
 }
 
-static bool may_have(const struct known_setting *known, const char *value)
+static bool may_have(const struct known_setting *known, const char *value, unsigned bits)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(known->words) && known->words[i]; i++)
 		if (strcmp(known->words[i], value) == 0)
 			return true;
-	return known->is_number ? is_number(value) : i == 0;
+	if (known->most)
+		return is_number(value,
+				 bits == 32 ? min_u64(known->most, UINT32_MAX) : known->most);
+	return i == 0;
 }
 
 /* The same words as libplat-malloc complains in. */
-static const char *wrong_with(const char *entry)
+static const char *wrong_with(const char *entry, unsigned bits)
 {
 	size_t i, length = strcspn(entry, "=");
 
@@ -199,8 +215,9 @@ static const char *wrong_with(const char *entry)
 		const struct known_setting *known = &known_settings[i];
 
 		if (strncmp(known->name, entry, length) == 0 && !known->name[length])
-			return may_have(known, entry + length + 1) ? ""
-								   : "it cannot have this value";
+			return may_have(known, entry + length + 1, bits)
+				       ? ""
+				       : "it cannot have this value";
 	}
 	return "there is no such setting";
 }
@@ -216,7 +233,8 @@ static const char *note_of(const struct doctor_report *report, const char *entry
 		return "";
 	if (!begins(entry, "PLAT_"))
 		return kind == ALLOCATOR_GLIBC ? "" : "no effect: its malloc is not glibc's";
-	return kind == ALLOCATOR_PLAT ? wrong_with(entry) : "no effect: its malloc is not plat's";
+	return kind == ALLOCATOR_PLAT ? wrong_with(entry, report->space->process.bits)
+				      : "no effect: its malloc is not plat's";
 }
 
 static int take_setting(struct doctor_report *report, const char *entry)

@@ -193,6 +193,24 @@ END
 	[ ! -s missing ]
 }
 
+@test "every value is judged as the malloc has judged it" {
+	local value names source
+	source="$(dirname "$BATS_TEST_FILENAME")/../../src"
+	names=$(sed -n 's/^	{"\(PLAT_[A-Z_]*\)", .*/\1/p' "$source/alloc/options.c" | grep -v LIBRARY)
+	for value in '' 0 1 12K 12x 1KK 0x10 -1 18446744073709551616 17179869184G off all sampled kernel \
+		dense abort report ignore; do
+		# shellcheck disable=SC2046,SC2086 # words of an environment, all without blanks
+		start_on "$LIBRARY" env $(printf "%s=$value " $names) cat
+		await_program cat
+		ask "$PID"
+		kill "$PID"
+		sed -n 's/^plat-malloc: \(PLAT_[A-Z_]*\)=[^:]*: it cannot.*/\1/p' program.err | sort -u >refused
+		json "'\n'.join(sorted(s['name'] for s in d['settings'] if s['note'] and s['name'][:5] == 'PLAT_'))" <out |
+			sed '/^$/d' >noted
+		diff refused noted || { echo "of the value '$value'"; false; }
+	done
+}
+
 @test "an environment that was written over is unknown" {
 	start_on "$LIBRARY" python3 -c '
 import ctypes, sys
