@@ -392,9 +392,13 @@ static int show_heap(const struct request *request, struct target *target,
 		code = heap_export(request->options, &request->export, survey);
 	} else {
 		r = request->blocks ? show_blocks(&show) : show_totals(&show);
-		code = finish_output(&heap_command, &show.text, r);
+		code = finish_output(&heap_command, &show.text, r == -ESRCH ? 0 : r);
 	}
 	fflush(stdout);
+	if (heap_survey_is_gone(survey))
+		return code == EXIT_NO_LOOK
+			       ? code
+			       : look_error(&heap_command, "%s: %s", target->name, HEAP_GONE);
 	return worse_of(code, report(&show));
 }
 

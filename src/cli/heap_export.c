@@ -73,6 +73,8 @@ static int take_heaps(struct heap_export *export)
 	for (i = 0; r == 0 && i < heaps->n; i++)
 		r = take_heap(export, heaps->readings[i], i == 0);
 	freeze_end(freeze);
+	if (r == 0 && heap_survey_is_gone(survey))
+		return -ESRCH;
 	return r == 0 ? type_names_of(export->types, &export->names) : r;
 }
 
@@ -117,9 +119,9 @@ int heap_export(const struct options *options, const struct export_wish *wish,
 {
 	struct heap_export export = {.options = options, .survey = survey};
 	int r = take_heaps(&export);
-	int code =
-		r < 0 ? look_error(options->command, "%s: %s", survey->target->name, strerror(-r))
-		      : write_files(&export, wish);
+	int code = r < 0 ? look_error(options->command, "%s: %s", survey->target->name,
+				      r == -ESRCH ? HEAP_GONE : strerror(-r))
+			 : write_files(&export, wish);
 
 	own_profile_fini(&export.profile);
 	block_folds_fini(&export.folds);

@@ -39,7 +39,7 @@ static int ask_if_there(const struct procdir *dir, struct error *err)
 	struct error why;
 	int r = proc_is_there(dir, &why);
 
-	return r < 0 ? fail(err, r, "the process is gone") : 0;
+	return r < 0 ? fail(err, r, HEAP_GONE) : 0;
 }
 
 int heap_look_open(const struct procdir *dir, const struct space *space, struct freeze *freeze,

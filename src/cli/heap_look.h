@@ -15,6 +15,9 @@ struct heap_look {
 	struct error why; /* why it is NULL: what is there instead, a sentence without the PID */
 };
 
+/* What is said of a process that ended while it was looked at. */
+#define HEAP_GONE "the process is gone"
+
 /*
  * Reads it as `freeze` has it, which may be NULL. 0, and *ret is the caller's to close, also where
  * the process uses an allocator that cannot be read; -errno where its memory cannot be read, with a

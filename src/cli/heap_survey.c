@@ -35,6 +35,18 @@ int heap_survey_open(struct heap_survey *survey, struct target *target, struct e
 	return 0;
 }
 
+bool heap_survey_is_gone(const struct heap_survey *survey)
+{
+	const struct heaps *heaps = &survey->look.heaps;
+	bool is_torn = survey->pages_why;
+	struct error why;
+	size_t i;
+
+	for (i = 0; i < heaps->n; i++)
+		is_torn |= heaps->readings[i]->proofs.unreadable > 0;
+	return is_torn && proc_is_there(&survey->target->dir, &why) < 0;
+}
+
 void heap_survey_close(struct heap_survey *survey)
 {
 	size_t i;
@@ -65,7 +77,7 @@ int heap_survey_walk(struct heap_survey *survey, size_t npins)
 	if (r == 0)
 		heap_ladder_of(space, &survey->runs, !survey->pages_why, heaps, survey->surveys,
 			       survey->shares, &survey->ladder);
-	return r;
+	return r == 0 && heap_survey_is_gone(survey) ? -ESRCH : r;
 }
 
 /*
@@ -117,6 +129,10 @@ static int take_shares(struct heap_survey *survey, struct space *space)
 	size_t i;
 	int r = heap_survey_walk(survey, 0);
 
+	if (r == -ESRCH) {
+		space_why(&space->why.shares, "%s", HEAP_GONE);
+		return 0;
+	}
 	if (r < 0)
 		return r;
 	space->shares = calloc(space->nregions + 1, sizeof(*space->shares));

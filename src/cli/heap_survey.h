@@ -30,7 +30,13 @@ int heap_survey_open(struct heap_survey *survey, struct target *target,
 		     struct error *err) MUST_CHECK;
 void heap_survey_close(struct heap_survey *survey);
 
-/* Walks all heaps, once; `npins` as in survey_init(). 0 or -ENOMEM. */
+/*
+ * Whether the process has ended, and something could not be read for that: then what was read is
+ * worth nothing.
+ */
+bool heap_survey_is_gone(const struct heap_survey *survey);
+
+/* Walks all heaps, once; `npins` as in survey_init(). 0, -ENOMEM, or -ESRCH: it is gone. */
 int heap_survey_walk(struct heap_survey *survey, size_t npins) MUST_CHECK;
 
 /*

@@ -178,7 +178,8 @@ int portray(const struct command *command, struct target *target, struct portrai
 				  survey->surveys, ret);
 	if (r == 0)
 		r = add_names(&portraying, ret);
-	code = r < 0 ? look_error(command, "%s: %s", target->name, strerror(-r))
+	code = r < 0 ? look_error(command, "%s: %s", target->name,
+				  r == -ESRCH ? HEAP_GONE : strerror(-r))
 		     : report(command, &portraying);
 	own_profile_fini(&portraying.profile);
 	types_free(portraying.types);

@@ -322,6 +322,10 @@ static int show(const struct request *request, const struct target *target,
 
 	if (sites_read(target, look, &profile, &err) < 0)
 		return look_error(&profile_command, "%s: %s", target->name, err.text);
+	if (profile.proofs.unreadable && proc_is_there(&target->dir, &err) < 0) {
+		own_profile_fini(&profile);
+		return look_error(&profile_command, "%s: %s", target->name, HEAP_GONE);
+	}
 	if (request->leaks)
 		profile.nsites = drop_all_freed(&profile);
 	if (profile.nsites)
