@@ -91,27 +91,32 @@ enum slab_state {
 struct heap;
 
 struct slab {
-	/* Read by everybody, written when the slab changes hands; but for `left`. */
+	/*
+	 * Read by everybody, written when the slab changes hands; but for `left`. It is one line:
+	 * who frees needs no other, nor who asks whether some bytes lie in a block.
+	 */
 	uintptr_t base;
-	uint64_t inverse; /* of stride >> shift, which is odd, modulo 2^64: see slab_slot_at() */
-	uint64_t nshort;  /* small slots that the short way of free finds here: all, or none */
-	uint64_t nwide;	  /* the same of wide slots */
+	uint64_t inverse;    /* of stride >> shift, which is odd, modulo 2^64: see slab_slot_at() */
+	uint64_t nshort;     /* small slots that the short way of free finds here: all, or none */
+	uint64_t size;	     /* a block alone: its requested size + 1; 0 is free */
+	uint64_t reciprocal; /* 2^SLOT_SHIFT / stride, rounded up */
+	struct heap *owner;
 	uint32_t stride;
 	/*
 	 * Frees until somebody looks at the slab again. Written by whoever frees, without care: a
 	 * count may be lost. It stands here since who frees has read the rest of this line.
 	 */
 	uint32_t left;
+	uint32_t nwide; /* as nshort, of wide slots */
 	uint8_t shift;
 	uint8_t kind;
 	uint8_t class;
 	uint8_t is_hard; /* slots are laid out for hard mode; so many are never handed out */
-	uint32_t nslots;
-	uint32_t ngranules;
-	uint32_t state;
-	struct heap *owner;
 
 	/* Written by whoever holds the slab. What opens a window is in the same line. */
+	uint32_t state;
+	uint32_t nslots;
+	uint32_t ngranules;
 	union {
 		uint32_t interval; /* what left was after the last look */
 		uint32_t site;	   /* a guarded block: where it was made */
@@ -120,10 +125,13 @@ struct slab {
 		uint32_t used;	     /* slots live or in the window, as far as they are counted */
 		uint32_t freed_site; /* a guarded block: where it was freed */
 	};
-	uint32_t line;	   /* of 64 slots: the window's */
-	uint32_t prepared; /* lines below it have been used */
-	uint32_t idle;	   /* bytes, free but perhaps resident, at the last look */
-	uint32_t high;	   /* slots from here on have been in no window */
+	uint32_t line;	    /* of 64 slots: the window's */
+	uint32_t prepared;  /* lines below it have been used */
+	uint32_t idle;	    /* bytes, free but perhaps resident, at the last look */
+	uint32_t high;	    /* slots from here on have been in no window */
+	uint8_t nspan;	    /* slots that lie within WINDOW_BYTES, or those of a window */
+	uint8_t is_sampled; /* a block alone: it is among the samples */
+	uint8_t is_guarded; /* a block alone: what lies behind it cannot be touched */
 	union {
 		struct slab *next;
 		uint64_t freed_size; /* a guarded block that is free: what its size was */
@@ -136,13 +144,8 @@ struct slab {
 		uint64_t pages;	 /* that may be resident, a bit each */
 		uint64_t region; /* a guarded block: where its mapping begins */
 	};
-	uint64_t size;	    /* a block alone: its requested size + 1; 0 is free */
-	uint8_t nspan;	    /* slots that lie within WINDOW_BYTES, or those of a window */
-	uint8_t is_sampled; /* a block alone: it is among the samples */
-	uint8_t is_guarded; /* a block alone: what lies behind it cannot be touched */
 
 	uint64_t generation;
-	uint64_t reciprocal; /* 2^SLOT_SHIFT / stride, rounded up */
 	union {
 		uint64_t dropped; /* pages that were given back */
 		/* A mapping: bytes before those that cannot be touched. A run that is free and
