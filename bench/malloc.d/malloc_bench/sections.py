@@ -378,6 +378,8 @@ def profile(bench):
     if ratios:
         table.row("geometric mean", ["", "", f"{geomean(ratios):.4f}"])
     table.show()
+    bench.verdicts.judge("profile, instructions, geometric mean",
+                         geomean(ratios) if ratios else None, 1.005)
 
 
 # misuse: an external suite's programs that misuse memory
