@@ -291,7 +291,7 @@ static struct limit_row memlock_row(const struct facts *facts)
 	row.capability_does = "lifts it";
 	if (has_capability(facts, CAP_BIT_IPC_LOCK)) {
 		row.in_force = false;
-		row.note = "set aside by CAP_IPC_LOCK";
+		row.note = "not in force";
 	}
 	return row;
 }

@@ -123,7 +123,7 @@ static int check_ident(struct core *core, const unsigned char *ident, struct err
 		return fail(err, -ENOEXEC, "%s: is packed by %s: unpack it first", core->path,
 			    packer);
 	if (memcmp(ident, ELFMAG, SELFMAG) != 0)
-		return fail(err, -ENOEXEC, "%s: is no core file", core->path);
+		return fail(err, -ENOEXEC, "%s: is neither a core nor a snapshot", core->path);
 	if (ident[EI_DATA] != ELFDATA2LSB)
 		return fail(err, -ENOEXEC, "%s: is of a big-endian machine, which cannot be read",
 			    core->path);
@@ -374,7 +374,8 @@ static int check_file(int fd, const char *path, uint64_t *size, struct error *er
 	if (fstat(fd, &st) < 0)
 		return fail(err, errno, "%s: cannot look at it", path);
 	if (!S_ISREG(st.st_mode))
-		return fail(err, -ENOEXEC, "%s: is no core file, it is no regular file", path);
+		return fail(err, -ENOEXEC, "%s: is no regular file, as cores and snapshots are",
+			    path);
 	if (st.st_size == 0)
 		return fail(err, -ENOEXEC, "%s: is empty", path);
 	*size = (uint64_t)st.st_size;

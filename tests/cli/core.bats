@@ -221,7 +221,7 @@ kinds_of() {
 	cp "$PLAT" program
 	gzip -c text >packed.gz
 	run -3 plat map ./text
-	[ "$output" = "plat map: ./text: is no core file" ]
+	[ "$output" = "plat map: ./text: is neither a core nor a snapshot" ]
 	run -3 plat map ./empty
 	[ "$output" = "plat map: ./empty: is empty" ]
 	run -3 plat map ./pipe

@@ -335,7 +335,7 @@ static void what_is_no_core_is_refused(void **state)
 	memcpy(image, "\x1f\x8b", 2);
 	refuses("gzip");
 	memcpy(image, "#!/b", 4);
-	refuses("no core");
+	refuses("neither a core");
 	memcpy(image, "\x28\xb5\x2f\xfd", 4);
 	refuses("unpacked");
 }
