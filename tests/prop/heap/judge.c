@@ -135,7 +135,8 @@ static void read_heap(struct judge *judge, bool is_stopped, struct look *look)
 	judge->nlooks++;
 	judge->nnow = judge->nhidden = 0;
 	judge->held = judge->range_start = judge->range_end = 0;
-	*look = (struct look){.nextra = 2};
+	/* realloc: the old one, its new slot, and the guarded one that takes the slot's place. */
+	*look = (struct look){.nextra = 3};
 	if (judge->subject->needs_map && judge->nlooks > 1)
 		load_again(judge);
 	judge->reader = &judge->content.reader;
@@ -230,6 +231,24 @@ static bool may_be_missing(const struct judge *judge, const struct look *look, u
 	return look->proofs.broken || look->proofs.unsteady || look->failed;
 }
 
+/* Blocks that nobody knows of: those of calls that are under way are among them. */
+static void list_extra(const struct judge *judge)
+{
+	size_t i, j;
+
+	for (i = 0; i < judge->nnow; i++) {
+		const struct seen *seen = &judge->now[i];
+		bool is_known = find(judge->before, judge->nbefore, seen->address);
+
+		for (j = 0; j < LOG_BLOCKS && !is_known; j++)
+			is_known = judge->log->blocks[j].address == seen->address &&
+				   !judge->log->blocks[j].busy;
+		if (!is_known)
+			printf("# of %" PRIu64 " bytes at 0x%" PRIx64 "\n", seen->size,
+			       seen->address);
+	}
+}
+
 /* Of a stopped worker: its list, and what was there before, and nothing else. */
 static void compare(struct judge *judge)
 {
@@ -261,9 +280,11 @@ static void compare(struct judge *judge)
 	check_proofs(judge, &look, nbusy != 0);
 	if (nbusy > judge->log->nthreads)
 		wrong(judge, "%zu blocks are busy", nbusy);
-	if (judge->nnow < expected || judge->nnow > expected + look.nextra * nbusy)
+	if (judge->nnow < expected || judge->nnow > expected + look.nextra * nbusy) {
+		list_extra(judge);
 		wrong(judge, "%zu blocks, %zu expected, %zu threads busy", judge->nnow, expected,
 		      nbusy);
+	}
 	if (look.proofs.unreadable)
 		wrong(judge, "%" PRIu64 " pieces could not be read", look.proofs.unreadable);
 	if (nbusy == 0 && look.proofs.unsteady)
