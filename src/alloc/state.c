@@ -26,6 +26,8 @@
 
 static_assert(sizeof(struct state_field) == 32, "the form of a row never changes");
 static_assert(offsetof(struct state, page_bytes) == 24, "nor does the head");
+static_assert(sizeof(void *) != 8 || offsetof(struct slab, state) == 64,
+	      "what free and ranges.c read of a slab is one line");
 static_assert(offsetof(struct bin, none) == offsetof(struct bin, mask) + HEAP_AWAY,
 	      "whose heap is away finds this mask in each bin");
 

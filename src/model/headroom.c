@@ -561,7 +561,11 @@ char *headroom_neighbour(const struct space *space, const struct headroom *headr
 	for (slash = name; *slash; slash++)
 		if (*slash == '/' && slash[1])
 			last = slash + 1;
-	snprintf(to, HEADROOM_WORDS, "%s %.120s", kind_name(region->kind), last);
+	/* What has no name is called by its kind, as in a map. */
+	if (strcmp(last, "[anon]") == 0)
+		snprintf(to, HEADROOM_WORDS, "%s", kind_name(region->kind));
+	else
+		snprintf(to, HEADROOM_WORDS, "%s %.120s", kind_name(region->kind), last);
 	return to;
 }
 

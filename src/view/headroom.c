@@ -1,7 +1,7 @@
 /*
  *	WHAT          CAN GROW  STOPPED BY             NEIGHBOUR         DISTANCE
- *	heap (brk)       41.7T  the neighbour          anon [anon]          41.7T
- *	main stack        7.9M  RLIMIT_STACK 8M        anon [anon]           507G
+ *	heap (brk)       41.7T  the neighbour          anon                 41.7T
+ *	main stack        7.9M  RLIMIT_STACK 8M        anon                  507G
  *
  * The neighbour stands there also where something else stops it first: a limit can be raised, and
  * then it is the next.

@@ -197,6 +197,7 @@ END
 	local value names source
 	source="$(dirname "$BATS_TEST_FILENAME")/../../src"
 	names=$(sed -n 's/^	{"\(PLAT_[A-Z_]*\)", .*/\1/p' "$source/alloc/options.c" | grep -v LIBRARY)
+	[ "$(wc -w <<<"$names")" -ge 14 ]
 	for value in '' 1 12K 1KK -1 18446744073709551616 17179869184G off dense report; do
 		# shellcheck disable=SC2046,SC2086 # words of an environment, all without blanks
 		start_on "$LIBRARY" env $(printf "%s=$value " $names) cat
