@@ -282,9 +282,10 @@ static void grew_break(uintptr_t end, size_t bytes)
 }
 
 /* Says of each granule of a new stretch whether it is of huge pages. */
-static void note_huge(uintptr_t base, size_t bytes)
+static void note_huge(uintptr_t base, size_t bytes, size_t wanted)
 {
-	struct stretch huge = plat__huge_grew(base, bytes, load_relaxed(&lent_granules) * GRANULE);
+	struct stretch huge = plat__huge_grew(base, bytes, load_relaxed(&lent_granules) * GRANULE,
+					      wanted);
 	uintptr_t at;
 
 	for (at = base; at < base + bytes; at += GRANULE) {
@@ -296,6 +297,13 @@ static void note_huge(uintptr_t base, size_t bytes)
 		else if (load_relaxed(&chunk->huge) & bit)
 			fetch_and(&chunk->huge, ~bit);
 	}
+}
+
+bool plat__granules_are_huge(uintptr_t at)
+{
+	const struct chunk *chunk = plat__map_chunk(at);
+
+	return load_relaxed(&chunk->huge) >> at / GRANULE % CHUNK_GRANULES & 1;
 }
 
 /* More from the source. The first n granules are the caller's, the rest is free. */
@@ -316,7 +324,7 @@ static int grow_by(size_t n, size_t more, uintptr_t *ret)
 	notice_peak(fetch_add(&taken_granules, n) + n);
 	for (at = *ret & ~(CHUNK_BYTES - 1); at < *ret + bytes; at += CHUNK_BYTES)
 		store_relaxed(&plat__map_chunk(at)->source, is_break ? 0 : 1);
-	note_huge(*ret, bytes);
+	note_huge(*ret, bytes, n * GRANULE);
 	if (is_break)
 		grew_break(*ret + bytes, bytes);
 	if (more > 0) {

@@ -43,6 +43,9 @@ void plat__granules_give(uintptr_t base, size_t n, uint64_t pages);
 /* The n granules that follow the taken ones before `end`, if they are free. */
 bool plat__granules_extend(uintptr_t end, size_t n);
 
+/* The one at this address is of huge pages. */
+bool plat__granules_are_huge(uintptr_t at);
+
 /* Drops free pages until no more than `keep` bytes of them may be resident; true if any went. */
 bool plat__granules_purge(size_t keep);
 

@@ -7,18 +7,24 @@
  * also where the kernel gives huge ones to all (transparent_hugepage/enabled: always): they could
  * stay almost empty.
  *
- * The kernel is not asked for them unless PLAT_HUGE=dense says so. Where it has no huge page at
- * hand, it makes one by moving others' pages while the program waits (transparent_hugepage/defrag:
- * madvise): docs/allocator.md has what that costs.
+ * For a heap the kernel is not asked for them unless PLAT_HUGE=dense says so. Where it has no huge
+ * page at hand, it makes one by moving others' pages while the program waits
+ * (transparent_hugepage/defrag: madvise): docs/allocator.md has what that costs.
+ *
+ * For large blocks it is asked if the one before was full, or was full when it was freed: whoever
+ * fills one fills the next. Of huge pages nobody can tell what was touched; so one in 16 of these
+ * blocks has ordinary ones.
  */
 #ifndef PLAT_ALLOC_HUGE_H
 #define PLAT_ALLOC_HUGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define HUGE_BYTES ((size_t)2 << 20)	 /* x86, and aarch64, with pages of 4 KiB */
 #define HUGE_HEAP_MIN ((size_t)64 << 20) /* smaller heaps have none */
+#define HUGE_BLOCK_MIN (2 * HUGE_BYTES)	 /* nor have smaller blocks, unless a heap has */
 
 /* A stretch of memory: empty where start is end. */
 struct stretch {
@@ -26,9 +32,21 @@ struct stretch {
 };
 
 /*
- * The heap has grown by these bytes, which nobody has touched, to `lent` in all. What of them comes
- * in huge pages.
+ * The heap has grown by these bytes, which nobody has touched, to `lent` in all, since somebody
+ * wants `wanted`. What of them comes in huge pages.
  */
-struct stretch plat__huge_grew(uintptr_t start, size_t bytes, size_t lent);
+struct stretch plat__huge_grew(uintptr_t start, size_t bytes, size_t lent, size_t wanted);
+
+/* A block is about to get a mapping of so many bytes: whether it is to be of huge pages. */
+bool plat__huge_is_due(size_t bytes);
+
+/* The kernel is asked for them; whether it can be. */
+bool plat__huge_ask(uintptr_t start, size_t bytes);
+
+/* A large block of ordinary pages is there: it will be looked at before the next one is made. */
+void plat__huge_made(uintptr_t start, size_t bytes);
+
+/* Such a block is about to be freed, or is to grow: it is looked at now. Whether it is full. */
+bool plat__huge_look(uintptr_t start, size_t bytes);
 
 #endif

@@ -3,6 +3,7 @@
 #include "alloc/atomic.h"
 #include "alloc/granules.h"
 #include "alloc/guard.h"
+#include "alloc/huge.h"
 #include "alloc/map.h"
 #include "alloc/options.h"
 #include "alloc/slab.h"
@@ -10,6 +11,7 @@
 #include "alloc/system.h"
 #include "alloc/trap.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Freed mappings whose addresses stay taken for a while, so that an old pointer finds nothing. */
@@ -44,6 +46,24 @@ static void write_canary(const struct slab *slab, size_t bytes)
 {
 	if (CHECKS)
 		memcpy((char *)slab->base + bytes, &plat__key, CANARY_BYTES);
+}
+
+/* Its pages tell what was touched. */
+static bool is_ordinary(const struct slab *slab)
+{
+	return slab->kind == SLAB_MAPPING ? !slab->is_huge
+					  : !plat__granules_are_huge(slab->base);
+}
+
+static void note_made(const struct slab *slab, size_t bytes)
+{
+	if (bytes >= HUGE_BLOCK_MIN && is_ordinary(slab))
+		plat__huge_made(slab->base, bytes);
+}
+
+static bool is_full(const struct slab *slab, size_t bytes)
+{
+	return bytes >= HUGE_BLOCK_MIN && is_ordinary(slab) && plat__huge_look(slab->base, bytes);
 }
 
 /* --- in granules --- */
@@ -88,6 +108,7 @@ static void *run_malloc(size_t bytes, size_t alignment, bool *is_zero)
 	*is_zero = pages == 0;
 	write_canary(slab, bytes);
 	store_release(&slab->size, bytes + 1);
+	note_made(slab, bytes);
 	return (void *)base;
 }
 
@@ -287,6 +308,23 @@ static int map_region(size_t whole, size_t alignment, size_t *front, uintptr_t *
 	return plat__source->map(whole, alignment, ret);
 }
 
+/* Of huge pages where that is due and can be: these begin at multiples of their size. */
+static int map_block(struct slab *slab, size_t whole, size_t alignment, size_t bytes)
+{
+	size_t front;
+	uintptr_t base;
+	bool is_huge = alignment <= HUGE_BYTES && plat__huge_is_due(bytes) &&
+		       map_region(whole, HUGE_BYTES, &front, &base) == 0;
+
+	if (!is_huge && map_region(whole, alignment, &front, &base) < 0 &&
+	    (!plat__large_return() || map_region(whole, alignment, &front, &base) < 0))
+		return -ENOMEM;
+	slab->is_huge = is_huge && plat__huge_ask(base, whole);
+	slab->base = base;
+	slab->front = front;
+	return 0;
+}
+
 static size_t mapping_bytes(size_t bytes)
 {
 	return round_up(bytes + CANARY + (CHECKS ? plat__page_bytes : 0), GRANULE);
@@ -294,21 +332,17 @@ static size_t mapping_bytes(size_t bytes)
 
 static void *mapping_malloc(size_t bytes, size_t alignment)
 {
-	size_t whole = mapping_bytes(bytes), front;
+	size_t whole = mapping_bytes(bytes);
 	struct slab *slab = plat__slab_alone(SLAB_MAPPING);
-	uintptr_t base;
 
 	if (!slab)
 		return NULL;
 	if (alignment < GRANULE)
 		alignment = GRANULE;
-	if (map_region(whole, alignment, &front, &base) < 0 &&
-	    (!plat__large_return() || map_region(whole, alignment, &front, &base) < 0)) {
+	if (map_block(slab, whole, alignment, bytes) < 0) {
 		plat__slab_forget(slab);
 		return NULL;
 	}
-	slab->base = base;
-	slab->front = front;
 	slab->ngranules = (uint32_t)(whole / GRANULE);
 	slab->stride = 0;
 	slab->mapped = whole;
@@ -322,7 +356,8 @@ static void *mapping_malloc(size_t bytes, size_t alignment)
 	fetch_add(&mappings, 1);
 	fetch_add(&mapped_bytes, whole);
 	store_release(&slab->size, bytes + 1);
-	return (void *)base;
+	note_made(slab, bytes);
+	return (void *)slab->base;
 }
 
 static void let_go(struct slab *slab)
@@ -391,6 +426,7 @@ static struct slab *move_mapping(struct slab *slab, size_t whole)
 	moved->stride = 0;
 	moved->mapped = whole;
 	moved->class = slab->class;
+	moved->is_huge = slab->is_huge;
 	moved->is_sampled = slab->is_sampled;
 	store_relaxed(&moved->size, slab->size);
 	if (plat__map_add(moved) < 0)
@@ -439,6 +475,7 @@ static bool resize_mapping(struct slab *slab, size_t whole)
 static void *mapping_realloc(struct slab *slab, size_t bytes)
 {
 	size_t before = large_size(slab), old = slab->mapped, whole = mapping_bytes(bytes);
+	bool wants_huge;
 
 	/* Between the block and its guard are pages that are still zero. */
 	if (slab->is_guarded && bytes >= before && bytes <= slab->guard - CANARY) {
@@ -446,6 +483,7 @@ static void *mapping_realloc(struct slab *slab, size_t bytes)
 		store_release(&slab->size, bytes + 1);
 		return (void *)slab->base;
 	}
+	wants_huge = bytes > before && is_full(slab, before);
 	unguard(slab);
 	if (whole != old && !resize_mapping(slab, whole)) {
 		struct slab *moved = move_mapping(slab, whole);
@@ -457,6 +495,8 @@ static void *mapping_realloc(struct slab *slab, size_t bytes)
 		}
 		slab = moved;
 	}
+	if (wants_huge)
+		slab->is_huge = plat__huge_ask(slab->base, whole);
 	fetch_add(&mapped_bytes, whole - old);
 	guard(slab, bytes, bytes > before ? bytes / 16 : 0);
 	write_slack(slab, bytes, before);
@@ -492,6 +532,8 @@ bool plat__large_free(struct slab *slab, const void *frame)
 
 	if (size == 0)
 		return false;
+	if (slab->kind != SLAB_GUARDED)
+		is_full(slab, (size_t)(size - 1));
 	if (slab->kind == SLAB_GUARDED)
 		plat__guard_free(slab, (size_t)(size - 1), frame);
 	else if (slab->kind == SLAB_MAPPING)

@@ -140,7 +140,7 @@ static void get_guard(struct line *ret)
 }
 
 static const char *const huge_ways[] = {
-	[HUGE_KERNEL] = "kernel", [HUGE_DENSE] = "dense", [HUGE_OFF] = "off"};
+	[HUGE_FULL] = "full", [HUGE_KERNEL] = "kernel", [HUGE_DENSE] = "dense", [HUGE_OFF] = "off"};
 
 static bool set_huge(const char *value)
 {

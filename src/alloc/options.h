@@ -17,8 +17,11 @@
 
 struct line;
 
-/* Huge pages: as the kernel gives them by itself, also asked for, never. See huge.h. */
-enum huge_way { HUGE_KERNEL, HUGE_DENSE, HUGE_OFF };
+/*
+ * Huge pages: asked for where blocks were full; as the kernel gives them by itself; also asked for
+ * by large heaps; never. See huge.h.
+ */
+enum huge_way { HUGE_FULL, HUGE_KERNEL, HUGE_DENSE, HUGE_OFF };
 enum on_error { ON_ERROR_ABORT, ON_ERROR_REPORT, ON_ERROR_IGNORE };
 
 struct options {

@@ -200,7 +200,7 @@ struct slab *plat__slab_alone(enum slab_kind kind)
 	plat__slab_hide(slab);
 	store_relaxed(&slab->owner, NULL);
 	slab->class = 0;
-	slab->is_hard = slab->is_guarded = false;
+	slab->is_hard = slab->is_guarded = slab->is_huge = false;
 	slab->front = 0;
 	slab->is_sampled = 0;
 	return slab;

@@ -132,6 +132,7 @@ struct slab {
 	uint8_t nspan;	    /* slots that lie within WINDOW_BYTES, or those of a window */
 	uint8_t is_sampled; /* a block alone: it is among the samples */
 	uint8_t is_guarded; /* a block alone: what lies behind it cannot be touched */
+	uint8_t is_huge;    /* a block alone: its mapping is one that huge pages were asked for */
 	union {
 		struct slab *next;
 		uint64_t freed_size; /* a guarded block that is free: what its size was */

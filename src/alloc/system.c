@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -105,20 +106,29 @@ int plat__system_huge(uintptr_t start, size_t bytes, bool is_on)
 		      saved);
 }
 
+int plat__system_resident(uintptr_t start, size_t bytes, unsigned char *ret)
+{
+	int saved = errno;
+
+	return answer(syscall(SYS_mincore, start, bytes, ret), saved);
+}
+
 /* The one in brackets is in force: "always [madvise] never". */
-bool plat__system_huge_always(void)
+enum system_huge plat__system_huge_way(void)
 {
 	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
-	char text[8] = "";
+	char text[32] = "";
 	int saved = errno, fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 
 	if (fd >= 0) {
-		if (syscall(SYS_read, fd, text, sizeof(text)) < 1)
+		if (syscall(SYS_read, fd, text, sizeof(text) - 1) < 1)
 			text[0] = '\0';
 		syscall(SYS_close, fd);
 	}
 	errno = saved;
-	return text[0] == '[';
+	if (text[0] == '[')
+		return SYSTEM_HUGE_ALWAYS;
+	return strstr(text, "[madvise]") ? SYSTEM_HUGE_ASKED : SYSTEM_HUGE_NEVER;
 }
 
 size_t plat__system_nreturned(void)

@@ -26,8 +26,11 @@ int plat__system_fence(uintptr_t start, size_t bytes);
 int plat__system_drop(uintptr_t start, size_t bytes);
 /* Asks for huge pages in the range, or against them. */
 int plat__system_huge(uintptr_t start, size_t bytes, bool is_on);
-/* The kernel gives huge pages to who has not asked for them. */
-bool plat__system_huge_always(void);
+/* Who gets huge pages of the kernel: nobody, who asks for them, everybody. */
+enum system_huge { SYSTEM_HUGE_NEVER, SYSTEM_HUGE_ASKED, SYSTEM_HUGE_ALWAYS };
+enum system_huge plat__system_huge_way(void);
+/* A byte for each page, whose lowest bit says whether it is resident. */
+int plat__system_resident(uintptr_t start, size_t bytes, unsigned char *ret);
 /* How often memory was unmapped or dropped. */
 size_t plat__system_nreturned(void);
 /* Touching these pages ends in SIGSEGV, or no longer. */

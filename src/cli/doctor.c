@@ -155,12 +155,12 @@ static bool begins(const char *string, const char *with)
 static const struct known_setting {
 	const char *name;
 	uint64_t most; /* of a number; 0: it is none */
-	const char *words[3];
+	const char *words[4];
 } known_settings[] = {
 	{"PLAT_ALONE", 0, {NULL}},
 	{"PLAT_GUARD", 0, {"sampled", "all", "off"}},
 	{"PLAT_HARD", 0, {"0", "1"}},
-	{"PLAT_HUGE", 0, {"kernel", "dense", "off"}},
+	{"PLAT_HUGE", 0, {"full", "kernel", "dense", "off"}},
 	{"PLAT_LIBRARY", 0, {NULL}},
 	{"PLAT_MMAP_MAX", UINT64_MAX, {NULL}},
 	{"PLAT_MMAP_THRESHOLD", UINT64_MAX, {NULL}},

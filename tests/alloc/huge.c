@@ -1,6 +1,7 @@
 /*
  * Huge pages: a large heap has them where it is told to ask for them (PLAT_HUGE=dense) or the
- * kernel gives them to all, a small one never, and they keep no memory from going back.
+ * kernel gives them to all, a small one never, and they keep no memory from going back. Large
+ * blocks get them once others were full, and not where they are only touched here and there.
  */
 #include "check.h"
 
@@ -13,6 +14,7 @@
 #define BLOCK 1000
 #define LARGE (160 * MIB / BLOCK)
 #define SMALL (30 * MIB / BLOCK)
+#define ALONE (20 * MIB)
 
 static void *list[LARGE];
 
@@ -121,6 +123,108 @@ static void memory_from_calloc_is_zero(void)
 	}
 }
 
+static void *alone(size_t bytes, size_t step)
+{
+	volatile unsigned char *block = malloc(bytes);
+	size_t i;
+
+	check(block);
+	for (i = 0; i < bytes; i += step)
+		block[i] = 1;
+	return (void *)block;
+}
+
+/* The kernel has to be asked, and the setting allows it. */
+static bool blocks_ask(void)
+{
+	char text[64] = "";
+	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY);
+	bool is_read = fd >= 0 && read(fd, text, sizeof(text) - 1) > 0;
+	const char *value = getenv("PLAT_HUGE");
+
+	close(fd);
+	return is_read && strstr(text, "[madvise]") &&
+	       !(value && (strcmp(value, "off") == 0 || strcmp(value, "kernel") == 0));
+}
+
+/* The first one tells of the second, while it lives. */
+static void blocks_that_are_filled_have_huge_pages(void)
+{
+	size_t huge;
+
+	alone(ALONE, 4096);
+	check_with(is_always() || figure("\nAnonHugePages:") == 0, "%zu",
+		   figure("\nAnonHugePages:"));
+	alone(ALONE, 4096);
+	huge = figure("\nAnonHugePages:");
+	check_with(blocks_ask() || is_always() || huge == 0, "%zu", huge);
+	if (blocks_ask() && huge == 0)
+		skip("the kernel has no huge pages to give");
+	check_with(huge <= ALONE, "%zu", huge);
+}
+
+/* A page of each 64: they take what they touch, whatever others were. */
+static void blocks_that_are_hardly_touched_take_what_they_touch(void)
+{
+	size_t before, i;
+
+	if (is_always() || is_asked_for())
+		skip("all that a large heap grows by may be huge pages");
+	free(alone(ALONE, 4096));
+	for (i = 0; i < 16; i++) /* one of them has ordinary pages, and tells */
+		free(alone(ALONE, 64 * 4096));
+	before = resident();
+	for (i = 0; i < 8; i++)
+		alone(ALONE, 64 * 4096);
+	check_with(resident() - before <= 8 * (ALONE / 64 + 512 * KIB), "%zu, then %zu", before,
+		   resident());
+}
+
+static void a_block_that_grows_keeps_what_is_in_it(void)
+{
+	unsigned char *block = alone(5 * MIB, 4096);
+	size_t bytes;
+
+	fill(block, 5 * MIB, 7);
+	for (bytes = 5 * MIB; bytes < 100 * MIB; bytes = bytes / 2 * 3) {
+		block = realloc(block, bytes / 2 * 3);
+		check(block && filled(block, 5 * MIB, 7));
+		check(first_set(block + bytes, bytes / 2) == bytes / 2);
+		memset(block + bytes, 1, bytes / 2);
+	}
+	block = realloc(block, 5 * MIB);
+	check(block && filled(block, 5 * MIB, 7));
+	free(block);
+}
+
+static void large_blocks_from_calloc_are_zero(void)
+{
+	size_t i;
+
+	for (i = 0; i < 40; i++) {
+		unsigned char *block = calloc(1, ALONE);
+
+		check(block && first_set(block, ALONE) == ALONE);
+		memset(block, 1, ALONE);
+		free(block);
+	}
+}
+
+/* But for what trimming keeps: twice the largest block that was freed, as glibc does. */
+static void large_blocks_go_back(void)
+{
+	void *blocks[20];
+	size_t before = resident(), i, k;
+
+	for (k = 0; k < 3; k++) {
+		for (i = 0; i < 20; i++)
+			blocks[i] = alone(ALONE / 2 + i * 100 * KIB, 4096);
+		for (i = 0; i < 20; i++)
+			free(blocks[i]);
+	}
+	check_with(resident() - before <= ALONE + 10 * MIB, "%zu, then %zu", before, resident());
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -129,6 +233,11 @@ int main(int argc, char **argv)
 		{TEST(what_was_freed_goes_back)},
 		{TEST(what_was_freed_between_others_goes_back)},
 		{TEST(memory_from_calloc_is_zero)},
+		{TEST(blocks_that_are_filled_have_huge_pages)},
+		{TEST(blocks_that_are_hardly_touched_take_what_they_touch)},
+		{TEST(a_block_that_grows_keeps_what_is_in_it)},
+		{TEST(large_blocks_from_calloc_are_zero)},
+		{TEST(large_blocks_go_back)},
 	};
 
 	return tests_main(argc, argv, tests, ARRAY_SIZE(tests), NULL, 0);

@@ -151,9 +151,17 @@ int plat__system_huge(uintptr_t start, size_t bytes, bool is_on)
 	return 0;
 }
 
-bool plat__system_huge_always(void)
+enum system_huge plat__system_huge_way(void)
 {
-	return true;
+	return SYSTEM_HUGE_ALWAYS;
+}
+
+int plat__system_resident(uintptr_t start, size_t bytes, unsigned char *ret)
+{
+	(void)start;
+	(void)bytes;
+	(void)ret;
+	return -ENOSYS;
 }
 
 bool plat__system_is_mapped(uintptr_t start, size_t bytes)

@@ -118,9 +118,19 @@ int plat__system_huge(uintptr_t start, size_t bytes, bool is_on)
 	return must_fail() ? -ENOMEM : 0;
 }
 
-bool plat__system_huge_always(void)
+enum system_huge plat__system_huge_way(void)
 {
-	return true;
+	return SYSTEM_HUGE_ASKED;
+}
+
+/* Blocks are full, mostly. */
+int plat__system_resident(uintptr_t start, size_t bytes, unsigned char *ret)
+{
+	(void)start;
+	if (must_fail())
+		return -ENOMEM;
+	memset(ret, 1, bytes / 4096);
+	return 0;
 }
 
 int plat__system_remap(uintptr_t start, size_t bytes, size_t wanted, uintptr_t target)
