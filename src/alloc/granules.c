@@ -284,8 +284,8 @@ static void grew_break(uintptr_t end, size_t bytes)
 /* Says of each granule of a new stretch whether it is of huge pages. */
 static void note_huge(uintptr_t base, size_t bytes, size_t wanted)
 {
-	struct stretch huge = plat__huge_grew(base, bytes, load_relaxed(&lent_granules) * GRANULE,
-					      wanted);
+	struct stretch huge =
+		plat__huge_grew(base, bytes, load_relaxed(&lent_granules) * GRANULE, wanted);
 	uintptr_t at;
 
 	for (at = base; at < base + bytes; at += GRANULE) {

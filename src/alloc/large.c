@@ -51,8 +51,7 @@ static void write_canary(const struct slab *slab, size_t bytes)
 /* Its pages tell what was touched. */
 static bool is_ordinary(const struct slab *slab)
 {
-	return slab->kind == SLAB_MAPPING ? !slab->is_huge
-					  : !plat__granules_are_huge(slab->base);
+	return slab->kind == SLAB_MAPPING ? !slab->is_huge : !plat__granules_are_huge(slab->base);
 }
 
 static void note_made(const struct slab *slab, size_t bytes)
