@@ -10,6 +10,7 @@
 #include "alloc/perturb.h"
 #include "alloc/outside.h"
 #include "alloc/sample.h"
+#include "base/compiler.h"
 
 #include <errno.h>
 #include <string.h>
@@ -28,7 +29,7 @@ struct options plat__options = {
 uint16_t plat__key;
 
 /* Splits a word into all of its bits' halves (the finaliser of splitmix64). */
-static uint64_t scatter(uint64_t x)
+static ALWAYS_INLINE uint64_t scatter(uint64_t x)
 {
 	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
@@ -36,7 +37,7 @@ static uint64_t scatter(uint64_t x)
 }
 
 /* The kernel's 16 random bytes serve libc too (stack protector), so only what they hash to does. */
-static void make_keys(void)
+static WHEN_IT_BEGINS void make_keys(void)
 {
 	const void *random = (const void *)getauxval(AT_RANDOM);
 	uint64_t seed = (uintptr_t)&plat__options;
@@ -349,7 +350,7 @@ static bool is_ours(const char *entry)
 	       entry[4] == '_';
 }
 
-void plat__options_init(void)
+WHEN_IT_BEGINS void plat__options_init(void)
 {
 	bool is_privileged;
 	char **entry;

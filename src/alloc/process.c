@@ -9,6 +9,7 @@
 #include "alloc/sites.h"
 #include "alloc/source.h"
 #include "alloc/system.h"
+#include "base/compiler.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -110,7 +111,16 @@ static void after_fork(void)
 	plat__heap_after_fork(plat__thread_heap());
 }
 
-__attribute__((constructor)) static void start(void)
+/*
+ * glibc's pthread_atfork() is a part of whoever calls it, and goes by a table at the other end of
+ * the code. What it does is this (nptl/pthread_atfork.c); musl, and a program that is linked
+ * statically, have the other one.
+ */
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+			     void *object) __attribute__((weak));
+extern void *__dso_handle __attribute__((weak, visibility("hidden")));
+
+static WHEN_IT_BEGINS void start(void)
 {
 	/* The first calls may have come before there was an environment. */
 	if (!plat__options.is_ready) {
@@ -124,8 +134,13 @@ __attribute__((constructor)) static void start(void)
 	}
 	plat__sites_begin();
 	/* A handler in the parent would hold something over the fork; there is nothing to hold. */
-	pthread_atfork(NULL, NULL, after_fork);
+	if (__register_atfork)
+		__register_atfork(NULL, NULL, after_fork, &__dso_handle ? __dso_handle : NULL);
+	else
+		pthread_atfork(NULL, NULL, after_fork);
 }
+
+CALL_WHEN_IT_BEGINS(start);
 
 /*
  * Of an archive a linker takes only the files that somebody needs by then. libc may need more of

@@ -7,6 +7,7 @@
 #include "alloc/atomic.h"
 #include "alloc/options.h"
 #include "alloc/system.h"
+#include "base/compiler.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -165,10 +166,12 @@ static void clean_environment(const char *files)
 }
 
 /* Before main, also where nothing has been allocated: that it was loaded is to be known. */
-__attribute__((constructor)) static void begin(void)
+static WHEN_IT_BEGINS void begin(void)
 {
 	if (!plat__options.is_ready)
 		plat__options_init();
 	if (plat__options.alone)
 		clean_environment(plat__options.alone);
 }
+
+CALL_WHEN_IT_BEGINS(begin);

@@ -17,6 +17,7 @@
 #include "alloc/atomic.h"
 #include "alloc/system.h"
 #include "alloc/unwind_steps.h"
+#include "base/compiler.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -96,7 +97,7 @@ static _Unwind_Reason_Code stop(struct _Unwind_Context *context, void *data)
 	return _URC_NORMAL_STOP;
 }
 
-void plat__unwind_begin(bool may_load)
+WHEN_IT_BEGINS void plat__unwind_begin(bool may_load)
 {
 	struct link_map *map;
 	void *library;

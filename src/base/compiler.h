@@ -21,6 +21,15 @@
  * begins as zeros, so that what is small lies together.
  */
 #define MOSTLY_UNTOUCHED __attribute__((section(".bss.untouched")))
+/*
+ * Runs once, when a program begins, and stands behind all other code: of a file the kernel brings
+ * in the 16 pages from a border on, or what there is of them, and of the last ones there are few.
+ */
+#define WHEN_IT_BEGINS __attribute__((noinline, section(".text.when_it_begins")))
+/* Is called then. A constructor is, too, but by a function that may stand in front of all. */
+#define CALL_WHEN_IT_BEGINS(function)                                                              \
+	__attribute__((section(".init_array"), used)) static void (*call_##function)(void) =       \
+		function
 #define NOINLINE __attribute__((noinline))
 /* What the compiler knows of it: so what it leads to is read again. */
 #define FORGET(pointer) __asm__("" : "+r"(pointer))
