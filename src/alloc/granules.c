@@ -17,7 +17,7 @@
 #define BUDGET_MIN ((size_t)3 << 20)
 #define BUDGET_MAX ((size_t)16 << 20)
 /* What was regretted counts up to so much even where hardly anything is taken now. */
-#define REGRETS_MIN ((size_t)1 << 20)
+#define REGRETS_MIN ((size_t)4 << 20)
 #define REGRETS_MAX ((size_t)256 << 20)
 
 /* Every chunk there is, in the order in which it came. */
@@ -27,6 +27,8 @@ static size_t nchunks;
 static size_t first_free;
 /* What the budget is raised by while dropped pages are soon needed again. */
 static size_t regrets;
+/* The most granules that were taken; it comes down with each purge. */
+static size_t peak_granules;
 static size_t taken_granules, dirty_pages, lent_granules;
 /* Where the break-like source ended last. */
 static uintptr_t top;
@@ -55,6 +57,12 @@ static uint64_t rows(uint64_t word, size_t n)
 		have += step;
 	}
 	return word;
+}
+
+static void notice_peak(size_t taken)
+{
+	if (taken > load_relaxed(&peak_granules))
+		store_relaxed(&peak_granules, taken);
 }
 
 /* Takes the granules' pages out of the account of dirty ones, and says which they are. */
@@ -87,7 +95,7 @@ static void take_account(struct chunk *chunk, unsigned first, size_t n, uint64_t
 				      GRANULE);
 	if (sum)
 		fetch_sub(&dirty_pages, sum);
-	fetch_add(&taken_granules, n);
+	notice_peak(fetch_add(&taken_granules, n) + n);
 }
 
 /* n granules inside one chunk; dirty ones only, or any. */
@@ -313,7 +321,7 @@ static int grow_by(size_t n, size_t more, uintptr_t *ret)
 		return -ENOMEM;
 	}
 	fetch_add(&lent_granules, n + more);
-	fetch_add(&taken_granules, n);
+	notice_peak(fetch_add(&taken_granules, n) + n);
 	for (at = *ret & ~(CHUNK_BYTES - 1); at < *ret + bytes; at += CHUNK_BYTES)
 		store_relaxed(&plat__map_chunk(at)->source, is_break ? 0 : 1);
 	note_huge(*ret, bytes, n * GRANULE);
@@ -607,9 +615,11 @@ static bool purge_chunk(struct chunk *chunk)
 /* The past counts less with each purge. */
 static void forget_some(void)
 {
-	size_t regretted = load_relaxed(&regrets);
+	size_t regretted = load_relaxed(&regrets), taken = load_relaxed(&taken_granules);
+	size_t peak = load_relaxed(&peak_granules);
 
 	store_relaxed(&regrets, regretted - regretted / 16);
+	store_relaxed(&peak_granules, peak > taken ? peak - (peak - taken + 7) / 8 : taken);
 }
 
 /* From the last chunk down: what came first is what is used again first. */
@@ -741,25 +751,32 @@ void plat__granules_regret(size_t bytes)
 }
 
 /*
- * An eighth of what is taken, within bounds: of what was taken before it is gone nothing stays, or
- * the threads of a program that rests kept what they had needed together. What comes back soon is
- * regretted.
+ * An eighth of what was taken at most of late, within bounds; no more than a quarter of what is
+ * still taken, or the threads of a program that rests kept what they had needed together.
  */
 static size_t room_for_return(size_t taken)
 {
-	return BUDGET_MIN + (taken / 8 < BUDGET_MAX ? taken / 8 : BUDGET_MAX);
+	size_t peak = load_relaxed(&peak_granules) * GRANULE;
+	size_t room = (peak > taken ? peak : taken) / 8;
+
+	if (room > taken / 4)
+		room = taken / 4;
+	return BUDGET_MIN + (room < BUDGET_MAX ? room : BUDGET_MAX);
 }
 
 size_t plat__granules_budget(void)
 {
 	size_t taken = load_relaxed(&taken_granules) * GRANULE;
 	size_t raised = load_relaxed(&regrets), most = taken / 2, threshold, budget;
+	size_t peak = load_relaxed(&peak_granules) * GRANULE;
 
-	/* What a program that has become small regretted when it was big counts less. */
 	if (most < REGRETS_MIN)
 		most = REGRETS_MIN;
 	if (raised > most)
 		raised = most;
+	/* What a program that has become small regretted when it was big counts less. */
+	if (taken < peak / 4)
+		raised = (size_t)((uint64_t)raised * taken / (peak / 4));
 	budget = room_for_return(taken) + taken / 32;
 	threshold = load_relaxed(&plat__options.trim_threshold);
 	/* Big blocks that have come to live in the heap are not to be faulted in each time. */
