@@ -201,7 +201,7 @@ static void large_blocks_from_calloc_are_zero(void)
 {
 	size_t i;
 
-	for (i = 0; i < 40; i++) {
+	for (i = 0; i < 18; i++) { /* with huge pages, without, and with them */
 		unsigned char *block = calloc(1, ALONE);
 
 		check(block && first_set(block, ALONE) == ALONE);
@@ -216,7 +216,7 @@ static void large_blocks_go_back(void)
 	void *blocks[20];
 	size_t before = resident(), i, k;
 
-	for (k = 0; k < 3; k++) {
+	for (k = 0; k < 2; k++) {
 		for (i = 0; i < 20; i++)
 			blocks[i] = alone(ALONE / 2 + i * 100 * KIB, 4096);
 		for (i = 0; i < 20; i++)
