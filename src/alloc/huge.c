@@ -104,7 +104,7 @@ bool plat__huge_look(uintptr_t start, size_t bytes)
 		if (plat__system_resident(start + i * step, HUGE_BYTES, pages) < 0)
 			return false;
 		for (k = 0; k < sizeof(pages); k++)
-			npages += pages[k] & 1;
+			npages += pages[k];
 	}
 	store_relaxed(&is_full, npages >= looks * sizeof(pages) / 8 * 7);
 	if (load_relaxed(&last_start) == start)

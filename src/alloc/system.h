@@ -29,7 +29,7 @@ int plat__system_huge(uintptr_t start, size_t bytes, bool is_on);
 /* Who gets huge pages of the kernel: nobody, who asks for them, everybody. */
 enum system_huge { SYSTEM_HUGE_NEVER, SYSTEM_HUGE_ASKED, SYSTEM_HUGE_ALWAYS };
 enum system_huge plat__system_huge_way(void);
-/* A byte for each page, whose lowest bit says whether it is resident. */
+/* A byte for each page: 1 if it is resident, else 0. */
 int plat__system_resident(uintptr_t start, size_t bytes, unsigned char *ret);
 /* How often memory was unmapped or dropped. */
 size_t plat__system_nreturned(void);

@@ -683,6 +683,58 @@ static void the_kernel_has_no_memory_for_calls(void)
 	calls_are_refused(ENOMEM);
 }
 
+/* As sandboxes do it: memory can be had and given back, no file opened, and all else is the end. */
+static void sandbox(void)
+{
+	static const unsigned calls[] = {
+		SYS_brk,     SYS_mmap,	   SYS_munmap,	   SYS_mremap,
+		SYS_madvise, SYS_mprotect, SYS_write,	   SYS_rt_sigaction,
+		SYS_close,   SYS_exit,	   SYS_exit_group, SYS_rt_sigprocmask,
+	};
+	struct sock_filter code[2 * ARRAY_SIZE(calls) + 4];
+	struct sock_fprog program = {.filter = code};
+	unsigned short at = 0;
+	size_t i;
+
+	code[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						  offsetof(struct seccomp_data, nr));
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		code[at++] =
+			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
+		code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	}
+	code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1);
+	code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES);
+	code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	program.len = at;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+		skip("there are no seccomp filters here");
+}
+
+static void a_sandbox_ends_who_asks_for_more(void)
+{
+	struct random random = {8};
+	size_t size;
+	char *p, *last = NULL;
+
+	churn(&random, 5000);
+	free(malloc(10 * MIB));
+	sandbox();
+	churn(&random, 20000);
+	for (size = 5 * MIB; size < 40 * MIB; size += 5 * MIB) {
+		p = malloc(size);
+		check(p);
+		memset(p, 1, size);
+		free(last);
+		last = realloc(p, size / 2 * 3);
+		check(last);
+	}
+	free(last);
+	malloc_trim(0);
+	churn(&random, 5000);
+}
+
 /* mmap alone: what the break gives has to do. */
 static void a_filter_refuses_mmap(void)
 {
@@ -747,6 +799,7 @@ static const struct test tests[] = {
 	{TEST(a_filter_refuses_calls_with_eperm)},
 	{TEST(a_filter_refuses_calls_with_enosys)},
 	{TEST(the_kernel_has_no_memory_for_calls)},
+	{TEST(a_sandbox_ends_who_asks_for_more)},
 	{TEST(a_filter_refuses_mmap)},
 	{TEST(what_the_break_claims_and_nobody_mapped_is_not_used)},
 };
