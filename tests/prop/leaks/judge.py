@@ -37,7 +37,7 @@ STATES = {LOST: "lost", HELD: "held", FREED: "freed", HIDDEN: "held where nobody
 WAYS = ["live", "pointers", "full", "gcore", "core"]
 TIMEOUT = 120
 MISSING = "is not there"
-CHANCES = 3
+CHANCES = 9  # of one seed of glibc-32 four looks in ten found such a pointer
 WRONG_SHOWN = 5
 # gdb 13 writes no vector registers from the sixteenth on.
 LEFT_OUT_BY_GDB = {"register_further"}
