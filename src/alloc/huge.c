@@ -82,8 +82,6 @@ bool plat__huge_ask(uintptr_t start, size_t bytes)
 
 void plat__huge_made(uintptr_t start, size_t bytes)
 {
-	if (bytes < HUGE_BLOCK_MIN)
-		return;
 	store_relaxed(&last_start, start);
 	store_relaxed(&last_bytes, bytes);
 }

@@ -43,7 +43,10 @@ bool plat__huge_is_due(size_t bytes);
 /* The kernel is asked for them; whether it can be. */
 bool plat__huge_ask(uintptr_t start, size_t bytes);
 
-/* A large block of ordinary pages is there: it will be looked at before the next one is made. */
+/*
+ * A block of HUGE_BLOCK_MIN or more, of ordinary pages, is there: it will be looked at before the
+ * next one is made.
+ */
 void plat__huge_made(uintptr_t start, size_t bytes);
 
 /* Such a block is about to be freed, or is to grow: it is looked at now. Whether it is full. */

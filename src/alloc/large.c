@@ -60,6 +60,7 @@ static void note_made(const struct slab *slab, size_t bytes)
 		plat__huge_made(slab->base, bytes);
 }
 
+/* Is asked also for what is remembered of the answer. */
 static bool is_full(const struct slab *slab, size_t bytes)
 {
 	return bytes >= HUGE_BLOCK_MIN && is_ordinary(slab) && plat__huge_look(slab->base, bytes);
@@ -531,11 +532,12 @@ bool plat__large_free(struct slab *slab, const void *frame)
 
 	if (size == 0)
 		return false;
-	if (slab->kind != SLAB_GUARDED)
-		is_full(slab, (size_t)(size - 1));
-	if (slab->kind == SLAB_GUARDED)
+	if (slab->kind == SLAB_GUARDED) {
 		plat__guard_free(slab, (size_t)(size - 1), frame);
-	else if (slab->kind == SLAB_MAPPING)
+		return true;
+	}
+	is_full(slab, (size_t)(size - 1));
+	if (slab->kind == SLAB_MAPPING)
 		mapping_free(slab, (size_t)(size - 1));
 	else
 		run_free(slab, (size_t)(size - 1));
