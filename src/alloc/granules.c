@@ -281,22 +281,48 @@ static void grew_break(uintptr_t end, size_t bytes)
 	}
 }
 
-/* Says of each granule of a new stretch whether it is of huge pages. */
-static void note_huge(uintptr_t base, size_t bytes, size_t wanted)
+/* Says of each granule whether it is of huge pages. */
+static void note_huge(uintptr_t start, uintptr_t end, bool is_huge)
 {
-	struct stretch huge =
-		plat__huge_grew(base, bytes, load_relaxed(&lent_granules) * GRANULE, wanted);
 	uintptr_t at;
 
-	for (at = base; at < base + bytes; at += GRANULE) {
+	for (at = start; at < end; at += GRANULE) {
 		struct chunk *chunk = plat__map_chunk(at);
 		uint64_t bit = UINT64_C(1) << at / GRANULE % CHUNK_GRANULES;
 
-		if (huge.start <= at && at < huge.end)
+		if (is_huge)
 			fetch_or(&chunk->huge, bit);
 		else if (load_relaxed(&chunk->huge) & bit)
 			fetch_and(&chunk->huge, ~bit);
 	}
+}
+
+static void note_grown(uintptr_t base, size_t bytes)
+{
+	struct stretch huge = plat__huge_grew(base, bytes, load_relaxed(&lent_granules) * GRANULE);
+
+	note_huge(base, base + bytes, false);
+	note_huge(huge.start, huge.end, true);
+}
+
+bool plat__granules_ask_huge(uintptr_t base, size_t bytes, uint32_t *teller)
+{
+	struct stretch huge = plat__huge_ask(base, bytes, teller), place;
+
+	note_huge(huge.start, huge.end, true);
+	if (*teller > 0) {
+		place = plat__huge_place(base, *teller);
+		note_huge(place.start, place.end, false);
+	}
+	plat__huge_fill_ends(huge, base, bytes);
+	return huge.start < huge.end;
+}
+
+void plat__granules_decline_huge(uintptr_t base, size_t n, size_t kept)
+{
+	struct stretch huge = plat__huge_decline(base, n * GRANULE, kept * GRANULE);
+
+	note_huge(huge.start, huge.end, false);
 }
 
 bool plat__granules_are_huge(uintptr_t at)
@@ -324,7 +350,7 @@ static int grow_by(size_t n, size_t more, uintptr_t *ret)
 	notice_peak(fetch_add(&taken_granules, n) + n);
 	for (at = *ret & ~(CHUNK_BYTES - 1); at < *ret + bytes; at += CHUNK_BYTES)
 		store_relaxed(&plat__map_chunk(at)->source, is_break ? 0 : 1);
-	note_huge(*ret, bytes, n * GRANULE);
+	note_grown(*ret, bytes);
 	if (is_break)
 		grew_break(*ret + bytes, bytes);
 	if (more > 0) {

@@ -46,6 +46,15 @@ bool plat__granules_extend(uintptr_t end, size_t n);
 /* The one at this address is of huge pages. */
 bool plat__granules_are_huge(uintptr_t at);
 
+/*
+ * A block that will be full begins with the granule at base: what of it can be of huge pages shall
+ * be, and the rest is made resident. Whether anything can be. *teller: as plat__huge_ask()'s.
+ */
+bool plat__granules_ask_huge(uintptr_t base, size_t bytes, uint32_t *teller);
+
+/* That block is about to keep only so many of its n granules. */
+void plat__granules_decline_huge(uintptr_t base, size_t n, size_t kept);
+
 /* Drops free pages until no more than `keep` bytes of them may be resident; true if any went. */
 bool plat__granules_purge(size_t keep);
 

@@ -4,8 +4,8 @@
 #include "alloc/options.h"
 #include "alloc/system.h"
 
-/* Of blocks that could have huge pages one in so many has ordinary ones, to be looked at. */
-#define ORDINARY 16
+/* Of blocks of huge pages one in so many has ordinary ones in one place, to be looked at. */
+#define TELLING 16
 /* Of a block so many stretches of the size of a huge page are looked at. */
 #define LOOKS 4
 #define SMALL_PAGE 4096
@@ -14,7 +14,7 @@ static uint32_t way; /* an enum system_huge + 1, once it was asked for */
 
 /* Whether the last large block that was looked at was full. */
 static uint32_t is_full;
-static uint32_t nmade;
+static uint32_t nasked;
 /* The one made last. Others may free it meanwhile: what is read there then does no harm. */
 static uintptr_t last_start;
 static size_t last_bytes;
@@ -39,11 +39,28 @@ static bool is_asked_for_blocks(void)
 	       kernels_way() == SYSTEM_HUGE_ASKED;
 }
 
-struct stretch plat__huge_grew(uintptr_t start, size_t bytes, size_t lent, size_t wanted)
+static uintptr_t first_from(uintptr_t start)
 {
-	const struct stretch none = {start, start},
-			     whole = {(start + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1),
-				      (start + bytes) & ~(HUGE_BYTES - 1)};
+	return (start + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
+}
+
+/* What whole huge pages fit into. */
+static struct stretch inside(uintptr_t start, size_t bytes)
+{
+	uintptr_t first = first_from(start), end = (start + bytes) & ~(HUGE_BYTES - 1);
+
+	return first < end ? (struct stretch){first, end} : (struct stretch){start, start};
+}
+
+static bool ask(struct stretch huge)
+{
+	return huge.start < huge.end &&
+	       plat__system_huge(huge.start, huge.end - huge.start, true) == 0;
+}
+
+struct stretch plat__huge_grew(uintptr_t start, size_t bytes, size_t lent)
+{
+	const struct stretch none = {start, start}, whole = inside(start, bytes);
 	uint32_t huge = load_relaxed(&plat__options.huge);
 	bool is_always;
 
@@ -56,56 +73,105 @@ struct stretch plat__huge_grew(uintptr_t start, size_t bytes, size_t lent, size_
 			plat__system_huge(start, bytes, false);
 		return none;
 	}
-	if (whole.start >= whole.end)
-		return none;
-	if (huge == HUGE_DENSE || plat__huge_is_due(wanted))
-		return plat__huge_ask(whole.start, whole.end - whole.start) ? whole : none;
+	if (huge == HUGE_DENSE)
+		return ask(whole) ? whole : none;
 	return is_always ? whole : none;
 }
 
 bool plat__huge_is_due(size_t bytes)
 {
-	uintptr_t start;
+	struct stretch last;
 
 	if (bytes < HUGE_BLOCK_MIN || !is_asked_for_blocks())
 		return false;
-	start = load_relaxed(&last_start);
-	if (start)
-		plat__huge_look(start, load_relaxed(&last_bytes));
-	return load_relaxed(&is_full) && fetch_add(&nmade, 1) % ORDINARY != ORDINARY - 1;
+	last.start = load_relaxed(&last_start);
+	last.end = last.start + load_relaxed(&last_bytes);
+	if (last.start)
+		plat__huge_look(last);
+	return load_relaxed(&is_full);
 }
 
-bool plat__huge_ask(uintptr_t start, size_t bytes)
+struct stretch plat__huge_place(uintptr_t start, uint32_t teller)
 {
-	return plat__system_huge(start, bytes, true) == 0;
+	uintptr_t at = first_from(start) + (teller - 1) * HUGE_BYTES;
+
+	return (struct stretch){at, at + HUGE_BYTES};
 }
 
-void plat__huge_made(uintptr_t start, size_t bytes)
+struct stretch plat__huge_ask(uintptr_t start, size_t bytes, uint32_t *teller)
 {
-	store_relaxed(&last_start, start);
-	store_relaxed(&last_bytes, bytes);
+	struct stretch huge = inside(start, bytes), place;
+	uint32_t n = fetch_add(&nasked, 1);
+
+	*teller = 0;
+	if (!ask(huge))
+		return (struct stretch){start, start};
+	if (n % TELLING != TELLING - 1)
+		return huge;
+	/* Its places follow each other in no order. */
+	n = n / TELLING * UINT32_C(0x9e3779b1) >> 16;
+	n = n % (uint32_t)((huge.end - huge.start) / HUGE_BYTES) + 1;
+	place = plat__huge_place(start, n);
+	if (plat__system_huge(place.start, HUGE_BYTES, false) == 0)
+		*teller = n;
+	return huge;
 }
 
-/* Seven eighths of its pages are resident, as far as is looked at. */
-bool plat__huge_look(uintptr_t start, size_t bytes)
+void plat__huge_fill_ends(struct stretch huge, uintptr_t start, size_t bytes)
+{
+	uintptr_t end = start + bytes;
+
+	if (huge.start >= huge.end)
+		return;
+	if (start < huge.start)
+		plat__system_populate(start, huge.start - start);
+	if (huge.end < end)
+		plat__system_populate(huge.end, end - huge.end);
+}
+
+struct stretch plat__huge_decline(uintptr_t start, size_t bytes, size_t kept)
+{
+	uintptr_t from = (start + kept) & ~(HUGE_BYTES - 1);
+	struct stretch huge = inside(start, bytes);
+
+	if (huge.start < from)
+		huge.start = from;
+	if (huge.start >= huge.end || load_relaxed(&plat__options.huge) == HUGE_DENSE ||
+	    plat__system_huge(huge.start, huge.end - huge.start, false) < 0)
+		return (struct stretch){start, start};
+	return huge;
+}
+
+void plat__huge_made(struct stretch telling)
+{
+	store_relaxed(&last_start, telling.start);
+	store_relaxed(&last_bytes, telling.end - telling.start);
+}
+
+/* Seven eighths of the pages are resident, as far as is looked at. */
+bool plat__huge_look(struct stretch telling)
 {
 	unsigned char pages[HUGE_BYTES / SMALL_PAGE];
-	size_t looks = bytes / HUGE_BYTES, npages = 0, step, i, k;
+	size_t bytes = telling.end - telling.start, looks = bytes / HUGE_BYTES;
+	size_t npages = 0, step = 0, i, k;
 
-	if (bytes < HUGE_BLOCK_MIN || !is_asked_for_blocks())
+	if (looks == 0 || !is_asked_for_blocks())
 		return false;
 	if (looks > LOOKS)
 		looks = LOOKS;
 	/* The last one ends where the block does. */
-	step = (bytes - HUGE_BYTES) / (looks - 1) & ~(size_t)(SMALL_PAGE - 1);
+	if (looks > 1)
+		step = (bytes - HUGE_BYTES) / (looks - 1) & ~(size_t)(SMALL_PAGE - 1);
 	for (i = 0; i < looks; i++) {
-		if (plat__system_resident(start + i * step, HUGE_BYTES, pages) < 0)
+		uintptr_t at = telling.start + i * step;
+
+		if (plat__system_resident(at, HUGE_BYTES, pages) < 0)
 			return false;
 		for (k = 0; k < sizeof(pages); k++)
 			npages += pages[k];
 	}
 	store_relaxed(&is_full, npages >= looks * sizeof(pages) / 8 * 7);
-	if (load_relaxed(&last_start) == start)
+	if (load_relaxed(&last_start) == telling.start)
 		store_relaxed(&last_start, 0);
 	return load_relaxed(&is_full);
 }

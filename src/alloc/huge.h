@@ -12,8 +12,9 @@
  * (transparent_hugepage/defrag: madvise): docs/allocator.md has what that costs.
  *
  * For large blocks it is asked if the one before was full, or was full when it was freed: whoever
- * fills one fills the next. Of huge pages nobody can tell what was touched; so one in 16 of these
- * blocks has ordinary ones.
+ * fills one fills the next. What no huge page fits into, at both ends, is made resident at once.
+ * Of huge pages nobody can tell what was touched; so one in 16 of these blocks has ordinary ones in
+ * one place, another one each time.
  */
 #ifndef PLAT_ALLOC_HUGE_H
 #define PLAT_ALLOC_HUGE_H
@@ -32,24 +33,35 @@ struct stretch {
 };
 
 /*
- * The heap has grown by these bytes, which nobody has touched, to `lent` in all, since somebody
- * wants `wanted`. What of them comes in huge pages.
+ * The heap has grown by these bytes, which nobody has touched, to `lent` in all. What of them comes
+ * in huge pages.
  */
-struct stretch plat__huge_grew(uintptr_t start, size_t bytes, size_t lent, size_t wanted);
+struct stretch plat__huge_grew(uintptr_t start, size_t bytes, size_t lent);
 
-/* A block is about to get a mapping of so many bytes: whether it is to be of huge pages. */
+/* A block of so many bytes is about to be made: whether it is to be of huge pages. */
 bool plat__huge_is_due(size_t bytes);
 
-/* The kernel is asked for them; whether it can be. */
-bool plat__huge_ask(uintptr_t start, size_t bytes);
+/*
+ * It is there, or was full and grew: the kernel is asked for what is told. *teller: 0, or the
+ * number of the place that keeps ordinary pages, from 1 on.
+ */
+struct stretch plat__huge_ask(uintptr_t start, size_t bytes, uint32_t *teller);
+struct stretch plat__huge_place(uintptr_t start, uint32_t teller);
+/* What of the block no huge page fits into is made resident. */
+void plat__huge_fill_ends(struct stretch huge, uintptr_t start, size_t bytes);
+/*
+ * The block keeps its first `kept` bytes: what comes behind them will take what it touches. Where
+ * the kernel has been told so.
+ */
+struct stretch plat__huge_decline(uintptr_t start, size_t bytes, size_t kept);
 
 /*
- * A block of HUGE_BLOCK_MIN or more, of ordinary pages, is there: it will be looked at before the
- * next one is made.
+ * These ordinary pages, none of which is resident yet, are a block's of HUGE_BLOCK_MIN or more, or
+ * such a block's teller: they will be looked at before the next one is made.
  */
-void plat__huge_made(uintptr_t start, size_t bytes);
+void plat__huge_made(struct stretch telling);
 
-/* Such a block is about to be freed, or is to grow: it is looked at now. Whether it is full. */
-bool plat__huge_look(uintptr_t start, size_t bytes);
+/* That block is about to be freed, or is to grow: they are looked at now. Whether it is full. */
+bool plat__huge_look(struct stretch telling);
 
 #endif

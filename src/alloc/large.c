@@ -48,22 +48,41 @@ static void write_canary(const struct slab *slab, size_t bytes)
 		memcpy((char *)slab->base + bytes, &plat__key, CANARY_BYTES);
 }
 
-/* Its pages tell what was touched. */
-static bool is_ordinary(const struct slab *slab)
+/*
+ * Where its pages tell what was touched: all of it, a teller, or nothing. A run's do so if none was
+ * resident when it was made.
+ */
+static struct stretch telling(const struct slab *slab, size_t bytes)
 {
-	return slab->kind == SLAB_MAPPING ? !slab->is_huge : !plat__granules_are_huge(slab->base);
+	const struct stretch none = {slab->base, slab->base},
+			     whole = {slab->base, slab->base + bytes};
+	struct stretch place;
+
+	if (bytes < HUGE_BLOCK_MIN)
+		return none;
+	if (slab->teller > 0) {
+		place = plat__huge_place(slab->base, slab->teller);
+		return place.end <= whole.end ? place : none;
+	}
+	if (slab->is_huge)
+		return none;
+	if (slab->kind == SLAB_RUN && (slab->pages || plat__granules_are_huge(slab->base)))
+		return none;
+	return whole;
 }
 
 static void note_made(const struct slab *slab, size_t bytes)
 {
-	if (bytes >= HUGE_BLOCK_MIN && is_ordinary(slab))
-		plat__huge_made(slab->base, bytes);
+	struct stretch here = telling(slab, bytes);
+
+	if (here.start < here.end)
+		plat__huge_made(here);
 }
 
 /* Is asked also for what is remembered of the answer. */
 static bool is_full(const struct slab *slab, size_t bytes)
 {
-	return bytes >= HUGE_BLOCK_MIN && is_ordinary(slab) && plat__huge_look(slab->base, bytes);
+	return plat__huge_look(telling(slab, bytes));
 }
 
 /* --- in granules --- */
@@ -73,6 +92,7 @@ static void *run_malloc(size_t bytes, size_t alignment, bool *is_zero)
 	/* Without checks, nothing at all takes a granule, too. */
 	size_t n = round_up(bytes + CANARY + (bytes + CANARY == 0), GRANULE) / GRANULE, extra;
 	struct slab *slab = plat__slab_alone(SLAB_RUN);
+	bool is_due = plat__huge_is_due(bytes);
 	uintptr_t base;
 	uint64_t pages;
 
@@ -105,6 +125,9 @@ static void *run_malloc(size_t bytes, size_t alignment, bool *is_zero)
 		plat__slab_forget(slab);
 		return NULL;
 	}
+	slab->is_huge = is_due && plat__granules_ask_huge(base, bytes, &slab->teller);
+	if (slab->teller > 0 && pages)
+		plat__source->drop(plat__huge_place(base, slab->teller).start, HUGE_BYTES);
 	*is_zero = pages == 0;
 	write_canary(slab, bytes);
 	store_release(&slab->size, bytes + 1);
@@ -123,6 +146,8 @@ static uint64_t run_pages(const struct slab *slab, size_t bytes)
 static void run_release(struct slab *slab)
 {
 	plat__map_remove(slab);
+	if (slab->is_huge)
+		plat__granules_decline_huge(slab->base, slab->ngranules, 0);
 	plat__granules_give(slab->base, slab->ngranules, slab->pages);
 	plat__slab_forget(slab);
 }
@@ -196,6 +221,8 @@ static void *run_realloc(struct slab *slab, size_t bytes)
 	} else if (n < have) {
 		plat__map_clear(slab, slab->base + n * GRANULE, have - n);
 		slab->pages = run_pages(slab, before);
+		if (slab->is_huge)
+			plat__granules_decline_huge(slab->base, have, n);
 		i = n * (GRANULE / plat__page_bytes);
 		slab->ngranules = (uint32_t)n;
 		/* Of pages from the 64th on nothing is known. */
@@ -308,6 +335,14 @@ static int map_region(size_t whole, size_t alignment, size_t *front, uintptr_t *
 	return plat__source->map(whole, alignment, ret);
 }
 
+static struct stretch ask_huge(struct slab *slab, size_t bytes)
+{
+	struct stretch huge = plat__huge_ask(slab->base, bytes, &slab->teller);
+
+	slab->is_huge = huge.start < huge.end;
+	return huge;
+}
+
 /* Of huge pages where that is due and can be: these begin at multiples of their size. */
 static int map_block(struct slab *slab, size_t whole, size_t alignment, size_t bytes)
 {
@@ -319,9 +354,10 @@ static int map_block(struct slab *slab, size_t whole, size_t alignment, size_t b
 	if (!is_huge && map_region(whole, alignment, &front, &base) < 0 &&
 	    (!plat__large_return() || map_region(whole, alignment, &front, &base) < 0))
 		return -ENOMEM;
-	slab->is_huge = is_huge && plat__huge_ask(base, whole);
 	slab->base = base;
 	slab->front = front;
+	if (is_huge)
+		plat__huge_fill_ends(ask_huge(slab, bytes), base, bytes);
 	return 0;
 }
 
@@ -427,6 +463,7 @@ static struct slab *move_mapping(struct slab *slab, size_t whole)
 	moved->mapped = whole;
 	moved->class = slab->class;
 	moved->is_huge = slab->is_huge;
+	moved->teller = 0;
 	moved->is_sampled = slab->is_sampled;
 	store_relaxed(&moved->size, slab->size);
 	if (plat__map_add(moved) < 0)
@@ -496,7 +533,7 @@ static void *mapping_realloc(struct slab *slab, size_t bytes)
 		slab = moved;
 	}
 	if (wants_huge)
-		slab->is_huge = plat__huge_ask(slab->base, whole);
+		ask_huge(slab, bytes);
 	fetch_add(&mapped_bytes, whole - old);
 	guard(slab, bytes, bytes > before ? bytes / 16 : 0);
 	write_slack(slab, bytes, before);

@@ -203,6 +203,7 @@ struct slab *plat__slab_alone(enum slab_kind kind)
 	slab->is_hard = slab->is_guarded = slab->is_huge = false;
 	slab->front = 0;
 	slab->is_sampled = 0;
+	slab->teller = 0;
 	return slab;
 }
 

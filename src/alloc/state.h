@@ -125,14 +125,17 @@ struct slab {
 		uint32_t used;	     /* slots live or in the window, as far as they are counted */
 		uint32_t freed_site; /* a guarded block: where it was freed */
 	};
-	uint32_t line;	    /* of 64 slots: the window's */
+	union {
+		uint32_t line;	 /* of 64 slots: the window's */
+		uint32_t teller; /* a block alone: as plat__huge_ask() tells */
+	};
 	uint32_t prepared;  /* lines below it have been used */
 	uint32_t idle;	    /* bytes, free but perhaps resident, at the last look */
 	uint32_t high;	    /* slots from here on have been in no window */
 	uint8_t nspan;	    /* slots that lie within WINDOW_BYTES, or those of a window */
 	uint8_t is_sampled; /* a block alone: it is among the samples */
 	uint8_t is_guarded; /* a block alone: what lies behind it cannot be touched */
-	uint8_t is_huge;    /* a block alone: its mapping is one that huge pages were asked for */
+	uint8_t is_huge;    /* a block alone: huge pages were asked for where it is */
 	union {
 		struct slab *next;
 		uint64_t freed_size; /* a guarded block that is free: what its size was */

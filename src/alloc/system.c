@@ -13,6 +13,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #define MADV_GUARD_REMOVE 103
@@ -104,6 +107,13 @@ int plat__system_huge(uintptr_t start, size_t bytes, bool is_on)
 
 	return answer(syscall(SYS_madvise, start, bytes, is_on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE),
 		      saved);
+}
+
+int plat__system_populate(uintptr_t start, size_t bytes)
+{
+	int saved = errno;
+
+	return answer(syscall(SYS_madvise, start, bytes, MADV_POPULATE_WRITE), saved);
 }
 
 /*

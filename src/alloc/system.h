@@ -26,6 +26,8 @@ int plat__system_fence(uintptr_t start, size_t bytes);
 int plat__system_drop(uintptr_t start, size_t bytes);
 /* Asks for huge pages in the range, or against them. */
 int plat__system_huge(uintptr_t start, size_t bytes, bool is_on);
+/* Makes the pages resident, to be written. */
+int plat__system_populate(uintptr_t start, size_t bytes);
 /* Who gets huge pages of the kernel: nobody, who asks for them, everybody. */
 enum system_huge { SYSTEM_HUGE_NEVER, SYSTEM_HUGE_ASKED, SYSTEM_HUGE_ALWAYS };
 enum system_huge plat__system_huge_way(void);

@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +181,53 @@ static void blocks_that_are_hardly_touched_take_what_they_touch(void)
 		   resident());
 }
 
+/* In a small heap, too; what comes to be where they were takes what it touches. */
+static void blocks_of_the_heap_have_huge_pages_while_they_live(void)
+{
+	void *full, *behind;
+	size_t before, huge, i;
+
+	if (is_always() || is_asked_for())
+		skip("all that a large heap grows by may be huge pages");
+	free(alone(ALONE, 4096)); /* from now on blocks up to its size are the heap's */
+	full = alone(ALONE / 2, 4096);
+	huge = figure("\nAnonHugePages:");
+	check_with(blocks_ask() || huge == 0, "%zu", huge);
+	if (blocks_ask() && huge == 0)
+		skip("the kernel has no huge pages to give");
+	check_with(huge <= ALONE / 2, "%zu", huge);
+	behind = alone(5 * MIB, 4096);
+	free(full);
+	malloc_trim(0);
+	before = resident();
+	for (i = 0; i < ALONE / 2 / (128 * KIB); i++)
+		alone(100 * KIB, 100 * KIB);
+	check_with(resident() - before <= 2 * MIB, "%zu, then %zu", before, resident());
+	free(behind);
+}
+
+static void a_block_that_shrinks_keeps_what_is_in_it(void)
+{
+	unsigned char *block, *behind;
+	size_t before, i;
+
+	free(alone(ALONE, 4096));
+	block = alone(ALONE / 2, 4096);
+	behind = alone(5 * MIB, 4096);
+	fill(block, 5 * MIB, 3);
+	block = realloc(block, 5 * MIB);
+	check(block && filled(block, 5 * MIB, 3));
+	malloc_trim(0);
+	before = resident();
+	for (i = 0; i < ALONE / 4 / (128 * KIB); i++)
+		alone(100 * KIB, 100 * KIB);
+	check_with(is_always() || is_asked_for() || resident() - before <= 2 * MIB, "%zu, then %zu",
+		   before, resident());
+	check(filled(block, 5 * MIB, 3));
+	free(block);
+	free(behind);
+}
+
 static void a_block_that_grows_keeps_what_is_in_it(void)
 {
 	unsigned char *block = alone(5 * MIB, 4096);
@@ -235,6 +283,8 @@ int main(int argc, char **argv)
 		{TEST(memory_from_calloc_is_zero)},
 		{TEST(blocks_that_are_filled_have_huge_pages)},
 		{TEST(blocks_that_are_hardly_touched_take_what_they_touch)},
+		{TEST(blocks_of_the_heap_have_huge_pages_while_they_live)},
+		{TEST(a_block_that_shrinks_keeps_what_is_in_it)},
 		{TEST(a_block_that_grows_keeps_what_is_in_it)},
 		{TEST(large_blocks_from_calloc_are_zero)},
 		{TEST(large_blocks_go_back)},

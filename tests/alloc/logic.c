@@ -151,6 +151,13 @@ int plat__system_huge(uintptr_t start, size_t bytes, bool is_on)
 	return 0;
 }
 
+int plat__system_populate(uintptr_t start, size_t bytes)
+{
+	(void)start;
+	(void)bytes;
+	return 0;
+}
+
 enum system_huge plat__system_huge_way(void)
 {
 	return SYSTEM_HUGE_ALWAYS;

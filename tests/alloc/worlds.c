@@ -118,6 +118,13 @@ int plat__system_huge(uintptr_t start, size_t bytes, bool is_on)
 	return must_fail() ? -ENOMEM : 0;
 }
 
+int plat__system_populate(uintptr_t start, size_t bytes)
+{
+	(void)start;
+	(void)bytes;
+	return must_fail() ? -ENOMEM : 0;
+}
+
 enum system_huge plat__system_huge_way(void)
 {
 	return SYSTEM_HUGE_ASKED;
