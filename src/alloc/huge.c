@@ -98,22 +98,28 @@ struct stretch plat__huge_place(uintptr_t start, uint32_t teller)
 	return (struct stretch){at, at + HUGE_BYTES};
 }
 
+/* One of its places, if it is time for one; they follow each other in no order. */
+static uint32_t choose_teller(struct stretch huge)
+{
+	uint32_t n = fetch_add(&nasked, 1), teller;
+
+	if (n % TELLING != TELLING - 1)
+		return 0;
+	n = n / TELLING * UINT32_C(0x9e3779b1) >> 16;
+	teller = n % (uint32_t)((huge.end - huge.start) / HUGE_BYTES) + 1;
+	if (plat__system_huge(plat__huge_place(huge.start, teller).start, HUGE_BYTES, false) < 0)
+		return 0;
+	return teller;
+}
+
 struct stretch plat__huge_ask(uintptr_t start, size_t bytes, uint32_t *teller)
 {
-	struct stretch huge = inside(start, bytes), place;
-	uint32_t n = fetch_add(&nasked, 1);
+	struct stretch huge = inside(start, bytes);
 
-	*teller = 0;
 	if (!ask(huge))
 		return (struct stretch){start, start};
-	if (n % TELLING != TELLING - 1)
-		return huge;
-	/* Its places follow each other in no order. */
-	n = n / TELLING * UINT32_C(0x9e3779b1) >> 16;
-	n = n % (uint32_t)((huge.end - huge.start) / HUGE_BYTES) + 1;
-	place = plat__huge_place(start, n);
-	if (plat__system_huge(place.start, HUGE_BYTES, false) == 0)
-		*teller = n;
+	if (teller)
+		*teller = choose_teller(huge);
 	return huge;
 }
 

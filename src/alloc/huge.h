@@ -42,8 +42,8 @@ struct stretch plat__huge_grew(uintptr_t start, size_t bytes, size_t lent);
 bool plat__huge_is_due(size_t bytes);
 
 /*
- * It is there, or was full and grew: the kernel is asked for what is told. *teller: 0, or the
- * number of the place that keeps ordinary pages, from 1 on.
+ * It is there, or was full and grew: the kernel is asked for what is told. *teller, where teller is
+ * not NULL: the number of the place that keeps ordinary pages, from 1 on, if one does.
  */
 struct stretch plat__huge_ask(uintptr_t start, size_t bytes, uint32_t *teller);
 struct stretch plat__huge_place(uintptr_t start, uint32_t teller);

@@ -126,8 +126,9 @@ static void *run_malloc(size_t bytes, size_t alignment, bool *is_zero)
 		return NULL;
 	}
 	slab->is_huge = is_due && plat__granules_ask_huge(base, bytes, &slab->teller);
-	if (slab->teller > 0 && pages)
-		plat__source->drop(plat__huge_place(base, slab->teller).start, HUGE_BYTES);
+	if (slab->teller > 0 && pages &&
+	    plat__source->drop(plat__huge_place(base, slab->teller).start, HUGE_BYTES) < 0)
+		slab->teller = 0;
 	*is_zero = pages == 0;
 	write_canary(slab, bytes);
 	store_release(&slab->size, bytes + 1);
@@ -335,9 +336,9 @@ static int map_region(size_t whole, size_t alignment, size_t *front, uintptr_t *
 	return plat__source->map(whole, alignment, ret);
 }
 
-static struct stretch ask_huge(struct slab *slab, size_t bytes)
+static struct stretch ask_huge(struct slab *slab, size_t bytes, uint32_t *teller)
 {
-	struct stretch huge = plat__huge_ask(slab->base, bytes, &slab->teller);
+	struct stretch huge = plat__huge_ask(slab->base, bytes, teller);
 
 	slab->is_huge = huge.start < huge.end;
 	return huge;
@@ -357,7 +358,7 @@ static int map_block(struct slab *slab, size_t whole, size_t alignment, size_t b
 	slab->base = base;
 	slab->front = front;
 	if (is_huge)
-		plat__huge_fill_ends(ask_huge(slab, bytes), base, bytes);
+		plat__huge_fill_ends(ask_huge(slab, bytes, &slab->teller), base, bytes);
 	return 0;
 }
 
@@ -532,8 +533,10 @@ static void *mapping_realloc(struct slab *slab, size_t bytes)
 		}
 		slab = moved;
 	}
-	if (wants_huge)
-		ask_huge(slab, bytes);
+	if (wants_huge) {
+		slab->teller = 0;
+		ask_huge(slab, bytes, NULL);
+	}
 	fetch_add(&mapped_bytes, whole - old);
 	guard(slab, bytes, bytes > before ? bytes / 16 : 0);
 	write_slack(slab, bytes, before);
