@@ -6,6 +6,7 @@
 #include "source/cache.h"
 #include "source/pages.h"
 #include "source/proc.h"
+#include "source/query.h"
 #include "view/resident.h"
 
 #include <errno.h>
@@ -407,17 +408,51 @@ static int show_regions(const struct request *request, struct target *target,
 	return worse_of(code, report(request, resident, &pages));
 }
 
+static bool lies_in_one(const struct space *space, const struct query_range *range)
+{
+	size_t i = space_at_or_above(space, range->start);
+
+	return i + 1 >= space->nregions || space->regions[i + 1].start >= range->end;
+}
+
+/*
+ * Guards in the page table cut regions, as in plat map. A range in one region is drawn as it is:
+ * there they are cells.
+ */
+static int cut_at_guards(const struct request *request, struct target *target,
+			 const struct query_range *range)
+{
+	bool is_drawn = request->range && lies_in_one(&target->space, range);
+
+	if ((is_drawn && !request->options->kinds) ||
+	    !(pages_told(&target->dir, PAGES_ANY) & PAGE_GUARD))
+		return 0;
+	return query_pages(&target->dir, &target->space, range, 1);
+}
+
+/* What was asked for, as rows. 0 or -ENOMEM. */
+static int select_rows(const struct request *request, struct target *target,
+		       struct resident *resident)
+{
+	uint64_t page = target->space.machine.page_size;
+	plat_addr start = align_down(request->start, page), end = align_up(request->end, page);
+	const struct query_range range = {start, request->range ? end : target->space.user_end};
+	int r = cut_at_guards(request, target, &range);
+
+	return r < 0 ? r
+		     : resident_select(&target->space, request->options->kinds, start, end,
+				       resident);
+}
+
 static int show_space(const struct request *request, struct target *target)
 {
 	struct space *space = &target->space;
-	uint64_t page = space->machine.page_size;
 	struct resident resident;
 	int code;
 
 	if (space->nregions == 0 && space->why.maps)
 		return look_error(&resident_command, "%s: %s", target->name, space->why.maps);
-	if (resident_select(space, request->options->kinds, align_down(request->start, page),
-			    align_up(request->end, page), &resident) < 0)
+	if (select_rows(request, target, &resident) < 0)
 		return look_error(&resident_command, "%s", strerror(ENOMEM));
 	if (request->range && resident.nrows == 0)
 		code = look_error(&resident_command, "%s: nothing%s is mapped in %s", target->name,

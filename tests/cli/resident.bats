@@ -54,6 +54,22 @@ for line in open(f'/proc/{sys.argv[1]}/smaps'):
 END
 }
 
+@test "regions are those of plat map, cut at guards in the page table too" {
+	start_stopped_town
+	resident --json "$PID" >out
+	plat map --json "$PID" >map.json
+	regions="[[r['start'], r['end'], r['kind'], r['rss'], r['swap']] for r in d['regions'] if r['kind'] != 'vsyscall']"
+	[ "$(json "$regions" <out)" = "$(json "$regions" <map.json)" ]
+	if grep -q '^guard-madvise ' "$LIST" && [ "$(json "d['totals']['guard']" <out)" != None ]; then
+		[ "$(json "sum(r['size'] for r in d['regions'] if r['kind'] == 'guard' and r['guard'])" <out)" = \
+			"$(json "d['totals']['guard']" <out)" ]
+		resident --pages -n --kind guard "$PID" >lines
+		[[ "$(cat lines)" == *"8K guard"* ]]
+		run resident --ascii --kind guard "$PID" "$(range guard-madvise)"
+		[[ "$output" == *"8K  rw-p  guard "*"  GG"* ]]
+	fi
+}
+
 @test "--pages lists the same bytes, run by run" {
 	start_stopped_town
 	resident --pages --json "$PID" >out
