@@ -445,10 +445,10 @@ int pages_walk(const struct procdir *dir, struct space *space, plat_addr start, 
 	};
 	int r;
 
-	if (walk.start >= walk.end)
-		return 0;
 	if (dir->core)
 		return fail(err, -ENODATA, CORE_NO_PAGES);
+	if (walk.start >= walk.end)
+		return 0;
 	if (dir->snapshot)
 		return walk_snapshot(&walk, how, err);
 	if (!dir->live)

@@ -144,7 +144,7 @@ const char *explain_details_why(const struct space *space, const struct region *
 	if (space->why.details)
 		return space->why.details;
 	if (region->kind == KIND_VSYSCALL)
-		return "smaps does not list it";
+		return "smaps was not read for it";
 	return space->details ? "the mapping changed before smaps was read" : "smaps was not read";
 }
 

@@ -295,11 +295,8 @@ void resident_finish(struct resident *resident)
 	finish_cells(resident);
 	for (i = 0; i < resident->nrows; i++) {
 		struct resident_row *row = &resident->rows[i];
-		const struct region *region = &resident->space->regions[row->region];
 
-		if (region->kind == KIND_VSYSCALL)
-			forget_row(resident, row, "the kernel's own page");
-		else if (region->no_pages)
+		if (resident->space->regions[row->region].no_pages)
 			forget_row(resident, row, "too large to be read page by page");
 		for (figure = 0; figure < NRESIDENCES; figure++)
 			if (resident->why[figure] && figure != RESIDENCE_CACHED)

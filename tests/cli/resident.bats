@@ -70,6 +70,17 @@ END
 	fi
 }
 
+@test "the vsyscall page counts for nothing, and plat map says the same" {
+	start_stopped_town
+	grep -q vsyscall "/proc/$PID/maps" || skip "the kernel has none"
+	figures="[[r['rss'], r['swap']] for r in d['regions']]"
+	resident --json "$PID" 0xffffffffff600000 >out
+	[ "$(json "$figures" <out)" = "[[0, 0]]" ]
+	[ "$(plat map --json --kind vsyscall "$PID" | json "$figures")" = "[[0, 0]]" ]
+	run resident --ascii "$PID" 0xffffffffff600000
+	[[ "$output" == *"RSS 0, "*"  ."* ]]
+}
+
 @test "--pages lists the same bytes, run by run" {
 	start_stopped_town
 	resident --pages --json "$PID" >out
