@@ -51,7 +51,7 @@ static void put_heading(const struct show *show)
 	struct line line = line_begin(show->text, show->paint);
 	const struct space *space = show->space;
 	char command[THREAD_NAME_SIZE * 4], title[SENTENCE];
-	const struct gap *gap;
+	const char *gap;
 
 	line_format(&line, STYLE_BOLD, "0x%" PRIx64, show->finding->addr);
 	line_format(&line, STYLE_PLAIN, " in %s (%d): ",
@@ -63,9 +63,9 @@ static void put_heading(const struct show *show)
 		line_wrap(&line, STYLE_KIND + show->region->kind, title, 2);
 		return;
 	}
-	gap = explain_gap_at(space, show->finding->addr);
-	line_format(&line, STYLE_PLAIN, "not mapped, %s",
-		    gap_kind_name(gap ? gap->kind : GAP_FREE));
+	gap = explain_gap_name(space, explain_gap_at(space, show->finding->addr),
+			       show->finding->addr);
+	line_format(&line, STYLE_PLAIN, "not mapped%s%s", gap ? ", " : "", gap ? gap : "");
 	line_end(&line);
 }
 

@@ -328,7 +328,7 @@ static json_t *finding_object(const struct space *space, const struct finding *f
 	if (gap) {
 		one = json_object();
 		set_range(one, gap->start, gap->end);
-		json_object_set_new(one, "kind", json_string(gap_kind_name(gap->kind)));
+		set_text(one, "kind", explain_gap_name(space, gap, finding->addr), EXPLAIN_GAP_WHY);
 		json_object_set_new(object, "gap", one);
 	}
 	set_neighbours(object, space, finding, region);

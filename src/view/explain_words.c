@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define NAME_SIZE 960
+#define MIN_ADDR_USUAL 65536 /* Linux 6.12 security/Kconfig LSM_MMAP_MIN_ADDR, where it is most */
 
 const char *explain_last_part(const char *name)
 {
@@ -80,6 +81,20 @@ static bool is_beyond_32_bits(const struct space *space, enum gap_kind kind)
 	return space->process.bits == 32 && (kind == GAP_KERNEL || kind == GAP_NONCANONICAL);
 }
 
+/* A core does not hold vm.mmap_min_addr: how much of the lowest gap is free cannot be told. */
+static bool is_lowest_unknown(const struct space *space, const struct gap *gap)
+{
+	return gap->start == 0 && gap->kind == GAP_FREE && space->machine.mmap_min_addr == UNKNOWN;
+}
+
+const char *explain_gap_name(const struct space *space, const struct gap *gap, plat_addr addr)
+{
+	if (!gap)
+		return gap_kind_name(GAP_FREE);
+	return is_lowest_unknown(space, gap) && addr < MIN_ADDR_USUAL ? NULL
+								      : gap_kind_name(gap->kind);
+}
+
 void explain_gap(const struct space *space, const struct gap *gap, char *to, size_t size)
 {
 	static const char *const words[NGAP_KINDS] = {
@@ -97,6 +112,10 @@ void explain_gap(const struct space *space, const struct gap *gap, char *to, siz
 			 gap->kind == GAP_KERNEL
 				 ? "kernel: above the last address that a 32-bit program can map"
 				 : "non-canonical: beyond 4 GiB, no address of a 32-bit program");
+	else if (is_lowest_unknown(space, gap))
+		snprintf(to, size,
+			 "free from vm.mmap_min_addr on, which is not known here; below it nothing "
+			 "can be mapped without privilege");
 	else
 		snprintf(to, size, "%s", words[gap->kind]);
 }
@@ -219,7 +238,8 @@ static enum access access_in_gap(const struct space *space, plat_addr addr, char
 		snprintf(why, size, "programs have no rights to the kernel's half: SIGSEGV");
 		return ACCESS_SEGV;
 	}
-	if (kind == GAP_LOW) {
+	if (kind == GAP_LOW ||
+	    (gap && is_lowest_unknown(space, gap) && addr < space->machine.page_size)) {
 		put_null_pointer(addr, why, size);
 		return ACCESS_SEGV;
 	}

@@ -17,6 +17,10 @@ void explain_thread(const struct thread *thread, char *to, size_t size);
 void explain_region(const struct space *space, const struct region *region, bool paths, char *to,
 		    size_t size);
 
+/* "free"; NULL where that cannot be told: EXPLAIN_GAP_WHY. */
+const char *explain_gap_name(const struct space *space, const struct gap *gap, plat_addr addr);
+#define EXPLAIN_GAP_WHY "vm.mmap_min_addr is not known"
+
 /* What sort of gap it is, and why. */
 void explain_gap(const struct space *space, const struct gap *gap, char *to, size_t size);
 

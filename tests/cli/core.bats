@@ -141,8 +141,15 @@ kinds_of() {
 	run -2 --separate-stderr plat explain core "$(at "0x$at" 0x1000)"
 	[[ $output == *"text of "* ]]
 	[[ $output == *symbol* ]]
+	# Whether the lowest pages could have been mapped, a core does not say.
+	run -2 --separate-stderr plat explain core 0x0
+	[[ $output == "0x0 in "*": not mapped"$'\n'* ]]
+	[[ $(tr -s '[:space:]' ' ' <<<"$output") == *"free from vm.mmap_min_addr on, which is not known"*"a null pointer: SIGSEGV"* ]]
 	run -2 --separate-stderr plat explain --json core 0x1000
-	json 'd["core"]' <<<"$output"
+	[ "$(json '[d["core"], d["addresses"][0]["gap"]["kind"], d["addresses"][0]["gap"]["kind_why"]]' <<<"$output")" = \
+		"['core', None, 'vm.mmap_min_addr is not known']" ]
+	run -2 --separate-stderr plat explain core 0x20000
+	[[ $output == *": not mapped, free"* ]]
 }
 
 @test "doctor proves from a core whose malloc it was" {
