@@ -624,3 +624,16 @@ char *headroom_because(const struct space *space, const struct headroom *headroo
 		snprintf(to, HEADROOM_WORDS, "%s", words_of(headroom->rule));
 	return to;
 }
+
+const char *headroom_note(const struct space *space, const struct headroom *headroom)
+{
+	if (headroom->bytes == UNKNOWN)
+		return NULL;
+	if (headroom->what == HEADROOM_STACK && !space->limits[LIMIT_STACK].known)
+		return "RLIMIT_STACK is not known";
+	if (headroom->what == HEADROOM_HEAP && !space->limits[LIMIT_DATA].known)
+		return "RLIMIT_DATA is not known";
+	if (headroom->what == HEADROOM_MMAP && !space->limits[LIMIT_AS].known)
+		return "RLIMIT_AS is not known";
+	return NULL;
+}

@@ -83,6 +83,9 @@ bool headroom_is_neighbours(const struct headroom *headroom);
  */
 char *headroom_because(const struct space *space, const struct headroom *headroom, char *to);
 
+/* What a figure leaves out: a limit that is not known is taken as unlimited. Else NULL. */
+const char *headroom_note(const struct space *space, const struct headroom *headroom);
+
 /* The neighbour by its kind and name, "file libc.so.6"; or "-". The same. */
 char *headroom_neighbour(const struct space *space, const struct headroom *headroom, char *to);
 

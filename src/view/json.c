@@ -220,12 +220,14 @@ static int put_growth(struct text *text, const struct space *space)
 	all[1] = headroom_of_main_stack(&headrooms);
 	all[2] = headrooms.mmap;
 	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		const char *note = headroom_note(space, &all[i]);
 		json_t *one = json_object();
 		char because[HEADROOM_WORDS];
 
 		headroom_because(space, &all[i], because);
 		document_size(one, "bytes", all[i].bytes, because);
 		json_object_set_new(one, "because", json_string(because));
+		json_object_set_new(one, "note", note ? json_string(note) : json_null());
 		json_object_set_new(object, headroom_name(all[i].what), one);
 	}
 	document_put_member(text, "growth", object);

@@ -7,20 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A limit that cannot be read is taken as unlimited: what it leaves out must be said. */
-static const char *unknown_limit(const struct space *space, const struct headroom *headroom)
-{
-	if (headroom->bytes == UNKNOWN)
-		return "";
-	if (headroom->what == HEADROOM_STACK && !space->limits[LIMIT_STACK].known)
-		return "; RLIMIT_STACK is not known";
-	if (headroom->what == HEADROOM_HEAP && !space->limits[LIMIT_DATA].known)
-		return "; RLIMIT_DATA is not known";
-	if (headroom->what == HEADROOM_MMAP && !space->limits[LIMIT_AS].known)
-		return "; RLIMIT_AS is not known";
-	return "";
-}
-
 static void draw_headroom_of(const struct picture *picture, const struct row *row)
 {
 	static const char *const more[] = {"can grow by", "largest new mapping is"};
@@ -28,15 +14,16 @@ static void draw_headroom_of(const struct picture *picture, const struct row *ro
 	const char *name = row->type == ROW_HEAP    ? "heap"
 			   : row->type == ROW_STACK ? "main stack"
 						    : "mmap zone";
+	const char *note = headroom_note(picture->space, headroom);
 	struct line line = line_begin(picture->text, picture->paint);
 	char number[UNITS_SIZE], because[HEADROOM_WORDS], sentence[sizeof(because) + 96];
 
 	line_format(&line, STYLE_BOLD, "%s ", arrow(picture->paint, (enum growing)row->grows));
-	snprintf(sentence, sizeof(sentence), "%s: %s %s%s%s%s", name, more[row->type == ROW_GAP],
+	snprintf(sentence, sizeof(sentence), "%s: %s %s%s%s%s%s", name, more[row->type == ROW_GAP],
 		 units_size(headroom->bytes, picture->paint->bytes, number),
 		 headroom->bytes == UNKNOWN ? ": " : ", limited by ",
-		 headroom_because(picture->space, headroom, because),
-		 unknown_limit(picture->space, headroom));
+		 headroom_because(picture->space, headroom, because), note ? "; " : "",
+		 note ? note : "");
 	line_wrap(&line, STYLE_PLAIN, sentence, 2);
 }
 

@@ -123,6 +123,9 @@ kinds_of() {
 	json '[t["name"] for t in d["threads"]]' <<<"$output" | grep -q None
 	run ! grep -qE '"(rss|swap)": ?0' <<<"$output"
 	# A limit that is not known counts as none, and it is said that it does.
+	plat map --json core >out 2>/dev/null || [ $? -eq 2 ]
+	[ "$(json 'd["growth"]["stack"]["note"], d["growth"]["mmap"]["note"]' <out)" = \
+		"('RLIMIT_STACK is not known', 'RLIMIT_AS is not known')" ]
 	run -2 --separate-stderr plat map core
 	[[ $(tr -s '[:space:]' ' ' <<<"$output") == *"main stack: can grow by"*"RLIMIT_STACK is not known"* ]]
 	run -2 --separate-stderr plat heap core
