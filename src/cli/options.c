@@ -91,10 +91,9 @@ static int complain_of_letter(const struct command *command, bool missing)
 {
 	/* A byte of a longer character is none by itself. */
 	if (optopt <= ' ' || optopt > '~')
-		return usage_error(command, "there is no option -\\x%02x", optopt & 0xff);
-	return usage_error(command,
-			   missing ? "option -%c needs an argument" : "there is no option -%c",
-			   optopt);
+		return usage_error(command, "-\\x%02x: no such option", optopt & 0xff);
+	return usage_error(
+		command, missing ? "option -%c needs an argument" : "-%c: no such option", optopt);
 }
 
 static int complain(const struct command *command, const struct option *longs, bool missing,

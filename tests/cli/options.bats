@@ -30,13 +30,13 @@ says() {
 	says 64 'plat map: --le=1: several options begin so' map --le=1 $$
 	says 64 'plat map: option --svg needs an argument' map --svg
 	says 64 'plat map: option -k needs an argument' map -k
-	says 64 'plat map: there is no option -1' map -1
+	says 64 'plat map: -1: no such option' map -1
 	plat map --rang 0x1000 $$ # what only one begins with is that one
 }
 
 @test "a letter beyond ASCII is named by its byte" {
-	says 64 'plat map: there is no option -\xc3' map -ä $$
-	says 64 'plat map: there is no option -\x1b' map $'-\033[31m' $$
+	says 64 'plat map: -\xc3: no such option' map -ä $$
+	says 64 'plat map: -\x1b: no such option' map $'-\033[31m' $$
 }
 
 @test "no kinds are none, not all" {
