@@ -162,7 +162,12 @@ static int take_heap(const struct heap_reading *heap, const struct survey *surve
 int portrait_make(const struct space *space, bool has_pages, const struct heaps *heaps,
 		  const struct survey *surveys, struct portrait *ret)
 {
-	struct portrait portrait = {.pid = space->process.pid, .has_heap = heaps->has_used};
+	const char *file = space->core ? space->core : space->snapshot;
+	struct portrait portrait = {
+		.pid = space->process.pid,
+		.is_core = space->core != NULL,
+		.has_heap = heaps->has_used,
+	};
 	size_t i;
 	int r = take_objects(space, &portrait);
 
@@ -170,9 +175,9 @@ int portrait_make(const struct space *space, bool has_pages, const struct heaps 
 	memcpy(portrait.figures, space->figures, sizeof(portrait.figures));
 	snprintf(portrait.heap_why, sizeof(portrait.heap_why), "%.*s",
 		 (int)sizeof(portrait.heap_why) - 1, heaps->why.text);
-	if (r == 0 && space->core) {
-		portrait.core = copy_of(space->core);
-		r = portrait.core ? 0 : -ENOMEM;
+	if (r == 0 && file) {
+		portrait.file = copy_of(file);
+		r = portrait.file ? 0 : -ENOMEM;
 	}
 	for (i = 0; r == 0 && i < heaps->n; i++)
 		r = take_heap(heaps->readings[i], &surveys[i], &portrait);
@@ -218,7 +223,7 @@ void portrait_fini(struct portrait *portrait)
 		free(portrait->objects[i].name);
 	free(portrait->objects);
 	free(portrait->sizes);
-	free(portrait->core);
+	free(portrait->file);
 	*portrait = (struct portrait){0};
 }
 

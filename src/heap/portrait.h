@@ -42,7 +42,8 @@ struct portrait_holdings {
 struct portrait {
 	int pid;
 	char command[THREAD_NAME_SIZE];
-	char *core; /* its path, or NULL */
+	char *file; /* the path of a core or a snapshot; NULL for a process */
+	bool is_core;
 	uint64_t figures[NFIGURES];
 	struct portrait_object *objects; /* by kind, then by name */
 	size_t nobjects, objects_room;

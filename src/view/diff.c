@@ -1,6 +1,6 @@
 /*
- *	              A  python3 4711
- *	              B  python3 4711
+ *	A  before.snap, of python3 4711
+ *	B  python3 4711
  *
  *	              A       B  CHANGE
  *	RSS       25.1M   26.1M     +1M
@@ -105,12 +105,13 @@ static void put_side(const struct diff *diff, const char *letter, const struct p
 	char name[NAME_MOST];
 
 	line_put(&line, STYLE_BOLD, letter);
-	line_format(&line, STYLE_PLAIN, "  %s %d",
+	line_put(&line, STYLE_PLAIN, "  ");
+	if (side->file)
+		line_format(&line, STYLE_PLAIN, "%s, of ",
+			    text_escape(side->file, name, sizeof(name), !diff->paint->unicode));
+	line_format(&line, STYLE_PLAIN, "%s %d",
 		    text_escape(side->command, name, sizeof(name), !diff->paint->unicode),
 		    side->pid);
-	if (side->core)
-		line_format(&line, STYLE_PLAIN, ", %s",
-			    text_escape(side->core, name, sizeof(name), !diff->paint->unicode));
 	line_end(&line);
 }
 
@@ -362,8 +363,8 @@ static json_t *side_object(const struct portrait *side)
 
 	json_object_set_new(object, "pid", json_integer(side->pid));
 	document_text(object, "command", side->command);
-	if (side->core)
-		document_text(object, "core", side->core);
+	if (side->file)
+		document_text(object, side->is_core ? "core" : "snapshot", side->file);
 	return object;
 }
 

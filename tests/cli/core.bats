@@ -187,6 +187,7 @@ kinds_of() {
 	[[ $stderr == *"gdb.core: a core does not say which pages were in memory"* ]]
 	run -2 --separate-stderr plat diff gdb.core "$PID"
 	grep -qE '^resident +- +[0-9.]+M +-$' <<<"$output"
+	[[ $output == "A  gdb.core, of blocks $PID"$'\n'"B  blocks $PID"$'\n'* ]]
 }
 
 @test "a packed core is like the core" {

@@ -35,6 +35,16 @@ start_two() {
 		"(False, [], [], 0)" ]
 }
 
+@test "a file is named by its path, not as if it were the process" {
+	start_two
+	plat snapshot --no-stop "$FIRST" -o first.snap >out
+	run plat diff first.snap "$FIRST"
+	[ "$(head -n 2 <<<"$output")" = "A  first.snap, of blocks $FIRST
+B  blocks $FIRST" ]
+	plat diff --json first.snap "$FIRST" >out || [ $? -eq 1 ]
+	[ "$(json "d['a']['pid'], d['a']['snapshot'], 'snapshot' in d['b']" <out)" = "($FIRST, 'first.snap', False)" ]
+}
+
 @test "what one has more is told both ways: exit 1" {
 	start_two
 	run -1 --separate-stderr plat diff --json "$FIRST" "$SECOND"
