@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,19 @@ static const char *line_of(const char *text, const char *name)
 		text = newline ? newline + 1 : NULL;
 	}
 	return NULL;
+}
+
+/* A mask in hexadecimal. */
+static uint64_t mask_of(const char *text, const char *name)
+{
+	const char *s = line_of(text, name);
+	uint64_t mask;
+	char *end;
+
+	if (!s)
+		return UNKNOWN;
+	mask = strtoull(s, &end, 16);
+	return end == s ? UNKNOWN : mask;
 }
 
 /*
@@ -145,6 +159,22 @@ int facts_thread_stat(struct thread *thread, const char *text)
 	return 0;
 }
 
+/*
+ * A thread that is to end has SIGKILL pending; it takes it and gets a flag, or calls exit and gets
+ * the other. Linux include/linux/sched.h PF_EXITING, PF_SIGNALED.
+ */
+bool facts_thread_goes_on(const char *status, const char *text)
+{
+	uint64_t pending = mask_of(status, "SigPnd:");
+	struct stat_fields stat;
+
+	if (parse_stat(text, &stat) < 0 || stat.state == 'Z' || stat.state == 'X')
+		return false;
+	if (pending != UNKNOWN && (pending & (1 << (SIGKILL - 1))))
+		return false;
+	return stat.field[9] == UNKNOWN || !(stat.field[9] & (0x4 | 0x400));
+}
+
 /* "running", or "NR ARGS... SP PC", or "-1 SP PC". */
 void facts_thread_syscall(struct thread *thread, const char *text)
 {
@@ -197,19 +227,6 @@ static uint64_t kib_of(const char *text, const char *name)
 	if (!s || *s != ':' || !number(s + 1, &kib) || kib > UINT64_MAX / 1024)
 		return UNKNOWN;
 	return kib * 1024;
-}
-
-/* A mask in hexadecimal. */
-static uint64_t mask_of(const char *text, const char *name)
-{
-	const char *s = line_of(text, name);
-	uint64_t mask;
-	char *end;
-
-	if (!s)
-		return UNKNOWN;
-	mask = strtoull(s, &end, 16);
-	return end == s ? UNKNOWN : mask;
 }
 
 void facts_status(struct space *space, const char *text)

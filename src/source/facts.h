@@ -21,6 +21,9 @@ void facts_personality(struct space *space, const char *text);
 int facts_thread_stat(struct thread *thread, const char *text) MUST_CHECK; /* 0 or -EINVAL */
 void facts_thread_syscall(struct thread *thread, const char *text);
 
+/* Of its status, and of its stat that was read after it: it has not ended, and is not about to. */
+bool facts_thread_goes_on(const char *status, const char *stat);
+
 /* The last number of the line NSpid in a status, or 0. */
 int facts_inner_pid(const char *text);
 

@@ -69,17 +69,19 @@ static int load_thread(const struct procdir *dir, const struct space *space, int
 	return 0;
 }
 
-static bool is_alive(const struct procdir *dir, int tid)
+static bool goes_on(const struct procdir *dir, int tid)
 {
-	struct thread thread;
-	char *text;
-	bool alive;
+	char *status, *stat;
+	bool goes_on = false;
 
-	if (read_file(dir, tid, "stat", &text) < 0)
+	if (read_file(dir, tid, "status", &status) < 0)
 		return false;
-	alive = facts_thread_stat(&thread, text) == 0 && thread.state != 'Z' && thread.state != 'X';
-	free(text);
-	return alive;
+	if (read_file(dir, tid, "stat", &stat) == 0) {
+		goes_on = facts_thread_goes_on(status, stat);
+		free(stat);
+	}
+	free(status);
+	return goes_on;
 }
 
 int threads_survivor(const struct procdir *dir)
@@ -90,7 +92,7 @@ int threads_survivor(const struct procdir *dir)
 	if (procdir_numbers(dir, "task", &tids, &n) < 0)
 		return 0;
 	for (i = 0; i < n && !found; i++)
-		if (tids[i] != dir->pid && is_alive(dir, tids[i]))
+		if (tids[i] != dir->pid && goes_on(dir, tids[i]))
 			found = tids[i];
 	free(tids);
 	return found;

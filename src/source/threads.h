@@ -15,7 +15,7 @@ int threads_load(const struct procdir *dir, struct space *space) MUST_CHECK;
 int threads_list(const struct procdir *dir, int (*take)(void *context, int tid),
 		 void *context) MUST_CHECK;
 
-/* A thread other than the first that has not ended, or 0. */
+/* A thread other than the first that has not ended and is not about to, or 0. */
 int threads_survivor(const struct procdir *dir);
 
 #endif

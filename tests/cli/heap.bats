@@ -219,7 +219,7 @@ END
 			wait $! || true
 			cat err
 			run ! grep -qE "No such|nobody may read|$PID.*$PID" err
-			[ "$code" -ne 3 ] || grep -qE "^plat $command: $PID( \(blocks\))?: (the process is gone|it has ended|is a zombie|its first thread has ended|is about to end|there is no such process|its memory cannot be read: Permission denied)" err
+			[ "$code" -ne 3 ] || grep -qE "^plat $command: $PID( \(blocks\))?: (the process is gone|it has ended|is a zombie|is about to end|there is no such process|its memory cannot be read: Permission denied)" err
 		done
 	done
 }

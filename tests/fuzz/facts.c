@@ -23,6 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			must(memchr(space.process.command, '\0', sizeof(space.process.command)));
 		if (facts_thread_stat(&thread, text) == 0)
 			must(memchr(thread.name, '\0', sizeof(thread.name)));
+		else
+			must(!facts_thread_goes_on(text, text));
 		break;
 	case 't':
 		facts_status(&space, text);

@@ -147,6 +147,21 @@ static void a_thread_has_a_name_and_a_state(void **state)
 	assert_int_equal(facts_thread_stat(&thread, "4712"), -EINVAL);
 }
 
+static void a_thread_that_was_killed_does_not_go_on(void **state)
+{
+	const char none[] = "Name:\ta\nSigPnd:\t0000000000000000\n";
+	const char killed[] = "Name:\ta\nSigPnd:\t0000000000000100\n";
+
+	(void)state;
+	assert_true(facts_thread_goes_on(none, "2 (a) S 1 1 1 0 -1 4194368 0"));
+	assert_true(facts_thread_goes_on("", "2 (a) S"));
+	assert_false(facts_thread_goes_on(killed, "2 (a) S 1 1 1 0 -1 4194368 0"));
+	assert_false(facts_thread_goes_on(none, "2 (a) R 1 1 1 0 -1 4194372 0")); /* exits */
+	assert_false(facts_thread_goes_on(none, "2 (a) R 1 1 1 0 -1 4195392 0")); /* was killed */
+	assert_false(facts_thread_goes_on(none, "2 (a) Z 1 1 1 0 -1 4194368 0"));
+	assert_false(facts_thread_goes_on(none, ""));
+}
+
 /* syscall */
 
 static plat_addr stack_pointer(const char *text, const char **why)
@@ -439,6 +454,7 @@ int main(void)
 		TEST(addresses_that_are_hidden_are_unknown),
 		TEST(a_program_that_is_being_loaded_is_told_from_one_that_is_hidden),
 		TEST(a_thread_has_a_name_and_a_state),
+		TEST(a_thread_that_was_killed_does_not_go_on),
 		TEST(the_stack_pointer_is_the_last_but_one),
 		TEST(a_running_thread_has_none),
 		TEST(without_a_stack_pointer_there_is_a_reason),
