@@ -464,11 +464,11 @@ static int freeze_and_take(struct request *request, const struct procdir *dir)
 {
 	struct freeze *freeze;
 	struct error err;
-	int code;
+	int r = freeze_begin(dir, &request->options->freeze, &freeze, &err), code;
 
-	if (freeze_begin(dir, &request->options->freeze, &freeze, &err) < 0)
-		return look_error(&snapshot_command, "%s; --no-stop takes one while it runs",
-				  err.text);
+	if (r < 0)
+		return look_error(&snapshot_command, "%s%s", err.text,
+				  r == -ESRCH ? "" : "; --no-stop takes one while it runs");
 	request->snapshot.freeze = freeze;
 	code = take_snapshot(request, dir);
 	freeze_free(freeze);

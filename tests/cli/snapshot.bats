@@ -250,6 +250,36 @@ same_heap() {
 	grep -q '^State:.[SR]' "/proc/$PID/status"
 }
 
+@test "of a process that is killed meanwhile there is a whole snapshot, or none and that is said" {
+	local i wish code
+	mkdir room
+	for ((i = 0; i < 8; i++)); do
+		start program.out python3 -c 'import threading
+for i in range(4): threading.Thread(target=threading.Event().wait).start()
+much = b"plat" * (50 << 20)
+print("ready", flush=True)'
+		await program.out ready
+		wish=(--content full)
+		((i % 4 != 1)) || wish=(--no-stop --content full)
+		((i % 4 != 2)) || wish=()
+		((i % 4 != 3)) || wish=(--inject)
+		(sleep "0.$(printf %03d $((RANDOM % 250)))" && kill -KILL "$PID") &
+		code=0
+		plat snapshot "${wish[@]}" "$PID" -o room/snap >out 2>err || code=$?
+		wait $! || true
+		echo "${wish[*]}: exit $code, $(cat err)"
+		if [ "$code" -eq 0 ]; then
+			plat map --list room/snap >out
+			rm room/snap
+		else
+			[ "$code" -eq 3 ]
+			grep -qE "^plat snapshot: $PID( \(python3\))?: (the process is gone|it has ended|is a zombie, its memory is gone|is about to end, its memory is gone)$" err
+			[ "$(grep -c '^plat ' err)" -eq 1 ]
+		fi
+		[ -z "$(ls -A room)" ]
+	done
+}
+
 @test "a broken snapshot is said to be broken" {
 	start_blocks
 	plat snapshot "$PID" -o snap --content full
