@@ -457,6 +457,10 @@ static void put_details(const struct show *show)
 		    vmflags_have(detail->flags, "lo") ? "yes: it cannot be swapped out" : "no");
 	explain_put(show, "attributes", "%s%s",
 		    flags[0] || key[0] ? flags : "none but its permissions", key);
+	if (explain_is_like_secret(show->space, show->region))
+		explain_put(show, "secret",
+			    "likely: closed, between guards, locked, in no core "
+			    "and not for children");
 	explain_put(show, "memory", "of the mapping: RSS %s, PSS %s, locked %s", rss, pss, locked);
 }
 

@@ -170,6 +170,7 @@ static json_t *mapping_object(const struct space *space, const struct region *re
 	}
 	set_bool(object, "locked", vmflags_have(detail->flags, "lo"));
 	json_object_set_new(object, "flags", flags_array(detail->flags));
+	set_bool(object, "like_secret", explain_is_like_secret(space, region));
 	if (detail->protection_key >= 0)
 		json_object_set_new(object, "protection_key", json_integer(detail->protection_key));
 	return object;

@@ -167,6 +167,23 @@ const char *explain_details_why(const struct space *space, const struct region *
 	return space->details ? "the mapping changed before smaps was read" : "smaps was not read";
 }
 
+static bool is_guard_at(const struct space *space, plat_addr addr)
+{
+	const struct region *region = space_find(space, addr);
+
+	return region && region->kind == KIND_GUARD;
+}
+
+bool explain_is_like_secret(const struct space *space, const struct region *region)
+{
+	const struct detail *detail = explain_detail(space, region);
+
+	return detail && region->kind == KIND_RESERVED && vmflags_have(detail->flags, "lo") &&
+	       vmflags_have(detail->flags, "dd") &&
+	       (vmflags_have(detail->flags, "wf") || vmflags_have(detail->flags, "dc")) &&
+	       is_guard_at(space, region->start - 1) && is_guard_at(space, region->end);
+}
+
 const char *explain_role(const struct module *module)
 {
 	static const char *const names[] = {

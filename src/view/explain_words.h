@@ -34,6 +34,13 @@ const struct gap *explain_gap_at(const struct space *space, plat_addr addr);
 const struct detail *explain_detail(const struct space *space, const struct region *region);
 const char *explain_details_why(const struct space *space, const struct region *region);
 
+/*
+ * Anonymous memory kept as libplat keeps a closed secret, and other libraries theirs: between
+ * guards, without rights, locked, in no core, not for children. Only smaps tells it, and it is no
+ * proof: so it is no kind.
+ */
+bool explain_is_like_secret(const struct space *space, const struct region *region);
+
 /* "program", "library". */
 const char *explain_role(const struct module *module);
 

@@ -90,6 +90,12 @@ words_in() {
 	plat explain "$PID" "$(where guard)" | grep -q 'MADV_GUARD_INSTALL' || return 0
 	is anonymous before guard
 	is anonymous behind guard
+	plat explain "$PID" "$(where anonymous)" | grep -q '^  secret  *likely: closed, between guards'
+	for name in anonymous open-anonymous guard; do
+		plat explain --json "$PID" "$(where "$name")" |
+			json 'd["addresses"][0]["mapping"]["like_secret"]'
+	done >likely
+	[ "$(xargs <likely)" = "True False False" ]
 }
 
 @test "a guard is a guard, and a lock a lock" {
