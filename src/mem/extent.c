@@ -35,13 +35,12 @@ int plat__length(int fd, uint64_t *ret)
 	return 0;
 }
 
-/* fallocate may have come some of the way before it failed. */
-static void cut_back(int fd, off_t length)
+void plat__cut_back(int fd, uint64_t length)
 {
 	struct stat file;
 
-	/* What cannot be cut back stays longer, with nothing behind its old end. */
-	if (fstat(fd, &file) == 0 && file.st_size > length && ftruncate(fd, length) < 0)
+	if (fstat(fd, &file) == 0 && (uint64_t)file.st_size > length &&
+	    ftruncate(fd, (off_t)length) < 0)
 		return;
 }
 
@@ -90,7 +89,7 @@ static int set_aside(int fd, off_t from, off_t to)
 		r = fallocate(fd, 0, from, to - from) < 0 ? -errno : 0;
 	while (r == -EINTR);
 	if (r < 0)
-		cut_back(fd, from);
+		plat__cut_back(fd, (uint64_t)from); /* it may have come some of the way */
 	return r;
 }
 

@@ -17,4 +17,8 @@ int plat__length(int fd, uint64_t *ret);
  */
 int plat__lengthen(int fd, uint64_t length, bool is_sparse);
 
+/* A file that was made longer for nothing is as long as before. What cannot be cut stays longer,
+ * with nothing behind its old end. */
+void plat__cut_back(int fd, uint64_t length);
+
 #endif

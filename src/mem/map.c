@@ -52,19 +52,25 @@ static int window_in(uint64_t length, uint64_t offset, size_t asked, size_t *ret
 	return rest >= PTRDIFF_MAX ? -EOVERFLOW : 0;
 }
 
-/* The size of the window; -ERANGE may have been put right by making the file longer. */
-static int find_window(const struct plat__entry *entry, size_t *ret)
+/* Asked before a file is made longer: what the kernel says then is not what mmap says. */
+static bool reads_and_writes(int fd)
 {
-	uint64_t length;
-	int r = plat__length(entry->fd, &length);
+	return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
+}
+
+/* The size of the window. 1: the file, which had this length, was made longer for it. */
+static int find_window(const struct plat__entry *entry, size_t *ret, uint64_t *length)
+{
+	int r = plat__length(entry->fd, length);
 
 	if (r < 0)
 		return r;
-	r = window_in(length, entry->offset, entry->asked, ret);
+	r = window_in(*length, entry->offset, entry->asked, ret);
 	if (r != -ERANGE || !(entry->flags & PLAT_MAP_EXTEND))
 		return r;
-	r = plat__lengthen(entry->fd, entry->offset + *ret, entry->flags & PLAT_MAP_SPARSE);
-	return r < 0 ? r : 0;
+	if (!reads_and_writes(entry->fd))
+		return -EACCES;
+	return plat__lengthen(entry->fd, entry->offset + *ret, entry->flags & PLAT_MAP_SPARSE);
 }
 
 /*
@@ -86,12 +92,15 @@ static int try_empty(struct plat__entry *entry)
 
 static int map_window(struct plat__entry *entry)
 {
+	uint64_t length;
 	size_t size;
-	int r = find_window(entry, &size);
+	int longer = find_window(entry, &size, &length), r;
 
-	if (r < 0)
-		return r;
+	if (longer < 0)
+		return longer;
 	r = size ? plat__lend(entry, size) : try_empty(entry);
+	if (r < 0 && longer)
+		plat__cut_back(entry->fd, length);
 	if (r == -EIO) /* what /proc says */
 		r = -ENODEV;
 	return r;

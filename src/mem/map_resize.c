@@ -44,7 +44,7 @@ static int resize_shared(struct plat__entry *entry, size_t size, uint64_t end, i
 	}
 	r = plat__lend_again(entry, size, flags & PLAT_RESIZE_STAY);
 	if (r < 0 && longer)
-		cut(entry, length, end);
+		plat__cut_back(entry->fd, length);
 	return r;
 }
 

@@ -139,6 +139,24 @@ static void extending_makes_the_file_as_long_as_the_window(void)
 	check(plat_map_close(&map) == 0);
 }
 
+static void a_file_is_not_extended_by_a_descriptor_that_cannot_be_mapped(void)
+{
+	char path[32];
+	int fd = file_of(10), flags = PLAT_MAP_SHARED | PLAT_MAP_EXTEND, others[2];
+	struct plat_map map;
+	size_t i;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	others[0] = open(path, O_RDONLY);
+	others[1] = open(path, O_WRONLY);
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		check(others[i] >= 0);
+		check(plat_map_fd(others[i], flags, 0, 100, &map) == -EACCES);
+		check(plat_map_fd(others[i], flags | PLAT_MAP_SPARSE, 0, 100, &map) == -EACCES);
+	}
+	check(length_of(fd) == 10);
+}
+
 /* --- who sees what is written --- */
 
 static void what_is_written_to_a_shared_map_is_in_the_file(void)
@@ -610,6 +628,9 @@ static void no_address_space_is_no_memory(void)
 	check(plat_map_fd(fd, PLAT_MAP_READ, 0, PLAT_MAP_ALL, &map) == -ENOMEM);
 	check(plat_map_memory(64 * MIB, PLAT_MAP_PRIVATE, &map) == -ENOMEM);
 	check(plat_map_memory(64 * MIB, PLAT_MAP_PRIVATE | PLAT_MAP_HUGE, &map) == -ENOMEM);
+	check(ftruncate(fd, 10) == 0);
+	check(plat_map_fd(fd, PLAT_MAP_SHARED | PLAT_MAP_EXTEND, 0, 64 * MIB, &map) == -ENOMEM);
+	check(length_of(fd) == 10);
 	check(plat_map_resize(&grows, 64 * MIB, 0) == -ENOMEM && grows.size == MIB);
 	check(plat_map_memory(8 * MIB, PLAT_MAP_PRIVATE, &map) == 0);
 }
@@ -873,6 +894,7 @@ static const struct test tests[] = {
 	{TEST(a_window_lies_in_the_file)},
 	{TEST(a_file_too_large_for_the_address_space_is_refused)},
 	{TEST(extending_makes_the_file_as_long_as_the_window)},
+	{TEST(a_file_is_not_extended_by_a_descriptor_that_cannot_be_mapped)},
 	{TEST(what_is_written_to_a_shared_map_is_in_the_file)},
 	{TEST(what_is_written_to_a_private_map_stays_there)},
 	{TEST(what_cannot_be_mapped_is_told_by_its_kind)},
