@@ -152,7 +152,8 @@ enum plat_resize_flags {
  * A smaller map gives up its last bytes: what was written there privately is lost, and when the map
  * becomes larger again, anonymous memory is zeros.
  *
- * On an error the map and the length of the file are what they were.
+ * On an error the map and the length of the file are what they were; only where the disk fails
+ * while a file is cut, for a map that has become larger, map->data may be another pointer.
  *
  * -EBADF	a map of a file without PLAT_MAP_KEEP
  * -ERANGE	a map that is read-only or private, and a file that is shorter
@@ -160,6 +161,7 @@ enum plat_resize_flags {
  * -EOPNOTSUPP	shared anonymous memory, which cannot grow (plat_shm_memory's can); or huge pages
  *		of the pool
  * -EFAULT	parts of the map have rights or advice of their own, and it cannot grow
+ * -EPERM	a seal forbids to make the file longer, or to cut it
  * -ENOSPC	as with plat_map_open; so are -EOPNOTSUPP of the file system, and -ENOMEM
  */
 int plat_map_resize(struct plat_map *map, size_t size, int flags);

@@ -4,15 +4,9 @@
 #include "mem/result.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-static int result(struct plat__entry *entry, int r, struct plat_map *map)
-{
-	if (r >= 0)
-		plat__entry_tell(entry, map);
-	return r;
-}
 
 /* A window of a fixed size is of this size from now on. */
 static void ask_for(struct plat__entry *entry, size_t size)
@@ -27,7 +21,7 @@ static int cut(const struct plat__entry *entry, uint64_t end, uint64_t length)
 }
 
 /* The file first: a map must not be longer than its file, not even for a moment. */
-static int resize_shared(struct plat__entry *entry, size_t size, uint64_t end, int flags)
+static int lengthen_and_lend(struct plat__entry *entry, size_t size, uint64_t end, bool stays)
 {
 	uint64_t length;
 	int r = plat__length(entry->fd, &length), longer;
@@ -37,15 +31,51 @@ static int resize_shared(struct plat__entry *entry, size_t size, uint64_t end, i
 	longer = plat__lengthen(entry->fd, end, entry->flags & PLAT_MAP_SPARSE);
 	if (longer < 0)
 		return longer;
-	if (flags & PLAT_RESIZE_CUT) {
-		r = cut(entry, end, length);
-		if (r < 0)
-			return r;
-	}
-	r = plat__lend_again(entry, size, flags & PLAT_RESIZE_STAY);
+	r = plat__lend_again(entry, size, stays);
 	if (r < 0 && longer)
 		plat__cut_back(entry->fd, length);
 	return r;
+}
+
+static bool may_be_cut(const struct plat__entry *entry)
+{
+	int seals = fcntl(entry->fd, F_GET_SEALS);
+
+	return seals < 0 || !(seals & F_SEAL_SHRINK);
+}
+
+/*
+ * What is cut off is lost: what can fail comes before it. A map that grows may get no memory, and
+ * one that becomes smaller cannot fail any more.
+ */
+static int resize_and_cut(struct plat__entry *entry, size_t size, uint64_t end, bool stays)
+{
+	size_t old_size = entry->size;
+	uint64_t length;
+	int r = plat__length(entry->fd, &length), moved;
+
+	if (r == 0 && length > end && !may_be_cut(entry))
+		r = -EPERM;
+	if (r == 0 && size <= old_size)
+		r = cut(entry, end, length);
+	if (r < 0)
+		return r;
+	moved = lengthen_and_lend(entry, size, end, stays);
+	if (moved < 0 || size <= old_size)
+		return moved;
+	r = cut(entry, end, length);
+	if (r < 0)
+		plat__lend_again(entry, old_size, true);
+	return r < 0 ? r : moved;
+}
+
+static int resize_shared(struct plat__entry *entry, size_t size, uint64_t end, int flags)
+{
+	bool stays = flags & PLAT_RESIZE_STAY;
+
+	if (flags & PLAT_RESIZE_CUT)
+		return resize_and_cut(entry, size, end, stays);
+	return lengthen_and_lend(entry, size, end, stays);
 }
 
 static int resize_within(struct plat__entry *entry, size_t size, uint64_t end, int flags)
@@ -97,7 +127,9 @@ int plat_map_resize(struct plat_map *map, size_t size, int flags)
 		r = resize_with_file(entry, size, flags);
 	else
 		r = plat__lend_again(entry, size, flags & PLAT_RESIZE_STAY);
-	return plat__result(before, result(entry, r, map));
+	/* Also on an error: a file that cannot be cut after all may have moved its map. */
+	plat__entry_tell(entry, map);
+	return plat__result(before, r);
 }
 
 /* --- after the file --- */
@@ -120,11 +152,13 @@ static int refresh(struct plat__entry *entry)
 int plat_map_refresh(struct plat_map *map)
 {
 	struct plat__entry *entry = plat__entry_of(map);
-	int before = errno;
+	int before = errno, r;
 
 	if (!entry)
 		return -EINVAL;
 	if (entry->fd < 0)
 		return -EBADF;
-	return plat__result(before, result(entry, refresh(entry), map));
+	r = refresh(entry);
+	plat__entry_tell(entry, map);
+	return plat__result(before, r);
 }

@@ -485,6 +485,9 @@ static void a_shared_map_makes_its_file_longer(void)
 	check(map.data == NULL && length_of(fd) == 10);
 	check(plat_map_resize(&map, 7, 0) == 1 && length_of(fd) == 17);
 	check(first_set(map.data, 7) == 7);
+	check(ftruncate(fd, (off_t)(9 * page)) == 0);
+	check(plat_map_resize(&map, 2 * page, PLAT_RESIZE_CUT) >= 0);
+	check(map.size == 2 * page && length_of(fd) == 10 + 2 * page);
 	check(plat_map_close(&map) == 0);
 }
 
@@ -518,6 +521,11 @@ static void a_map_that_must_stay_does_or_fails(void)
 	was = map;
 	check(plat_map_resize(&map, 2 * page, PLAT_RESIZE_STAY) == -ENOMEM);
 	check(memcmp(&map, &was, sizeof(map)) == 0 && length_of(fd) == page);
+	/* What has to grow for it is not cut before it has grown. */
+	check(ftruncate(fd, (off_t)(4 * page)) == 0);
+	check(plat_map_resize(&map, 2 * page, PLAT_RESIZE_STAY | PLAT_RESIZE_CUT) == -ENOMEM);
+	check(memcmp(&map, &was, sizeof(map)) == 0 && length_of(fd) == 4 * page);
+	check(plat_map_resize(&map, page, PLAT_RESIZE_CUT) == 0 && length_of(fd) == page);
 	check(plat_map_resize(&map, 2 * page, 0) == 1);
 	check(map.data != was.data && bytes(&map)[page - 1] == byte_at(page - 1));
 	check(plat_map_close(&map) == 0);
