@@ -150,7 +150,8 @@ enum plat_resize_flags {
  * behind its end then.
  *
  * A smaller map gives up its last bytes: what was written there privately is lost, and when the map
- * becomes larger again, anonymous memory is zeros.
+ * becomes larger again, anonymous memory is zeros. Of shared memory nothing is lost while others
+ * have it.
  *
  * On an error the map and the length of the file are what they were; only where the disk fails
  * while a file is cut, for a map that has become larger, map->data may be another pointer.

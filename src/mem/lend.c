@@ -117,15 +117,15 @@ int plat__give_back(struct plat__entry *entry)
 /* --- another size --- */
 
 /*
- * The part of the last page that is given up, and may come back. The kernel writes, since somebody
- * may have made the page one to read.
+ * The part of the last page that is given up, and may come back; of shared memory it is still
+ * others'. The kernel writes, since somebody may have made the page one to read.
  */
 static void wipe(const struct plat__entry *entry, size_t old_size)
 {
 	static const char zeros[4096];
 	size_t end = entry->mapped - (size_t)(entry->data - entry->base), at, n;
 
-	if (entry->is_file)
+	if (entry->is_file || entry->sharing == MAP_SHARED)
 		return;
 	if (old_size < end)
 		end = old_size;

@@ -896,6 +896,23 @@ static void the_child_of_a_fork_has_maps_of_its_own(void)
 	check(plat_map_close(&file) == 0);
 }
 
+static void a_child_that_needs_less_takes_nothing_from_its_parent(void)
+{
+	struct plat_map shared = memory_of(100, PLAT_MAP_SHARED);
+	pid_t child;
+
+	memset(shared.data, 'x', 100);
+	child = fork();
+	if (child == 0) {
+		check(plat_map_resize(&shared, 50, 0) == 0);
+		check(plat_map_close(&shared) == 0);
+		_exit(0);
+	}
+	check(child_failed(child) == NULL);
+	check(bytes(&shared)[50] == 'x' && bytes(&shared)[99] == 'x');
+	check(plat_map_close(&shared) == 0);
+}
+
 static const struct test tests[] = {
 	{TEST(a_window_begins_and_ends_anywhere)},
 	{TEST(an_empty_file_is_an_empty_map)},
@@ -938,6 +955,7 @@ static const struct test tests[] = {
 	{TEST(what_is_synced_is_of_the_file)},
 	{TEST(huge_pages_fall_back)},
 	{TEST(the_child_of_a_fork_has_maps_of_its_own)},
+	{TEST(a_child_that_needs_less_takes_nothing_from_its_parent)},
 };
 
 int main(int argc, char **argv)
