@@ -157,7 +157,8 @@ enum plat_resize_flags {
  * while a file is cut, for a map that has become larger, map->data may be another pointer.
  *
  * -EBADF	a map of a file without PLAT_MAP_KEEP
- * -ERANGE	a map that is read-only or private, and a file that is shorter
+ * -ERANGE	a map that is read-only or private, and a file that is shorter; or a device that is,
+ *		or has no length
  * -EINVAL	PLAT_RESIZE_CUT of a map that is not shared, or is of anonymous memory
  * -EOPNOTSUPP	shared anonymous memory, which cannot grow (plat_shm_memory's can); or huge pages
  *		of the pool

@@ -20,6 +20,16 @@ static int cut(const struct plat__entry *entry, uint64_t end, uint64_t length)
 	return length > end && ftruncate(entry->fd, (off_t)end) < 0 ? -errno : 0;
 }
 
+/* A device cannot be made longer, and what one without a length has behind the map nobody knows. */
+static int make_room(const struct plat__entry *entry, uint64_t end, uint64_t length)
+{
+	if (length == UINT64_MAX)
+		length = entry->offset + entry->size;
+	if (end <= length)
+		return 0;
+	return plat__lengthen(entry->fd, end, entry->flags & PLAT_MAP_SPARSE);
+}
+
 /* The file first: a map must not be longer than its file, not even for a moment. */
 static int lengthen_and_lend(struct plat__entry *entry, size_t size, uint64_t end, bool stays)
 {
@@ -28,7 +38,7 @@ static int lengthen_and_lend(struct plat__entry *entry, size_t size, uint64_t en
 
 	if (r < 0)
 		return r;
-	longer = plat__lengthen(entry->fd, end, entry->flags & PLAT_MAP_SPARSE);
+	longer = make_room(entry, end, length);
 	if (longer < 0)
 		return longer;
 	r = plat__lend_again(entry, size, stays);

@@ -260,6 +260,11 @@ static void a_device_is_mapped_by_a_window(void)
 	check(map.size == 5000 && first_set(map.data, 5000) == 5000);
 	memset(map.data, 1, 5000);
 	check(plat_map_close(&map) == 0);
+	check(plat_map_open(AT_FDCWD, "/dev/zero", PLAT_MAP_SHARED | PLAT_MAP_KEEP, 0,
+			    3 * page_size(), &map) == 0);
+	check(plat_map_resize(&map, 10, 0) == 0 && map.size == 10);
+	check(plat_map_resize(&map, 2 * page_size(), 0) == -ERANGE && map.size == 10);
+	check(plat_map_close(&map) == 0);
 }
 
 static void a_block_device_has_a_length(void)
