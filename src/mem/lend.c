@@ -160,8 +160,10 @@ static int remap(struct plat__entry *entry, size_t size, size_t mapped, bool sta
 	int flags = stays ? 0 : MREMAP_MAYMOVE;
 
 	base = mremap(before, entry->mapped, mapped, flags);
-	if (base == MAP_FAILED)
-		return errno == EFAULT && !stays ? lend_anew(entry, size) : -errno;
+	if (base == MAP_FAILED && errno == EFAULT && !stays)
+		return lend_anew(entry, size);
+	if (base == MAP_FAILED) /* mmap says ENOMEM of what is larger than all addresses */
+		return errno == EINVAL ? -ENOMEM : -errno;
 	set_memory(entry, base, mapped, size);
 	return base != before;
 }

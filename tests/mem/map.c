@@ -645,6 +645,7 @@ static void no_address_space_is_no_memory(void)
 	check(plat_map_fd(fd, PLAT_MAP_SHARED | PLAT_MAP_EXTEND, 0, 64 * MIB, &map) == -ENOMEM);
 	check(length_of(fd) == 10);
 	check(plat_map_resize(&grows, 64 * MIB, 0) == -ENOMEM && grows.size == MIB);
+	check(plat_map_resize(&grows, PTRDIFF_MAX, 0) == -ENOMEM && grows.size == MIB);
 	check(plat_map_memory(8 * MIB, PLAT_MAP_PRIVATE, &map) == 0);
 }
 
