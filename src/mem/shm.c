@@ -113,17 +113,19 @@ static int open_there(const struct request *request)
 
 /* --- a new one --- */
 
+/* Nothing to do is tried, too: what we cannot map does not get a name. */
 static int prepare(int fd, const struct plat_shm_new *how)
 {
 	void *data;
-	int r;
+	int r = 0;
 
-	if (!how->prepare)
-		return 0;
+	if (how->size >= PTRDIFF_MAX)
+		return -EOVERFLOW;
 	data = mmap(NULL, how->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (data == MAP_FAILED)
 		return -errno;
-	r = how->prepare(data, how->size, how->arg);
+	if (how->prepare)
+		r = how->prepare(data, how->size, how->arg);
 	munmap(data, how->size);
 	return r;
 }

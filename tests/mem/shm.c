@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -234,6 +235,22 @@ static void what_cannot_be_prepared_is_not_there(void)
 
 	check(plat_shm_open(name, PLAT_SHM_CREATE, &how, &shm) == -EPROTO);
 	check(called == 1 && !exists(name) && next_descriptor() == before);
+}
+
+static void what_cannot_be_mapped_is_not_there(void)
+{
+	struct plat_shm_new how = {PTRDIFF_MAX, 0600, NULL, NULL};
+	int flags = PLAT_SHM_CREATE | PLAT_SHM_SPARSE;
+	const char *name = name_of("unmappable");
+	struct rlimit limit;
+	struct plat_shm shm;
+
+	check(plat_shm_open(name, flags, &how, &shm) == -EOVERFLOW && !exists(name));
+	check(getrlimit(RLIMIT_AS, &limit) == 0);
+	limit.rlim_cur = 0;
+	check(setrlimit(RLIMIT_AS, &limit) == 0);
+	how.size = 5000;
+	check(plat_shm_open(name, flags, &how, &shm) == -ENOMEM && !exists(name));
 }
 
 static void an_object_grows_for_all(void)
@@ -903,6 +920,7 @@ static const struct test tests[] = {
 	{TEST(what_others_have_put_in_the_way_does_no_harm)},
 	{TEST(misuse_is_an_error)},
 	{TEST(what_cannot_be_prepared_is_not_there)},
+	{TEST(what_cannot_be_mapped_is_not_there)},
 	{TEST(an_object_grows_for_all)},
 	{TEST(a_full_tmpfs_is_told_before_it_is_written_to)},
 	{TEST(where_nothing_can_be_linked_by_its_descriptor_proc_does)},
