@@ -125,7 +125,10 @@ static char *piece_end(struct plat__scratch_piece *piece)
 	return (char *)piece + piece->size;
 }
 
-/* Pages for a need: those that were kept, or new ones; more than is needed, if they can be had. */
+/*
+ * Pages for a need: those that were kept, or new ones; more than is needed, if they can be had.
+ * What was kept, and is too small, gives way before nothing can be had.
+ */
 static struct plat__scratch_piece *find_piece(struct plat_scratch *scratch, size_t need)
 {
 	struct plat__scratch_piece *spare = scratch->spare, *piece;
@@ -138,7 +141,14 @@ static struct plat__scratch_piece *find_piece(struct plat_scratch *scratch, size
 	if (wish < KEPT && scratch->piece)
 		wish = KEPT;
 	piece = need < wish ? map_piece(scratch, wish) : NULL;
-	return piece ? piece : map_piece(scratch, need);
+	if (!piece)
+		piece = map_piece(scratch, need);
+	if (!piece && spare) {
+		scratch->spare = NULL;
+		free_piece(scratch, spare);
+		piece = map_piece(scratch, need);
+	}
+	return piece;
 }
 
 static bool push_piece(struct plat_scratch *scratch, size_t size, size_t alignment)

@@ -120,6 +120,20 @@ static void what_does_not_fit_is_refused_at_the_limit(void)
 	plat_scratch_fini(&scratch);
 }
 
+static void what_is_kept_is_in_nobodys_way(void)
+{
+	struct plat_scratch scratch = arena_of(NULL, 4096, 100 << 10);
+	struct plat_scratch_mark start = plat_scratch_mark(&scratch);
+
+	check(plat_scratch_take(&scratch, 60 << 10));
+	plat_scratch_release(&scratch, start);
+	check(plat_scratch_take(&scratch, 90 << 10));
+	check(!plat_scratch_take(&scratch, 90 << 10));
+	plat_scratch_release(&scratch, start);
+	check(plat_scratch_take(&scratch, 60 << 10));
+	plat_scratch_fini(&scratch);
+}
+
 static void sizes_that_no_memory_has_are_refused(void)
 {
 	struct plat_scratch *scratch = plat_scratch_mine();
@@ -752,6 +766,7 @@ static const struct test tests[] = {
 	{TEST(alignments_up_to_a_gigabyte_are_kept)},
 	{TEST(a_buffer_is_used_to_its_end_and_no_further)},
 	{TEST(what_does_not_fit_is_refused_at_the_limit)},
+	{TEST(what_is_kept_is_in_nobodys_way)},
 	{TEST(sizes_that_no_memory_has_are_refused)},
 	{TEST(an_arena_of_zeros_gives_nothing)},
 	{TEST(a_scope_gives_back_what_it_took)},
