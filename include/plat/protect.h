@@ -80,13 +80,14 @@ enum plat_guard {
  *
  * What stood in the pages is lost, or not: do not count on either.
  *
- * -EINVAL: no whole pages. -ENOMEM: a part is not mapped, or vm.max_map_count is reached.
+ * -EINVAL: no whole pages. -ENOMEM: a part is not mapped, and what is may have become a guard; or
+ * vm.max_map_count is reached.
  */
 int plat_guard_add(void *start, size_t size);
 
 /*
  * The pages are no guard any more, whichever it was, and have these rights, as plat_protect gives
- * them. It does no harm where no guard is.
+ * them. It does no harm where no guard is. Where the rights are refused, the guard stays.
  */
 int plat_guard_remove(void *start, size_t size, int rights);
 

@@ -24,14 +24,12 @@ int plat_guard_add(void *start, size_t size)
 int plat_guard_remove(void *start, size_t size, int rights)
 {
 	int before = errno;
-	struct plat__range range;
-	int r = plat__whole_pages(start, size, &range);
+	/* First, as rights can be refused; under a guard they do not show. */
+	int r = plat_protect(start, size, rights, NULL);
 
 	if (r < 0)
 		return r;
 	r = plat__advise(start, size, PLAT__GUARD_REMOVE);
 	errno = before;
-	if (r < 0 && r != -EINVAL)
-		return r;
-	return plat_protect(start, size, rights, NULL);
+	return r == -EINVAL ? 0 : r;
 }

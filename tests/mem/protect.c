@@ -240,6 +240,8 @@ static void a_guard_faults_at_its_first_and_last_byte(void)
 	check(rights_at(p + page) == 0);
 	check(rights_at(p + 3 * page - 1) == 0);
 	check(rights_at(p + 3 * page) == READ_WRITE);
+	check(plat_guard_remove(p + page, 2 * page, WRITE | EXEC) == -EINVAL);
+	check(rights_at(p + page) == 0);
 	check(plat_guard_remove(p + page, 2 * page, READ_WRITE) == 0);
 	check(rights_at(p + page) == READ_WRITE && rights_at(p + 3 * page - 1) == READ_WRITE);
 }
