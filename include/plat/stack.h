@@ -118,7 +118,8 @@ int plat_thread_new(size_t stack_size, size_t guard_size, void *(*run)(void *dat
 
 /*
  * Waits for it to end, and frees it and its stack. value, if not NULL, is set to what it returned.
- * -ESRCH: there is no such thread, or it was joined; -EDEADLK: it is the caller's own.
+ * -ESRCH: there is no such thread, or it was joined, or is by somebody else right now; -EDEADLK: it
+ * is the caller's own. Who is cancelled while he waits, as in pthread_join, has joined nobody.
  */
 int plat_thread_join(struct plat_thread *thread, void **value);
 

@@ -110,6 +110,22 @@ static struct plat__stack_slot *claim(struct plat_thread *thread, struct plat__k
 	return plat__stack_table_claim(stack.base, ret);
 }
 
+static void unclaim(void *slot)
+{
+	plat__stack_table_unclaim(slot);
+}
+
+/* Who is cancelled while he waits leaves the thread to be joined by another. */
+static int wait_for(pthread_t id, struct plat__stack_slot *slot, void **ret)
+{
+	int r;
+
+	pthread_cleanup_push(unclaim, slot);
+	r = pthread_join(id, ret);
+	pthread_cleanup_pop(r != 0);
+	return -r;
+}
+
 int plat_thread_join(struct plat_thread *thread, void **value)
 {
 	struct plat__known_stack stack;
@@ -123,14 +139,13 @@ int plat_thread_join(struct plat_thread *thread, void **value)
 	if (!slot)
 		return -ESRCH;
 	/* musl would wait for ever. */
-	if (pthread_equal(thread->id, pthread_self()))
-		r = EDEADLK;
-	else
-		r = pthread_join(thread->id, &result);
-	if (r != 0) {
+	if (pthread_equal(thread->id, pthread_self())) {
 		plat__stack_table_unclaim(slot);
-		return -r;
+		return -EDEADLK;
 	}
+	r = wait_for(thread->id, slot, &result);
+	if (r < 0)
+		return r;
 	plat__stack_unmap(slot, &stack);
 	if (value)
 		*value = result;

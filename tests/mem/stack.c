@@ -238,6 +238,35 @@ static void a_thread_is_joined_once(void)
 	check(plat_thread_join(NULL, NULL) == -ESRCH);
 }
 
+static void *wait_for_byte(void *data)
+{
+	char byte;
+
+	return read(*(int *)data, &byte, 1) == 1 ? data : NULL;
+}
+
+static void *join_other(void *data)
+{
+	plat_thread_join(data, NULL);
+	return NULL;
+}
+
+static void who_is_cancelled_while_he_joins_leaves_it_to_others(void)
+{
+	struct plat_thread *thread, *other;
+	void *value;
+	int ends[2];
+
+	check(pipe(ends) == 0);
+	check(plat_thread_new(0, 0, wait_for_byte, &ends[0], &thread) == 0);
+	check(plat_thread_new(0, 0, join_other, thread, &other) == 0);
+	/* Wherever it comes, before the wait or in it. */
+	check(pthread_cancel(other->id) == 0);
+	check(plat_thread_join(other, &value) == 0 && value == PTHREAD_CANCELED);
+	check(write(ends[1], "", 1) == 1);
+	check(plat_thread_join(thread, &value) == 0 && value == &ends[0]);
+}
+
 static struct plat_thread *myself;
 static int ready[2], go_on[2];
 
@@ -872,6 +901,7 @@ static const struct test tests[] = {
 	{TEST(a_thread_stands_on_the_stack_it_was_given)},
 	{TEST(a_thread_is_joined_once)},
 	{TEST(a_thread_cannot_join_itself)},
+	{TEST(who_is_cancelled_while_he_joins_leaves_it_to_others)},
 	{TEST(threads_that_end_leave_nothing_behind)},
 	{TEST(what_is_left_of_a_threads_stack_can_be_used)},
 	{TEST(what_is_left_of_the_main_stack_is_what_its_limit_leaves)},
