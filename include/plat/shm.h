@@ -16,6 +16,9 @@
  * Who has an object open holds a lock on it (F_OFD_SETLK on its first byte, for reading), which the
  * kernel takes away with the last process, descriptor and mapping that came of this plat_shm_open,
  * however that ends. By the locks it is known who is the last, and which objects nobody has open.
+ * A program that locks parts of an object itself does so by F_OFD_SETLK, too: locks of F_SETLK end
+ * when a process closes any descriptor of the file, as all functions here do that look at it,
+ * plat_shm_list at every one.
  *
  * Errors, threads, signals and fork are as with plat/map.h, but for this: plat_shm_open may have to
  * wait for a moment, and calls the program back; so it is not for signal handlers. The child of a
