@@ -174,12 +174,14 @@ static void get_hard(struct line *ret)
 static bool set_sample(const char *value)
 {
 	size_t number = 0;
+	uint64_t mean;
 
 	if (strcmp(value, "off") != 0 && !read_number(value, &number))
 		return false;
-	if (number != 0 && (!CHECKS || number < SAMPLE_MEAN_MIN || number > SAMPLE_MEAN_MAX))
+	mean = number; /* the most there may be is more than a size of 32 bits can be */
+	if (mean != 0 && (!CHECKS || mean < SAMPLE_MEAN_MIN || mean > SAMPLE_MEAN_MAX))
 		return false;
-	store_relaxed(&plat__samples.mean, number);
+	store_relaxed(&plat__samples.mean, mean);
 	plat__options.may_sample = true;
 	return true;
 }

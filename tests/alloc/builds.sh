@@ -90,7 +90,9 @@ else
 fi
 # Debian's cross compilers are not there at the same time as gcc-multilib, but its parts are.
 if can cc -m32 -idirafter /usr/include/x86_64-linux-gnu; then
-	shared 'for 32-bit x86' '' cc -O1 -m32 -idirafter /usr/include/x86_64-linux-gnu
+	# A size is 32 bits there: what is compared with a larger number says nothing.
+	shared 'for 32-bit x86' '' cc -O1 -Werror=type-limits -m32 \
+		-idirafter /usr/include/x86_64-linux-gnu
 else
 	skip 'for 32-bit x86' 'cc -m32'
 fi
