@@ -386,15 +386,15 @@ int tests_main(int argc, char **argv, const struct test *tests, size_t ntests,
 			puts(tests[i].name);
 		return 0;
 	}
+	if (argc == 3 && strcmp(argv[1], "--here") == 0) {
+		find(tests, ntests, argv[2])->run();
+		return 0;
+	}
 	while (a < argc) {
 		if (strncmp(argv[a], "--", 2) == 0)
 			a = option(argc, argv, a, numbers, nnumbers);
 		else if (nchosen < ARRAY_SIZE(chosen))
 			chosen[nchosen++] = find(tests, ntests, argv[a++]);
-	}
-	if (nchosen == 1) {
-		chosen[0]->run();
-		return 0;
 	}
 	if (nchosen == 0) {
 		check(ntests <= ARRAY_SIZE(chosen));

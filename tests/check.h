@@ -3,8 +3,9 @@
  * its interface alone, so that they run on whatever malloc is preloaded, glibc's too.
  *
  *	PROGRAM				all tests, in TAP
- *	PROGRAM NAME...			these; a single one runs in this process itself, for gdb
+ *	PROGRAM NAME...			these
  *	PROGRAM --list			their names
+ *	PROGRAM --here NAME		this one in this process itself, for gdb
  *	PROGRAM --WORD N		a number the program asks for, see its head
  *	PROGRAM --everything		also what is known to break another malloc than plat's
  *	PROGRAM --seconds N		for one test; what takes longer is killed and has failed

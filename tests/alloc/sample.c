@@ -128,7 +128,7 @@ static void totals_of_19_of_20_seeds_are_within_5_percent(void)
 		if (child == 0) {
 			snprintf(seed, sizeof(seed), "%u", i);
 			setenv("PLAT_SEED", seed, 1);
-			execl("/proc/self/exe", "alloc-sample", name, NULL);
+			execl("/proc/self/exe", "alloc-sample", "--here", name, NULL);
 			_exit(99);
 		}
 		nwrong += child_failed(child) != NULL;
