@@ -116,11 +116,14 @@ int target_open_dir(const struct options *options, const char *operand, struct p
 static int begin_freeze(const struct options *options, struct target *target)
 {
 	struct error err, better;
+	int r = freeze_begin(&target->dir, &options->freeze, &target->freeze, &err);
 
-	if (freeze_begin(&target->dir, &options->freeze, &target->freeze, &err) == 0)
+	if (r == 0)
 		return 0;
 	if (proc_is_there(&target->dir, &better) < 0)
 		err = better;
+	else if (r == -EBUSY) /* but it can be looked at all the same */
+		return look_error(options->command, "%s; --no-stop looks at it as it is", err.text);
 	return look_error(options->command, "%s", err.text);
 }
 

@@ -63,19 +63,21 @@ goes_on() {
 }
 
 @test "who is traced is not stopped, and the other named, exit 3" {
-	command -v strace >/dev/null || skip "no strace"
-	start_own strace -f -o /dev/null
-	local tracee
+	local tracee way
+	start_leaks "$PLAT" run --quiet --library "$LIBRARY"
 	tracee=$(pgrep -P "$PID")
 	echo "$tracee" >>pids
-	for way in --stop --inject '--max-pause 1000'; do
+	grep -q "^TracerPid:.$PID\$" "/proc/$tracee/status"
+	for way in 'heap --stop' 'heap --inject' 'heap --max-pause 1000' leaks owners; do
 		# shellcheck disable=SC2086 # words
-		run plat heap $way "$tracee"
+		run plat $way "$tracee"
 		echo "$output"
 		[ "$status" -eq 3 ]
-		[[ "$output" == "plat heap: $tracee: $PID (strace) traces it already: "* ]]
+		[[ "$output" == "plat ${way%% *}: $tracee: $PID (plat) traces it already: "*"; --no-stop "* ]]
 	done
 	plat heap "$tracee" >/dev/null
+	run plat leaks --no-stop "$tracee"
+	[ "$status" -ne 3 ]
 	tell churn 1
 }
 
