@@ -90,6 +90,20 @@ static int try_empty(struct plat__entry *entry)
 	return r;
 }
 
+/* What /proc says, and the others. */
+static bool is_no_memory(int r)
+{
+	return r == -EIO || r == -ENODEV;
+}
+
+/* No window lies in what cannot be mapped at all, nor can it be made longer: that is said first. */
+static int why_no_window(struct plat__entry *entry, int r)
+{
+	bool is_of_length = r == -ERANGE || r == -EOPNOTSUPP;
+
+	return is_of_length && is_no_memory(try_empty(entry)) ? -ENODEV : r;
+}
+
 static int map_window(struct plat__entry *entry)
 {
 	uint64_t length;
@@ -97,13 +111,11 @@ static int map_window(struct plat__entry *entry)
 	int longer = find_window(entry, &size, &length), r;
 
 	if (longer < 0)
-		return longer;
+		return why_no_window(entry, longer);
 	r = size ? plat__lend(entry, size) : try_empty(entry);
 	if (r < 0 && longer)
 		plat__cut_back(entry->fd, length);
-	if (r == -EIO) /* what /proc says */
-		r = -ENODEV;
-	return r;
+	return is_no_memory(r) ? -ENODEV : r;
 }
 
 /* Advice for a file may be refused; then it has none. */

@@ -196,6 +196,15 @@ static int open_error(const char *path, int flags)
 	return r;
 }
 
+static int window_error(const char *path, int flags, size_t size)
+{
+	struct plat_map map;
+	int r = plat_map_open(AT_FDCWD, path, flags, 0, size, &map);
+
+	check(r < 0);
+	return r;
+}
+
 static void what_cannot_be_mapped_is_told_by_its_kind(void)
 {
 	char folder[] = "/tmp/plat-map-XXXXXX", path[64];
@@ -214,6 +223,28 @@ static void what_cannot_be_mapped_is_told_by_its_kind(void)
 	check(open_error("/proc/self/status", PLAT_MAP_READ) == -ENODEV);
 	check(open_error("/proc/self/maps", PLAT_MAP_PRIVATE) == -ENODEV);
 	check(open_error("/dev/zero", PLAT_MAP_READ) == -EINVAL);
+	check(next_descriptor() == before);
+}
+
+/* /proc says of its files that they are empty, and /sys that they have a page. */
+static void a_window_of_what_cannot_be_mapped_is_told_by_its_kind(void)
+{
+	static const size_t sizes[] = {1, 100, 4096, 10000};
+	int before = next_descriptor();
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		check(window_error("/proc/self/status", PLAT_MAP_READ, sizes[i]) == -ENODEV);
+		check(window_error("/proc/self/comm", PLAT_MAP_SHARED, sizes[i]) == -ENODEV);
+		check(window_error("/proc/self/comm", PLAT_MAP_SHARED | PLAT_MAP_EXTEND,
+				   sizes[i]) == -ENODEV);
+		check(window_error("/proc/self/comm",
+				   PLAT_MAP_SHARED | PLAT_MAP_EXTEND | PLAT_MAP_SPARSE,
+				   sizes[i]) == -ENODEV);
+		if (access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) == 0)
+			check(window_error("/sys/kernel/mm/transparent_hugepage/enabled",
+					   PLAT_MAP_READ, sizes[i]) == -ENODEV);
+	}
 	check(next_descriptor() == before);
 }
 
@@ -929,6 +960,7 @@ static const struct test tests[] = {
 	{TEST(what_is_written_to_a_shared_map_is_in_the_file)},
 	{TEST(what_is_written_to_a_private_map_stays_there)},
 	{TEST(what_cannot_be_mapped_is_told_by_its_kind)},
+	{TEST(a_window_of_what_cannot_be_mapped_is_told_by_its_kind)},
 	{TEST(descriptors_that_cannot_be_mapped_are_told_by_their_kind)},
 	{TEST(flags_that_do_not_go_together_are_refused)},
 	{TEST(a_device_is_mapped_by_a_window)},
