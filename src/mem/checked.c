@@ -4,11 +4,8 @@
  */
 #include "../include/plat/checked.h"
 #include "alloc/ranges.h"
-#include "mem/complaint.h"
+#include "mem/overlap.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 extern __typeof__(plat_check_memcmp) plat_check_memcmp __attribute__((weak));
@@ -16,34 +13,12 @@ extern __typeof__(plat_check_memcpy) plat_check_memcpy __attribute__((weak));
 extern __typeof__(plat_check_memmove) plat_check_memmove __attribute__((weak));
 extern __typeof__(plat_check_memset) plat_check_memset __attribute__((weak));
 
-static bool overlap(const void *to, const void *from, size_t size)
-{
-	uintptr_t ahead = (uintptr_t)to - (uintptr_t)from;
-
-	return ahead != 0 && (ahead < size || -ahead < size);
-}
-
-static _Noreturn void stop(const void *to, const void *from, size_t size)
-{
-	struct plat__complaint complaint = {.length = 0};
-
-	plat__complaint_add(&complaint, "overlap: memcpy: ");
-	plat__complaint_number(&complaint, size);
-	plat__complaint_add(&complaint, " bytes from ");
-	plat__complaint_address(&complaint, from);
-	plat__complaint_add(&complaint, " to ");
-	plat__complaint_address(&complaint, to);
-	plat__complaint_write(&complaint);
-	abort();
-}
-
 /* memmove does it, and where faults are not to end the program an overlap does no harm. */
 void *plat_checked_memcpy(void *to, const void *from, size_t size)
 {
 	if (plat_check_memcpy)
 		return plat_check_memcpy(to, from, size);
-	if (overlap(to, from, size))
-		stop(to, from, size);
+	plat__overlap_refuse("memcpy", to, from, size);
 	return memmove(to, from, size);
 }
 

@@ -4,11 +4,15 @@
  * the test is right.
  */
 #include "check.h"
+#include "ended.h"
 
 #include <dlfcn.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/wait.h>
 
 #define TEXT "what is copied"
 #define LENGTH (sizeof(TEXT) - 1)
@@ -168,11 +172,80 @@ static void fortified_names(void)
 	check(first_set(to, LENGTH + 3) == LENGTH + 3);
 }
 
+/* Whether memcpy is not the C library's. */
+static bool is_checked(void)
+{
+	Dl_info of_memcpy, of_libc;
+
+	return dladdr(dlsym(RTLD_DEFAULT, "memcpy"), &of_memcpy) &&
+	       dladdr(dlsym(RTLD_DEFAULT, "getpid"), &of_libc) &&
+	       of_memcpy.dli_fbase != of_libc.dli_fbase;
+}
+
+/* What overlaps is found without libplat-malloc, too. */
+
+static char overlapping[64] = "a text that is copied over itself";
+
+static void copy_of_a_size(void)
+{
+	memcpy(overlapping + 8, overlapping, 9);
+}
+
+static void copy_to_the_end_of_it(void)
+{
+	mempcpy(overlapping, overlapping + 8, 9);
+}
+
+static void copy_of_a_string(void)
+{
+	strcpy(overlapping, overlapping + 1);
+}
+
+static void copy_with_room(void)
+{
+	void *(*copy)(void *, const void *, size_t, size_t);
+
+	*(void **)&copy = dlsym(RTLD_DEFAULT, "__memcpy_chk");
+	if (copy)
+		copy(overlapping + 1, overlapping, 9, sizeof(overlapping) - 1);
+	else
+		copy_of_a_size();
+}
+
+/* These are no overlap: they only touch, or are the same; and moves may. */
+static void what_may_be(void)
+{
+	memcpy(overlapping + 8, overlapping, 8);
+	memcpy(overlapping, overlapping + 8, 8);
+	memcpy(opaque(overlapping), overlapping, 8);
+	memmove(overlapping + 1, overlapping, 8);
+	bcopy(overlapping + 1, overlapping, 8);
+}
+
+static void copies_that_overlap_are_stopped(void)
+{
+	static void (*const copies[])(void) = {copy_of_a_size, copy_to_the_end_of_it,
+					       copy_of_a_string, copy_with_room};
+	char said[4096];
+	size_t i;
+
+	if (!is_checked())
+		skip("nobody looks for them");
+	for (i = 0; i < ARRAY_SIZE(copies); i++) {
+		int status = ended(copies[i], said, sizeof(said));
+
+		check_with(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "%zu: %#x", i,
+			   (unsigned)status);
+		check_with(strstr(said, "overlap: ") && strstr(said, "cpy"), "%zu: %s", i, said);
+	}
+	check(ended(what_may_be, said, sizeof(said)) == 0 && !*said);
+}
+
 static const struct test tests[] = {
 	{TEST(copies_of_a_size)},	  {TEST(bytes_of_one_kind)},
 	{TEST(comparisons_and_searches)}, {TEST(strings_to_their_end)},
 	{TEST(strings_up_to_a_size)},	  {TEST(strings_that_are_cut_off)},
-	{TEST(fortified_names)},
+	{TEST(fortified_names)},	  {TEST(copies_that_overlap_are_stopped)},
 };
 
 int main(int argc, char **argv)

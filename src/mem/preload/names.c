@@ -8,7 +8,8 @@
  *
  * Here are those that are told a size; strings.c has those that look for a NUL, fortified.c the
  * names that _FORTIFY_SOURCE gives to both. Not seen is what the compiler has put in place of a
- * call, and what the C library copies inside itself. Without libplat-malloc nobody is asked.
+ * call, and what the C library copies inside itself. Without libplat-malloc nobody is asked: what
+ * overlaps is all that is found.
  */
 #define _GNU_SOURCE 1
 #include "mem/preload/next.h"

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE 1 /* dl_iterate_phdr, RTLD_NEXT */
 #include "mem/preload/next.h"
 
+#include "mem/overlap.h"
+
 #include <dlfcn.h>
 #include <link.h>
 #include <stdint.h>
@@ -118,6 +120,19 @@ static void *memset_unasked(void *to, int byte, size_t bytes)
 	return plat__next.memset(to, byte, bytes);
 }
 
+/* Where there is no libplat-malloc, only what takes no knowledge of blocks is looked at. */
+static void *copy_apart(void *to, const void *from, size_t bytes, const struct plat__mover *mover)
+{
+	plat__overlap_refuse(mover->by, to, from, bytes);
+	return (*mover->then)(to, from, bytes);
+}
+
+static void *memcpy_apart(void *to, const void *from, size_t bytes)
+{
+	plat__overlap_refuse("memcpy", to, from, bytes);
+	return plat__next.memmove(to, from, bytes);
+}
+
 struct plat__next plat__next = {
 	.memmove = move_by_loop,
 	.memset = set_by_loop,
@@ -183,6 +198,8 @@ __attribute__((constructor)) static void start(void)
 	FIND_NEXT(memrchr);
 	FIND_NEXT(strlen);
 	FIND_NEXT(strnlen);
+	plat__next.check_copy = copy_apart;
+	plat__next.check_memcpy = memcpy_apart;
 	if (!plat_check_access || !plat_check_begin || !plat_check_compare || !plat_check_copy ||
 	    !plat_check_memcmp || !plat_check_memcpy || !plat_check_memmove || !plat_check_memset ||
 	    !plat_check_move || !plat_check_set)
