@@ -56,7 +56,11 @@ static plat_addr origin_of(const struct thread *thread)
 	return thread->descriptor != UNKNOWN ? thread->descriptor : thread->tls_end;
 }
 
-/* Nothing is in it, and nothing behind it, where the chunk is larger. */
+/*
+ * Nothing is in it, and nothing behind it, where the chunk is larger. Its last word may be
+ * anything: nobody clears it, and if the chunk was free before, as that of an earlier thread, it
+ * has its size.
+ */
 static bool is_blank(struct ptmalloc *heap, const struct tcache *cache)
 {
 	unsigned word = heap->layout.word;
@@ -65,7 +69,7 @@ static bool is_blank(struct ptmalloc *heap, const struct tcache *cache)
 
 	if (ptmalloc_read_word(heap, cache->chunk + word, &value) < 0)
 		return false;
-	end = cache->chunk + (value & ~(uint64_t)CHUNK_FLAGS) + word;
+	end = cache->chunk + (value & ~(uint64_t)CHUNK_FLAGS);
 	for (at = align_up(at, word); at < end; at += word)
 		if (ptmalloc_read_word(heap, at, &value) < 0 || value)
 			return false;

@@ -455,6 +455,27 @@ static void of_two_blocks_of_zeros_the_cache_was_made_first(void **state)
 	}
 }
 
+/* A thread's cache may lie where an earlier thread's did; a free chunk has its size at its end. */
+static void an_empty_cache_may_lie_where_a_chunk_was_free(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(forms); i++) {
+		make(i);
+		if (form->tcache) {
+			add_owner();
+			add_zeros(form);
+			empty_cache();
+			put(cache_at + chunk_size(cache_at), chunk_size(cache_at));
+			assert_int_equal(try_read(), 0);
+			assert_state(zeros_at, BLOCK_LIVE);
+			assert_null(block_of(cache_at));
+		}
+		end();
+	}
+}
+
 /* The block of zeros becomes a cache with one block more. */
 static void copy_cache(void)
 {
@@ -1421,6 +1442,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(each_form_is_read),
 		cmocka_unit_test(a_block_with_one_pointer_is_no_cache),
 		cmocka_unit_test(of_two_blocks_of_zeros_the_cache_was_made_first),
+		cmocka_unit_test(an_empty_cache_may_lie_where_a_chunk_was_free),
 		cmocka_unit_test(a_cache_has_one_place_in_all_threads),
 		cmocka_unit_test(a_free_chunk_is_in_the_bin_that_its_ring_leads_to),
 		cmocka_unit_test(a_block_with_a_mapping_has_its_size),
