@@ -5,6 +5,7 @@
 #include "cli/report.h"
 #include "cli/sites.h"
 #include "cli/target.h"
+#include "heap/allocator.h"
 #include "heap/own_profile.h"
 #include "source/poke.h"
 #include "view/profile.h"
@@ -284,6 +285,42 @@ static int report_proofs(const struct target *target, const struct own_profile *
 	return worse_of(code, EXIT_FOUND);
 }
 
+/* A stack of one frame is one that could not be followed: somebody has called the caller, too. */
+static bool are_stacks_cut(const struct own_profile *profile)
+{
+	uint64_t ncut = 0;
+	size_t i;
+
+	for (i = 0; i < profile->nsites; i++)
+		if (profile->sites[i].nframes == 1)
+			ncut += profile->sites[i].made.nsamples;
+	return ncut > profile->sum.made.nsamples / 2;
+}
+
+/* Who asks at its start loads the unwinder; not so an allocator that is linked into the program. */
+static bool would_asking_help(const struct space *space, const struct own *own)
+{
+	uint32_t module = own->reading.module;
+	size_t i;
+
+	for (i = 0; i < space->nmodules; i++)
+		if (strstr(allocator_module_name(space, (uint32_t)i), "/libgcc_s.so"))
+			return false;
+	return module < space->nmodules && space->modules[module].role != MODULE_PROGRAM;
+}
+
+static void hint_at_stacks(const struct target *target, const struct heap_look *look)
+{
+	bool helps = would_asking_help(&target->space, look->own);
+
+	fprintf(stderr,
+		"plat profile: %s: most stacks end at the caller of malloc, for want of frame "
+		"pointers: %s\n",
+		target->name,
+		helps ? "start it with PLAT_SAMPLE=off in its environment to have whole ones"
+		      : "see Stacks in plat-profile(1)");
+}
+
 static int write_report(const struct request *request, const struct profile_report *report)
 {
 	const struct options *options = request->options;
@@ -318,6 +355,7 @@ static int show(const struct request *request, const struct target *target,
 	struct profile_report report = {.space = &target->space};
 	struct own_profile profile;
 	struct error err;
+	bool are_cut;
 	int code;
 
 	if (sites_read(target, look, &profile, &err) < 0)
@@ -326,6 +364,7 @@ static int show(const struct request *request, const struct target *target,
 		own_profile_fini(&profile);
 		return look_error(&profile_command, "%s: %s", target->name, HEAP_GONE);
 	}
+	are_cut = are_stacks_cut(&profile);
 	if (request->leaks)
 		profile.nsites = drop_all_freed(&profile);
 	if (profile.nsites)
@@ -335,6 +374,8 @@ static int show(const struct request *request, const struct target *target,
 	report.nshown = profile.nsites < request->top ? profile.nsites : request->top;
 	code = name_and_write(request, target, &report);
 	code = worse_of(code, report_proofs(target, &profile));
+	if (are_cut)
+		hint_at_stacks(target, look);
 	own_profile_fini(&profile);
 	return code;
 }

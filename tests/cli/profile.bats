@@ -115,6 +115,50 @@ END
 	[ "$(json "max([f.get('symbol') for f in s['frames']].count('go_down') for s in d['sites'])" <out)" -ge 4 ]
 }
 
+@test "where stacks end at the caller it is said what to do, once" {
+	cat >program.c <<-'END'
+		#include <stdio.h>
+		#include <stdlib.h>
+		static void *volatile last;
+		__attribute__((noipa)) int make(void) { last = malloc(100); return last != NULL; }
+		__attribute__((noipa)) int step(void) { return make() + make(); }
+		int main(void)
+		{
+			int i;
+			while (getchar() != -1) {
+				for (i = 0; i < 10000; i++)
+					step();
+				puts("done");
+				fflush(stdout);
+			}
+			return 0;
+		}
+	END
+	gcc -O2 -fomit-frame-pointer -o program program.c || skip "no gcc"
+	local settings
+	for settings in PLAT_GUARD=off PLAT_SAMPLE=off; do
+		rm -f program.in
+		mkfifo program.in
+		exec 7<>program.in
+		start program.out env LD_PRELOAD="$LIBRARY" "$settings" ./program <program.in
+		await "/proc/$PID/comm" program
+		profile --rate 4K "$PID"
+		echo >&7
+		await program.out '^done'
+		run --separate-stderr profile --leaks --top 1 "$PID"
+		echo "$output" "$stderr"
+		[ "$status" -eq 0 ]
+		[[ "$output" == *make+* ]]
+		if [ "$settings" = PLAT_SAMPLE=off ]; then
+			[[ "$output" == *step+* ]] || skip "there is no unwinder that takes no lock"
+			[ -z "$stderr" ]
+		else
+			[ "${#stderr_lines[@]}" -eq 1 ]
+			[[ "$stderr" == "plat profile: $PID: most stacks end at "*PLAT_SAMPLE=off* ]]
+		fi
+	done
+}
+
 @test "not a percent and a half more instructions, with a sample each 512K" {
 	local off on
 	command -v valgrind >/dev/null || skip "no valgrind"
