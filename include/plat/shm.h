@@ -101,8 +101,9 @@ struct plat_shm_new {
  * -EBUSY	somebody has kept others from opening it for five seconds: he was stopped while he
  *		removed the name, or means ill
  * -ENOSPC	/dev/shm is full
- * -ENOMEM	it is more than all the memory that can be had now, or than the address space has
- *		room for; -EOVERFLOW: no program can map as much
+ * -ENOMEM	it is more than all the memory that the machine can give now (a control group is
+ *		not asked), or than the address space has room for; -EOVERFLOW: no program can
+ *		map as much
  * -EOPNOTSUPP	/dev/shm is no tmpfs, nor another file system with O_TMPFILE
  */
 int plat_shm_open(const char *name, int flags, const struct plat_shm_new *how,

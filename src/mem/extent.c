@@ -66,7 +66,8 @@ static uint64_t memory_left(void)
  * tmpfs takes pages until its own limit, which may be all memory, or of a memfd until there are no
  * more; then the kernel kills processes. Linux mm/util.c __vm_enough_memory refuses a mapping that
  * is plainly too large, but is not asked about files. What is free is asked for first, as it is
- * most of the time enough, and a single call.
+ * most of the time enough, and a single call. What control groups leave is not asked for: to find
+ * them takes the mounts, and files of each level, every time; the kernel kills there.
  */
 static bool is_too_much(int fd, uint64_t bytes)
 {
