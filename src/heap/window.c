@@ -5,7 +5,12 @@
 
 int window_init(struct window *window, struct reader *reader, uint64_t page_size)
 {
-	*window = (struct window){.reader = reader, .page_size = page_size, .limit = ADDR_MAX};
+	/* It ends with a page; of a page that is larger it holds a part. */
+	*window = (struct window){
+		.reader = reader,
+		.page_size = min_u64(page_size, WINDOW_BYTES),
+		.limit = ADDR_MAX,
+	};
 	window->bytes = malloc(WINDOW_BYTES);
 	return window->bytes ? 0 : -ENOMEM;
 }
