@@ -7,6 +7,7 @@
  */
 #include "heap/mallocng_parts.h"
 
+#include "base/circle.h"
 #include "base/list.h"
 
 #include <errno.h>
@@ -147,22 +148,17 @@ static bool read_head(struct mallocng *ng, plat_addr at, plat_addr *next)
 	return true;
 }
 
-/* Brent's way to notice a circle: a mark that is set anew each time the way has doubled. */
 static int follow_areas(struct mallocng *ng)
 {
-	plat_addr at = ng->context.area_head, mark = 0, next = 0;
-	size_t steps = 0, until = 1;
+	plat_addr at = ng->context.area_head, next = 0;
+	struct circle circle = {0};
 
 	ng->nareas = 0;
 	for (; at != 0 && read_head(ng, at, &next); at = next) {
-		if (at == mark) {
+		if (circle_closes(&circle, at)) {
 			musl_say_broken(&ng->reading.proofs, at,
 					"the list of areas of metas is a circle");
 			break;
-		}
-		if (++steps == until) {
-			until *= 2;
-			mark = at;
 		}
 		if (list_reserve(&ng->areas, &ng->areas_room, ng->nareas, 1) < 0)
 			return -ENOMEM;

@@ -1,11 +1,13 @@
 /* Heaps of threads, and the windows that they hand slots out of. */
 #include "heap/own_parts.h"
 
+#include "base/circle.h"
 #include "base/list.h"
 
 #include <stdlib.h>
 
-#define HEAPS_MOST (1u << 17) /* a list that goes in a circle ends here */
+#define HEAPS_MOST (1u << 17)
+#define WINDOWS_MOST (1u << 22) /* of all heaps */
 
 static int by_address(const void *a, const void *b)
 {
@@ -28,8 +30,14 @@ static int take_windows(struct own *own, const unsigned char *heap)
 	const struct own_layout *layout = &own->layout;
 	const struct own_row *bins = &layout->rows[OWN_HEAP_BINS];
 	unsigned i;
-	int r = list_reserve(&own->windows, &own->windows_room, own->nwindows, bins->count);
+	int r;
 
+	if (own->nwindows + bins->count > WINDOWS_MOST) {
+		own_say_broken(own, own->heaps[own->nheaps - 1].address,
+			       "heaps have more windows than can be");
+		return 0;
+	}
+	r = list_reserve(&own->windows, &own->windows_room, own->nwindows, bins->count);
 	for (i = 0; r == 0 && i < bins->count; i++) {
 		const unsigned char *bin = heap + bins->offset + i * bins->width;
 		struct own_window window = {
@@ -97,6 +105,7 @@ static int make_arenas(struct own *own)
 static int read_list(struct own *own)
 {
 	const struct own_row *row = &own->layout.rows[OWN_HEAP];
+	struct circle circle = {0};
 	unsigned char *bytes;
 	plat_addr at = 0;
 	size_t i;
@@ -111,7 +120,7 @@ static int read_list(struct own *own)
 	bytes = malloc(row->offset);
 	if (!bytes)
 		return -ENOMEM;
-	while (r == 0 && at != 0 && own->nheaps < HEAPS_MOST)
+	while (r == 0 && at != 0 && own->nheaps < HEAPS_MOST && !circle_closes(&circle, at))
 		r = take_heap(own, at, bytes, &at);
 	free(bytes);
 	if (r == 0 && at != 0)

@@ -6,7 +6,9 @@
  */
 #include "heap/own_parts.h"
 
-#define METAS_MOST (1u << 20) /* a list that goes in a circle ends here */
+#include "base/circle.h"
+
+#define METAS_MOST (1u << 20)
 
 /* One of them; *at is the next. 0, or what the visitor returned. */
 static int show_one(struct own *own, const struct heap_visitor *visitor, plat_addr *at)
@@ -29,6 +31,7 @@ int own_show_states(struct own *own, const struct heap_visitor *visitor)
 {
 	const struct own_layout *layout = &own->layout;
 	const struct own_row *row = &layout->rows[OWN_META_BLOCK];
+	struct circle circle = {0};
 	plat_addr at = 0;
 	unsigned n;
 	int r = 0;
@@ -39,7 +42,7 @@ int own_show_states(struct own *own, const struct heap_visitor *visitor)
 	if (own_read_number(own->reading.reader, layout, own->metas_at, layout->pointer_bytes,
 			    &at) < 0)
 		own->reading.proofs.unreadable++;
-	for (n = 0; r == 0 && at && n < METAS_MOST; n++)
+	for (n = 0; r == 0 && at && n < METAS_MOST && !circle_closes(&circle, at); n++)
 		r = show_one(own, visitor, &at);
 	if (r == 0 && at)
 		own_say_broken(own, at, "the list of what the allocator keeps has no end");

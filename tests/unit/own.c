@@ -127,6 +127,18 @@ static void set(plat_addr at, const char *name, uint64_t value)
 	put(at + offset_of(name), value, width_of(name));
 }
 
+static void alter(const char *name, uint32_t offset, unsigned width, unsigned count)
+{
+	size_t i;
+
+	for (i = 0; i < nfields; i++)
+		if (strcmp(fields[i].name, name) == 0) {
+			fields[i].offset = offset;
+			fields[i].width = (uint16_t)width;
+			fields[i].count = (uint16_t)count;
+		}
+}
+
 static void forget_field(const char *name)
 {
 	size_t i;
@@ -701,6 +713,47 @@ static void a_list_of_heaps_without_end_ends(void **state)
 	make_heap(HEAP_AT, HEAP_AT, 0, 0);
 	walk(&own);
 	assert_int_equal(own.reading.proofs.broken, 1);
+	assert_int_equal(own.nheaps, 1);
+	own_close(&own);
+}
+
+/* Two, of which the second leads to itself: no thread has a heap twice. */
+static void a_circle_of_heaps_behind_the_first_is_met(void **state)
+{
+	struct own own;
+
+	(void)state;
+	put(OTHERS, HEAP_AT, form.pointer);
+	make_heap(HEAP_AT, HEAP_AT + 0x400, 0, 0);
+	make_heap(HEAP_AT + 0x400, HEAP_AT + 0x400, 0, 0);
+	walk(&own);
+	assert_int_equal(own.reading.proofs.broken, 1);
+	assert_int_equal(own.nheaps, 2);
+	own_close(&own);
+}
+
+/* Bins of one byte each, which overlap, in heaps that follow each other by as much. */
+static void heaps_have_no_more_windows_than_can_be(void **state)
+{
+	const uint32_t size = IMAGE_BYTES - (HEAP_AT - BASE) - 4096;
+	struct own own;
+	plat_addr at;
+
+	(void)state;
+	memset(memory + (HEAP_AT - BASE), 1, IMAGE_BYTES - (HEAP_AT - BASE));
+	alter("heap", size, 0, 1);
+	alter("heap.bins", 0, 1, size);
+	alter("bin", 1, 0, 1);
+	alter("bin.mask", 0, 1, 1);
+	alter("bin.base", 0, 1, 1);
+	write_header();
+	put(OTHERS, HEAP_AT, form.pointer);
+	for (at = HEAP_AT; at < OTHERS - 256; at += 8)
+		set(at, "heap.next_heap", at + 8);
+	walk(&own);
+	assert_true(own.nheaps > 128);
+	assert_true(own.nwindows <= 1 << 22);
+	assert_true(own.reading.proofs.broken > 0);
 	own_close(&own);
 }
 
@@ -1252,6 +1305,8 @@ int main(void)
 		cmocka_unit_test_setup(a_heap_is_of_the_thread_that_has_its_address, set_up),
 		cmocka_unit_test_setup(nothing_is_there_before_it_begins, set_up),
 		cmocka_unit_test_setup(a_list_of_heaps_without_end_ends, set_up),
+		cmocka_unit_test_setup(a_circle_of_heaps_behind_the_first_is_met, set_up),
+		cmocka_unit_test_setup(heaps_have_no_more_windows_than_can_be, set_up),
 		cmocka_unit_test_setup(leaves_that_overlap_are_left_out, set_up),
 		cmocka_unit_test_setup(a_slab_that_lies_elsewhere_is_not_believed, set_up),
 		cmocka_unit_test_setup(impossible_numbers_are_not_believed, set_up),
