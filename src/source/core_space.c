@@ -189,15 +189,13 @@ static int add_mappings(const struct core *core, struct space *space)
  * list what it does not write down: rights of files come from their ELF headers, and anonymous
  * memory that is only readable and holds zeros has no access at all.
  */
-static unsigned rights_by_headers(const struct loader *loader, const struct region *region)
+static unsigned rights_by_headers(const struct loader *loader, const struct region *first,
+				  const struct region *region)
 {
 	const struct space *space = loader->space;
-	const struct region *first = region;
 	struct module module = {.file = region->file};
 	size_t i;
 
-	while (first > space->regions && first->offset != 0 && first[-1].file == region->file)
-		first--;
 	if (first->offset != 0 || modules_read(&loader->core->reader, first->start,
 					       space->machine.page_size, &module) < 0)
 		return RIGHT_READ;
@@ -220,13 +218,16 @@ static bool begins_with_zeros(const struct loader *loader, const struct region *
 static void find_rights(struct loader *loader)
 {
 	struct space *space = loader->space;
+	const struct region *first = space->regions; /* of the same file in a row */
 	size_t i;
 
 	for (i = 0; i < space->nregions; i++) {
 		struct region *region = &space->regions[i];
 
+		if (region->offset == 0 || first->file != region->file)
+			first = region;
 		if (region->file != NO_FILE && region->rights == 0)
-			region->rights = (uint8_t)rights_by_headers(loader, region);
+			region->rights = (uint8_t)rights_by_headers(loader, first, region);
 		else if (region->file == NO_FILE && region->rights == RIGHT_READ &&
 			 begins_with_zeros(loader, region))
 			region->rights = 0;

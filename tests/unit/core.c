@@ -25,7 +25,7 @@
 #define DATA UINT64_C(0x600000)
 #define STACK UINT64_C(0x7ffffff00000)
 #define SP (STACK + 0x800)
-#define CORE_MOST (256 * 1024)
+#define CORE_MOST (4 * MIB)
 
 static unsigned char image[CORE_MOST];
 static size_t size;
@@ -399,6 +399,36 @@ static void a_list_of_files_that_lies_is_not_believed(void **state)
 	}
 }
 
+/* No piece says its rights: if each looked for the first one, it would be a minute. */
+static void a_file_in_very_many_pieces_takes_no_time(void **state)
+{
+	enum { N = 120000 };
+	static uint64_t list[2 + 3 * N + N / 4];
+	struct core *core;
+	struct space space;
+	uint64_t i;
+
+	(void)state;
+	elf()->e_shnum = 5;
+	list[0] = N;
+	list[1] = 1;
+	for (i = 0; i < N; i++) {
+		list[2 + 3 * i] = STACK / 2 / PAGE * PAGE + 2 * i * PAGE;
+		list[2 + 3 * i + 1] = STACK / 2 / PAGE * PAGE + (2 * i + 1) * PAGE;
+		list[2 + 3 * i + 2] = (2 * i + 1) * PAGE;
+		((char *)(list + 2 + 3 * N))[2 * i] = 'x';
+	}
+	header(0)->p_offset = size;
+	add_note(NT_FILE, list, sizeof(list));
+	header(0)->p_filesz = size - header(0)->p_offset;
+	core = opened(size);
+	assert_int_equal(core->nmapped, N);
+	space = loaded(core);
+	assert_int_equal(space.nregions, N + 3);
+	space_fini(&space);
+	core_free(core);
+}
+
 static void a_core_without_mappings_shows_nothing(void **state)
 {
 	struct space space;
@@ -427,6 +457,7 @@ int main(void)
 		HAND(segments_that_lie_on_others_are_left_out),
 		HAND(notes_that_overrun_are_said_to_be_broken),
 		HAND(a_list_of_files_that_lies_is_not_believed),
+		HAND(a_file_in_very_many_pieces_takes_no_time),
 		HAND(a_core_without_mappings_shows_nothing),
 	};
 
