@@ -1,7 +1,7 @@
 /*
- * One table has all settings by their names in the environment; plat_malloc_set and mallopt set
- * them later. A setting that says how blocks are made can only be had from the environment: later
- * there are blocks that were made otherwise.
+ * All settings by their names in the environment, of the list in state.h; plat_malloc_set and
+ * mallopt set them later. A setting that says how blocks are made can only be had from the
+ * environment: later there are blocks that were made otherwise.
  */
 #include "alloc/options.h"
 
@@ -90,154 +90,62 @@ static bool read_number(const char *text, size_t *ret)
 	return *text == '\0' && !__builtin_mul_overflow(value, (size_t)1 << shift, ret);
 }
 
-static bool set_bool(bool *option, const char *value)
+enum setting {
+#define AS_NUMBER(name, ...) SETTING_##name,
+	SETTINGS(AS_NUMBER)
+};
+
+static const struct form {
+	const char *name;
+	bool is_early; /* only from the environment */
+	uint64_t most;
+	const char *words[SETTING_WORDS];
+} forms[] = {
+#define AS_FORM(name, is_early, most, ...) {"PLAT_" #name, is_early, most, {__VA_ARGS__}},
+	SETTINGS(AS_FORM)};
+
+/* A word stands for its number among the words. */
+static bool read_value(const struct form *form, const char *value, size_t *ret)
 {
-	if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
-		return false;
-	*option = *value == '1';
-	return true;
-}
+	size_t i;
 
-static const char *const error_words[] = {"abort", "report", "ignore"};
-
-static bool set_on_error(const char *value)
-{
-	uint32_t i;
-
-	for (i = 0; i < sizeof(error_words) / sizeof(error_words[0]); i++)
-		if (strcmp(value, error_words[i]) == 0) {
-			store_relaxed(&plat__options.on_error, i);
+	for (i = 0; i < SETTING_WORDS && form->words[i]; i++)
+		if (strcmp(form->words[i], value) == 0) {
+			*ret = i;
 			return true;
 		}
-	return false;
+	*ret = 0;
+	if (form->most)
+		return read_number(value, ret) && *ret <= form->most;
+	return i == 0;
 }
 
-static void get_on_error(struct line *ret)
-{
-	plat__line_add(ret, error_words[load_relaxed(&plat__options.on_error)]);
-}
+/* --- what they set --- */
+
+enum guard_way { GUARD_SAMPLED, GUARD_ALL, GUARD_OFF };
 
 /* Which blocks stand between guard pages. */
-static bool set_guard(const char *value)
+static void set_guard(size_t way)
 {
-	bool is_off = strcmp(value, "off") == 0, is_all = strcmp(value, "all") == 0;
-
-	if (!is_off && !is_all && strcmp(value, "sampled") != 0)
-		return false;
-	plat__options.is_guard_off = is_off;
-	plat__options.is_guard_all = is_all;
-	return true;
+	plat__options.is_guard_all = way == GUARD_ALL;
+	plat__options.is_guard_off = way == GUARD_OFF;
 }
 
-static void get_guard(struct line *ret)
+static enum guard_way guard_way(void)
 {
-	const char *value = "sampled";
-
 	if (plat__options.is_guard_off)
-		value = "off";
-	if (plat__options.is_guard_all)
-		value = "all";
-	plat__line_add(ret, value);
+		return GUARD_OFF;
+	return plat__options.is_guard_all ? GUARD_ALL : GUARD_SAMPLED;
 }
 
-static const char *const huge_ways[] = {
-	[HUGE_FULL] = "full", [HUGE_KERNEL] = "kernel", [HUGE_DENSE] = "dense", [HUGE_OFF] = "off"};
-
-static bool set_huge(const char *value)
+/* Bytes between samples. */
+static bool set_sample(size_t mean)
 {
-	uint32_t i;
-
-	for (i = 0; i < sizeof(huge_ways) / sizeof(huge_ways[0]); i++)
-		if (strcmp(huge_ways[i], value) == 0) {
-			store_relaxed(&plat__options.huge, i);
-			return true;
-		}
-	return false;
-}
-
-static void get_huge(struct line *ret)
-{
-	plat__line_add(ret, huge_ways[load_relaxed(&plat__options.huge)]);
-}
-
-static bool set_hard(const char *value)
-{
-	return set_bool(&plat__options.is_hard, value);
-}
-
-static void get_hard(struct line *ret)
-{
-	plat__line_add(ret, plat__options.is_hard ? "1" : "0");
-}
-
-/* Bytes between samples; "off" is 0. */
-static bool set_sample(const char *value)
-{
-	size_t number = 0;
-	uint64_t mean;
-
-	if (strcmp(value, "off") != 0 && !read_number(value, &number))
-		return false;
-	mean = number; /* the most there may be is more than a size of 32 bits can be */
-	if (mean != 0 && (!CHECKS || mean < SAMPLE_MEAN_MIN || mean > SAMPLE_MEAN_MAX))
+	if (mean != 0 && !CHECKS)
 		return false;
 	store_relaxed(&plat__samples.mean, mean);
 	plat__options.may_sample = true;
 	return true;
-}
-
-static void get_sample(struct line *ret)
-{
-	plat__line_number(ret, load_relaxed(&plat__samples.mean), 0);
-}
-
-static bool set_seed(const char *value)
-{
-	size_t seed;
-
-	if (!read_number(value, &seed))
-		return false;
-	plat__options.seed = scatter(seed) | 1;
-	return true;
-}
-
-/* A word for others of plat's: the command, libplat, or who takes it where it is needed. */
-static bool set_none(const char *value)
-{
-	(void)value;
-	return true;
-}
-
-static bool set_report(const char *value)
-{
-	plat__report_open(value);
-	return true;
-}
-
-static void get_none(struct line *ret)
-{
-	(void)ret;
-}
-
-static bool set_alone(const char *value)
-{
-	plat__options.alone = value;
-	return true;
-}
-
-static bool set_perturb(const char *value)
-{
-	size_t byte;
-
-	if (!read_number(value, &byte) || byte > UINT8_MAX)
-		return false;
-	plat__perturb_set((int)byte);
-	return true;
-}
-
-static void get_perturb(struct line *ret)
-{
-	plat__line_number(ret, (uint64_t)load_relaxed(&plat__options.perturb), 0);
 }
 
 /* glibc 2.36 malloc/malloc.c do_set_mmap_threshold and its like: a number that was set stays. */
@@ -247,78 +155,142 @@ void plat__options_fix(size_t *number, size_t value)
 	store_relaxed(number, value < PTRDIFF_MAX ? value : PTRDIFF_MAX);
 }
 
+static bool set(enum setting setting, size_t number, const char *value)
+{
+	switch (setting) {
+	case SETTING_ALONE:
+		plat__options.alone = value;
+		break;
+	case SETTING_GUARD:
+		set_guard(number);
+		break;
+	case SETTING_HARD:
+		plat__options.is_hard = number != 0;
+		break;
+	case SETTING_HUGE:
+		store_relaxed(&plat__options.huge, (uint32_t)number);
+		break;
+	case SETTING_LIBRARY: /* words for others of plat's: the command, and libplat */
+	case SETTING_SCRATCH:
+		break;
+	case SETTING_MMAP_MAX:
+		plat__options_fix(&plat__options.mmap_max, number);
+		break;
+	case SETTING_MMAP_THRESHOLD:
+		plat__options_fix(&plat__options.mmap_threshold, number);
+		break;
+	case SETTING_ON_ERROR:
+		store_relaxed(&plat__options.on_error, (uint32_t)number);
+		break;
+	case SETTING_PERTURB:
+		plat__perturb_set((int)number);
+		break;
+	case SETTING_REPORT:
+		plat__report_open(value);
+		break;
+	case SETTING_SAMPLE:
+		return set_sample(number);
+	case SETTING_SEED:
+		plat__options.seed = scatter(number) | 1;
+		break;
+	case SETTING_TOP_PAD:
+		plat__options_fix(&plat__options.top_pad, number);
+		break;
+	case SETTING_TRIM_THRESHOLD:
+		plat__options_fix(&plat__options.trim_threshold, number);
+		break;
+	}
+	return true;
+}
+
+/* False: it is not told. */
+static bool get(enum setting setting, uint64_t *ret)
+{
+	switch (setting) {
+	case SETTING_GUARD:
+		*ret = guard_way();
+		return true;
+	case SETTING_HARD:
+		*ret = plat__options.is_hard;
+		return true;
+	case SETTING_HUGE:
+		*ret = load_relaxed(&plat__options.huge);
+		return true;
+	case SETTING_MMAP_MAX:
+		*ret = load_relaxed(&plat__options.mmap_max);
+		return true;
+	case SETTING_MMAP_THRESHOLD:
+		*ret = load_relaxed(&plat__options.mmap_threshold);
+		return true;
+	case SETTING_ON_ERROR:
+		*ret = load_relaxed(&plat__options.on_error);
+		return true;
+	case SETTING_PERTURB:
+		*ret = (uint64_t)load_relaxed(&plat__options.perturb);
+		return true;
+	case SETTING_SAMPLE:
+		*ret = load_relaxed(&plat__samples.mean);
+		return true;
+	case SETTING_TOP_PAD:
+		*ret = load_relaxed(&plat__options.top_pad);
+		return true;
+	case SETTING_TRIM_THRESHOLD:
+		*ret = load_relaxed(&plat__options.trim_threshold);
+		return true;
+	case SETTING_ALONE:
+	case SETTING_LIBRARY:
+	case SETTING_REPORT:
+	case SETTING_SCRATCH:
+	case SETTING_SEED:
+		break;
+	}
+	return false;
+}
+
 /* --- names --- */
 
-struct setting {
-	const char *name;
-	bool is_early; /* only from the environment */
-	bool (*set)(const char *value);
-	void (*get)(struct line *ret);
-	size_t *number; /* instead of these two */
-};
-
-static const struct setting settings[] = {
-	{"PLAT_ALONE", true, set_alone, get_none, NULL},
-	{"PLAT_GUARD", true, set_guard, get_guard, NULL},
-	{"PLAT_HARD", true, set_hard, get_hard, NULL},
-	{"PLAT_HUGE", false, set_huge, get_huge, NULL},
-	{"PLAT_LIBRARY", true, set_none, get_none, NULL},
-	{"PLAT_MMAP_MAX", false, NULL, NULL, &plat__options.mmap_max},
-	{"PLAT_MMAP_THRESHOLD", false, NULL, NULL, &plat__options.mmap_threshold},
-	{"PLAT_ON_ERROR", false, set_on_error, get_on_error, NULL},
-	{"PLAT_PERTURB", false, set_perturb, get_perturb, NULL},
-	{"PLAT_REPORT", true, set_report, get_none, NULL},
-	{"PLAT_SAMPLE", false, set_sample, get_sample, NULL},
-	{"PLAT_SCRATCH", true, set_none, get_none, NULL},
-	{"PLAT_SEED", true, set_seed, get_none, NULL},
-	{"PLAT_TOP_PAD", false, NULL, NULL, &plat__options.top_pad},
-	{"PLAT_TRIM_THRESHOLD", false, NULL, NULL, &plat__options.trim_threshold},
-};
-
 /* A name ends at the end of the text or at a '='. */
-static const struct setting *find(const char *name)
+static const struct form *find(const char *name)
 {
 	size_t i, length = strcspn(name, "=");
 
-	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-		if (strncmp(settings[i].name, name, length) == 0 && !settings[i].name[length])
-			return &settings[i];
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (strncmp(forms[i].name, name, length) == 0 && !forms[i].name[length])
+			return &forms[i];
 	return NULL;
 }
 
-static bool set(const struct setting *setting, const char *value)
+static bool read_and_set(const struct form *form, const char *value)
 {
 	size_t number;
 
-	if (!setting->number)
-		return setting->set(value);
-	if (!read_number(value, &number))
-		return false;
-	plat__options_fix(setting->number, number);
-	return true;
+	return read_value(form, value, &number) && set((enum setting)(form - forms), number, value);
 }
 
 int plat__options_set(const char *name, const char *value)
 {
-	const struct setting *setting = find(name);
+	const struct form *form = find(name);
 
-	if (!setting)
+	if (!form)
 		return -ENOENT;
-	if (setting->is_early)
+	if (form->is_early)
 		return -EPERM;
-	return set(setting, value) ? 0 : -EINVAL;
+	return read_and_set(form, value) ? 0 : -EINVAL;
 }
 
 int plat__options_get(const char *name, struct line *ret)
 {
-	const struct setting *setting = find(name);
+	const struct form *form = find(name);
+	uint64_t value;
 
-	if (!setting)
+	if (!form)
 		return -ENOENT;
-	if (setting->number)
-		plat__line_number(ret, load_relaxed(setting->number), 0);
+	if (!get((enum setting)(form - forms), &value))
+		return 0;
+	if (form->most)
+		plat__line_number(ret, value, 0);
 	else
-		setting->get(ret);
+		plat__line_add(ret, form->words[value]);
 	return 0;
 }
 
@@ -336,12 +308,12 @@ static void complain(const char *entry, const char *why)
 
 static void read_entry(const char *entry)
 {
-	const struct setting *setting = find(entry);
+	const struct form *form = find(entry);
 	const char *equals = strchr(entry, '=');
 
-	if (!setting)
+	if (!form)
 		complain(entry, ": there is no such setting");
-	else if (!equals || !set(setting, equals + 1))
+	else if (!equals || !read_and_set(form, equals + 1))
 		complain(entry, ": it cannot have this value");
 }
 

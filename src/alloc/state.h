@@ -277,6 +277,29 @@ struct sample_row {
 #define SAMPLE_MEAN_MIN ((uint64_t)1) /* all but each block is a sample */
 #define SAMPLE_MEAN_MAX ((uint64_t)1 << 32)
 
+/*
+ * What can be set, by names that begin with PLAT_: whether only the environment sets it, the most
+ * that it may be, or 0 where it is no number, and the words that it may be, in the order of what
+ * they stand for; "off" of a number is 0. With neither, it may be anything.
+ */
+#define SETTING_WORDS 4
+#define SETTINGS(ROW)                                                                              \
+	ROW(ALONE, true, 0, NULL)                                                                  \
+	ROW(GUARD, true, 0, "sampled", "all", "off")                                               \
+	ROW(HARD, true, 0, "0", "1")                                                               \
+	ROW(HUGE, false, 0, "full", "kernel", "dense", "off")                                      \
+	ROW(LIBRARY, true, 0, NULL)                                                                \
+	ROW(MMAP_MAX, false, UINT64_MAX, NULL)                                                     \
+	ROW(MMAP_THRESHOLD, false, UINT64_MAX, NULL)                                               \
+	ROW(ON_ERROR, false, 0, "abort", "report", "ignore")                                       \
+	ROW(PERTURB, false, UINT8_MAX, NULL)                                                       \
+	ROW(REPORT, true, 0, NULL)                                                                 \
+	ROW(SAMPLE, false, SAMPLE_MEAN_MAX, "off")                                                 \
+	ROW(SCRATCH, true, 0, NULL)                                                                \
+	ROW(SEED, true, UINT64_MAX, NULL)                                                          \
+	ROW(TOP_PAD, false, UINT64_MAX, NULL)                                                      \
+	ROW(TRIM_THRESHOLD, false, UINT64_MAX, NULL)
+
 struct site_block {
 	struct site sites[SITES_BLOCK];
 };

@@ -155,23 +155,10 @@ static bool begins(const char *string, const char *with)
 static const struct known_setting {
 	const char *name;
 	uint64_t most; /* of a number; 0: it is none */
-	const char *words[4];
+	const char *words[SETTING_WORDS];
 } known_settings[] = {
-	{"PLAT_ALONE", 0, {NULL}},
-	{"PLAT_GUARD", 0, {"sampled", "all", "off"}},
-	{"PLAT_HARD", 0, {"0", "1"}},
-	{"PLAT_HUGE", 0, {"full", "kernel", "dense", "off"}},
-	{"PLAT_LIBRARY", 0, {NULL}},
-	{"PLAT_MMAP_MAX", UINT64_MAX, {NULL}},
-	{"PLAT_MMAP_THRESHOLD", UINT64_MAX, {NULL}},
-	{"PLAT_ON_ERROR", 0, {"abort", "report", "ignore"}},
-	{"PLAT_PERTURB", UINT8_MAX, {NULL}},
-	{"PLAT_REPORT", 0, {NULL}},
-	{"PLAT_SAMPLE", SAMPLE_MEAN_MAX, {"off"}},
-	{"PLAT_SEED", UINT64_MAX, {NULL}},
-	{"PLAT_TOP_PAD", UINT64_MAX, {NULL}},
-	{"PLAT_TRIM_THRESHOLD", UINT64_MAX, {NULL}},
-};
+#define KNOWN(name, is_early, most, ...) {"PLAT_" #name, most, {__VA_ARGS__}},
+	SETTINGS(KNOWN)};
 
 /* Digits, and K, M or G behind them. */
 static bool is_number(const char *value, uint64_t most)
