@@ -9,6 +9,7 @@
  */
 #include "heap/ptmalloc_parts.h"
 
+#include "base/circle.h"
 #include "base/list.h"
 
 #include <errno.h>
@@ -44,14 +45,15 @@ static int follow_fast(struct ptmalloc *heap, uint32_t arena, plat_addr chunk,
 		       enum tcache_link link)
 {
 	unsigned word = heap->layout.word;
+	struct circle circle = {0};
 	uint64_t value;
 	int r = 0;
 
 	while (r == 0 && chunk) {
 		const struct ptmalloc_segment *segment = ptmalloc_segment_at(heap, chunk);
 
-		if (!ptmalloc_may_follow(heap) || !segment || segment->arena != arena ||
-		    !is_chunk_place(heap, chunk) ||
+		if (!ptmalloc_may_follow(heap) || circle_closes(&circle, chunk) || !segment ||
+		    segment->arena != arena || !is_chunk_place(heap, chunk) ||
 		    ptmalloc_read_word(heap, chunk + 2 * word, &value) < 0)
 			return -EINVAL;
 		r = ptmalloc_add_mark(heap, chunk, false);
