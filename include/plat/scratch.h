@@ -75,7 +75,8 @@ struct plat_scratch_mark {
  *
  * 0; -ENOMEM: there are no pages; -EINVAL: size is too large for any buffer. plat_scratch_fini
  * gives back what came from the kernel, and accepts an arena that is all zeros, or was given back
- * before. An arena can be moved, but not be used in two copies.
+ * before; it is not for a thread's own, which the library ends. An arena can be moved, but not be
+ * used in two copies.
  */
 int plat_scratch_init(struct plat_scratch *scratch, void *buffer, size_t size, size_t limit);
 void plat_scratch_fini(struct plat_scratch *scratch);

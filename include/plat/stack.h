@@ -34,7 +34,8 @@ struct plat_stack {
  * pages, and size to what the C library needs. Nothing of it is in memory until it is touched, nor
  * reserved, and it never gets huge pages; after mlockall(MCL_FUTURE) all of it is in memory.
  *
- * 0; -ENOMEM: there is no address space for it; -EINVAL: the sum is more than a size can be.
+ * 0; -ENOMEM: there is no address space for it; -EAGAIN: all future memory is locked, and it is
+ * more than RLIMIT_MEMLOCK leaves; -EINVAL: the sum is more than a size can be.
  */
 int plat_stack_new(size_t size, size_t guard_size, struct plat_stack *ret);
 
