@@ -60,7 +60,8 @@ enum plat_secret_flag {
  *
  * It takes whole pages: the secret's, which are locked, and one of addresses on each side.
  *
- * -EDQUOT: it is more than is left of RLIMIT_MEMLOCK (plat/lock.h tells how much is). -EINVAL: no
+ * -EDQUOT: it is more than is left of RLIMIT_MEMLOCK (plat/lock.h tells how much is); while all
+ * future memory is locked, the guards count, too, and MAY_BE_UNLOCKED does not help. -EINVAL: no
  * bytes, an alignment that is none, or flags that are not known or exclude each other. -ENOSYS:
  * HIDDEN, and the kernel has no memfd_secret, or not switched on. -ENOMEM, -EMFILE, -ENFILE:
  * memory, mappings or, for HIDDEN, descriptors have run out. On error nothing is left.

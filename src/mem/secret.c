@@ -79,6 +79,8 @@ int plat_secret_new(size_t size, size_t alignment, int flags, void **ret)
 	plat__secrets_unlock();
 	*ret = secret->data;
 out:
+	if (r == -EAGAIN) /* mmap, while all future memory is locked */
+		r = -EDQUOT;
 	return plat__result(before, r);
 }
 

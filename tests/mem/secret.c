@@ -661,6 +661,20 @@ static void what_cannot_be_locked_is_an_error(void)
 	check(plat_secret_new(1, 0, 0, &p) == -EDQUOT);
 }
 
+static void where_all_is_locked_the_limit_is_met_earlier(void)
+{
+	void *p;
+
+	be_limited_to(page);
+	check(plat_lock_all(PLAT_LOCK_FUTURE) == 0);
+	check(plat_secret_new(page, 0, 0, &p) == -EDQUOT);
+	check(plat_secret_new(page, 0, PLAT_SECRET_MAY_BE_UNLOCKED, &p) == -EDQUOT);
+	check(plat_unlock_all() == 0);
+	check(plat_secret_new(page, 0, 0, &p) == 0);
+	check(plat_lock_all(PLAT_LOCK_FUTURE) == 0);
+	check(plat_secret_new(page, 0, 0, &p) == -EDQUOT);
+}
+
 static void what_may_be_unlocked_says_so(void)
 {
 	char *p;
@@ -786,6 +800,7 @@ static const struct test tests[] = {
 	{TEST(its_pages_are_locked_and_its_guards_are_not)},
 	{TEST(nobody_can_ask_it_into_swap)},
 	{TEST(what_cannot_be_locked_is_an_error)},
+	{TEST(where_all_is_locked_the_limit_is_met_earlier)},
 	{TEST(what_may_be_unlocked_says_so)},
 	{TEST(a_limit_of_nothing_is_a_limit)},
 	{TEST(threads_read_it_while_others_close_it)},
