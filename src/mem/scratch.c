@@ -120,9 +120,17 @@ static struct plat__scratch_piece *map_piece(struct plat_scratch *scratch, size_
 	return piece;
 }
 
+/* Not used up, since a mark of what lies behind it would be taken for one of its own end. */
 static char *piece_end(struct plat__scratch_piece *piece)
 {
-	return (char *)piece + piece->size;
+	return (char *)piece + piece->size - PLAT__SCRATCH_ALIGNMENT;
+}
+
+static bool has_room(const struct plat__scratch_piece *piece, size_t need)
+{
+	size_t used = (size_t)(piece->unused - (const char *)piece);
+
+	return piece->size - used >= need - PLAT__SCRATCH_HEAD;
 }
 
 /*
@@ -134,7 +142,7 @@ static struct plat__scratch_piece *find_piece(struct plat_scratch *scratch, size
 	struct plat__scratch_piece *spare = scratch->spare, *piece;
 	size_t wish = plat__scratch_wish(scratch->mode);
 
-	if (spare && (size_t)(piece_end(spare) - spare->unused) >= need) {
+	if (spare && has_room(spare, need)) {
 		scratch->spare = NULL;
 		return spare;
 	}

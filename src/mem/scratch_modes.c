@@ -70,7 +70,7 @@ size_t plat__scratch_need(enum plat__scratch_mode mode, size_t size, size_t alig
 	need = plat__scratch_up(size, PLAT__SCRATCH_ALIGNMENT) + alignment + GAP +
 	       PLAT__SCRATCH_HEAD;
 	need = plat__scratch_up(need, page_size());
-	return mode == PLAT__SCRATCH_CLOSED ? need + 2 * page_size() : need;
+	return mode == PLAT__SCRATCH_CLOSED ? need + 3 * page_size() : need;
 }
 
 size_t plat__scratch_wish(enum plat__scratch_mode mode)

@@ -134,6 +134,36 @@ static void what_is_kept_is_in_nobodys_way(void)
 	plat_scratch_fini(&scratch);
 }
 
+static void what_is_kept_is_used_again(void)
+{
+	struct plat_scratch scratch = arena_of(NULL, 4096, SIZE_MAX);
+	struct plat_scratch_mark start = plat_scratch_mark(&scratch);
+	size_t size;
+
+	for (size = 10 * KIB; size < 250 * KIB; size += 10 * KIB) {
+		void *first = plat_scratch_take(&scratch, size), *second;
+
+		plat_scratch_release(&scratch, start);
+		second = plat_scratch_take(&scratch, size);
+		check_with(first && first == second, "%zu bytes", size);
+		plat_scratch_release(&scratch, start);
+	}
+	plat_scratch_fini(&scratch);
+}
+
+/* What is mapped behind it may be another piece, with a mark at its first byte. */
+static void pages_of_the_kernel_are_not_used_to_their_last_byte(void)
+{
+	struct plat_scratch scratch = arena_of(NULL, 4096, 64 * KIB);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *p, *last = plat_scratch_take(&scratch, 8000);
+
+	while ((p = plat_scratch_take(&scratch, 16)) != NULL)
+		last = p;
+	check(last && ((uintptr_t)last + 16) % page != 0);
+	plat_scratch_fini(&scratch);
+}
+
 static void sizes_that_no_memory_has_are_refused(void)
 {
 	struct plat_scratch *scratch = plat_scratch_mine();
@@ -767,6 +797,8 @@ static const struct test tests[] = {
 	{TEST(a_buffer_is_used_to_its_end_and_no_further)},
 	{TEST(what_does_not_fit_is_refused_at_the_limit)},
 	{TEST(what_is_kept_is_in_nobodys_way)},
+	{TEST(what_is_kept_is_used_again)},
+	{TEST(pages_of_the_kernel_are_not_used_to_their_last_byte)},
 	{TEST(sizes_that_no_memory_has_are_refused)},
 	{TEST(an_arena_of_zeros_gives_nothing)},
 	{TEST(a_scope_gives_back_what_it_took)},
