@@ -54,6 +54,7 @@ struct plat_scratch {
 	char *end;   /* up to here without a call; at, where each take needs one */
 	char *start; /* back to here without a call; at, where each release needs one */
 	char *piece_start, *piece_end;
+	char *fresh;			   /* of a checked arena: what is taken next begins here */
 	struct plat__scratch_piece *piece; /* the newest of the kernel's; NULL: the first memory */
 	struct plat__scratch_piece *spare;
 	char *first;

@@ -28,8 +28,8 @@
 struct plat__scratch_piece {
 	struct plat__scratch_piece *older;
 	size_t size;
-	char *unused;				  /* from here on nobody has used it */
-	char *start_before, *before, *end_before; /* of what the arena was in before */
+	char *unused; /* from here on nobody has used it */
+	struct plat__scratch_place before;
 };
 
 static_assert(sizeof(struct plat__scratch_piece) <= PLAT__SCRATCH_HEAD,
@@ -167,9 +167,8 @@ static bool push_piece(struct plat_scratch *scratch, size_t size, size_t alignme
 	if (!piece)
 		return false;
 	piece->older = scratch->piece;
-	piece->start_before = scratch->piece_start;
-	piece->before = scratch->at;
-	piece->end_before = scratch->piece_end;
+	piece->before = (struct plat__scratch_place){scratch->piece_start, scratch->at,
+						     scratch->fresh, scratch->piece_end};
 	scratch->piece = piece;
 	plat__scratch_enter_piece(scratch, piece->unused, piece_end(piece));
 	return true;
@@ -192,10 +191,9 @@ static void pop_piece(struct plat_scratch *scratch)
 	struct plat__scratch_piece *piece = scratch->piece;
 
 	plat__scratch_give_back(scratch, scratch->piece_start);
-	piece->unused = scratch->at;
+	piece->unused = plat__scratch_unused(scratch);
 	scratch->piece = piece->older;
-	plat__scratch_return_to_piece(scratch, piece->start_before, piece->before,
-				      piece->end_before);
+	plat__scratch_return_to_piece(scratch, &piece->before);
 	keep_piece(scratch, piece);
 }
 

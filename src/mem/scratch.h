@@ -40,8 +40,15 @@ void plat__scratch_open(enum plat__scratch_mode mode, char *from, char *to);
 /* The arena is in this piece from now on, of which nothing is taken. */
 void plat__scratch_enter_piece(struct plat_scratch *scratch, char *start, char *end);
 
-/* The arena is in a piece again, of which it has taken what is before `at`. */
-void plat__scratch_return_to_piece(struct plat_scratch *scratch, char *start, char *at, char *end);
+/* Where an arena is in a piece, of which it has taken what is before `at`. */
+struct plat__scratch_place {
+	char *start, *at, *fresh, *end;
+};
+void plat__scratch_return_to_piece(struct plat_scratch *scratch,
+				   const struct plat__scratch_place *place);
+
+/* From here on nobody has used the piece, or it may be used again. */
+char *plat__scratch_unused(const struct plat_scratch *scratch);
 
 /* Memory of the piece; NULL: it does not fit, or, in pages of its own, cannot be had. */
 void *plat__scratch_cut(struct plat_scratch *scratch, size_t size, size_t alignment);

@@ -6,8 +6,8 @@
  *     poisoned    |aaaaa|~|bbb|~|cccccccc|~~~~~~~~~~~~~~~~~~~~~~|     ~ AddressSanitizer tells
  *     closed      |  aaaaa|----|    bbb|----|cccccccc|----|-----|     - no access
  *
- * In a closed piece `at` does not go back with what is given back, so that this is not soon
- * something else.
+ * In a closed piece `at` goes back with what is given back, as in others, but what is taken next
+ * comes from `fresh` on, which does not, so that this is not soon something else.
  */
 #include "mem/scratch.h"
 
@@ -131,24 +131,32 @@ void plat__scratch_enter_piece(struct plat_scratch *scratch, char *start, char *
 		to = from;
 	scratch->at = scratch->piece_start = start + (from - (uintptr_t)start);
 	scratch->piece_end = scratch->at + (to - from);
+	scratch->fresh = scratch->at;
 	set_bounds(scratch);
 	if (scratch->mode == PLAT__SCRATCH_POISONED)
 		__asan_poison_memory_region(scratch->at, to - from);
 }
 
-void plat__scratch_return_to_piece(struct plat_scratch *scratch, char *start, char *at, char *end)
+void plat__scratch_return_to_piece(struct plat_scratch *scratch,
+				   const struct plat__scratch_place *place)
 {
-	scratch->piece_start = start;
-	scratch->at = at;
-	scratch->piece_end = end;
+	scratch->piece_start = place->start;
+	scratch->at = place->at;
+	scratch->fresh = place->fresh;
+	scratch->piece_end = place->end;
 	set_bounds(scratch);
+}
+
+char *plat__scratch_unused(const struct plat_scratch *scratch)
+{
+	return scratch->mode == PLAT__SCRATCH_CLOSED ? scratch->fresh : scratch->at;
 }
 
 /* --- one behind the other --- */
 
 static size_t room(const struct plat_scratch *scratch)
 {
-	return (size_t)(scratch->piece_end - scratch->at);
+	return (size_t)(scratch->piece_end - plat__scratch_unused(scratch));
 }
 
 static char *cut_next(struct plat_scratch *scratch, size_t size, size_t alignment, size_t gap)
@@ -171,11 +179,11 @@ static char *cut_next(struct plat_scratch *scratch, size_t size, size_t alignmen
 static char *cut_pages(struct plat_scratch *scratch, size_t size, size_t alignment)
 {
 	size_t page = page_size(), fine = alignment < page ? alignment : page;
-	uintptr_t at = (uintptr_t)scratch->at;
+	uintptr_t at = (uintptr_t)scratch->fresh;
 	size_t skipped = plat__scratch_up(at, alignment < page ? page : alignment) - at;
 	size_t taken = plat__scratch_up(size, page), front = taken - plat__scratch_up(size, fine);
 	int before = errno;
-	char *p = scratch->at + skipped;
+	char *p = scratch->fresh + skipped;
 
 	if (skipped > room(scratch) || taken + page > room(scratch) - skipped)
 		return NULL;
@@ -183,7 +191,7 @@ static char *cut_pages(struct plat_scratch *scratch, size_t size, size_t alignme
 		errno = before;
 		return NULL;
 	}
-	scratch->at = p + taken + page;
+	scratch->at = scratch->fresh = p + taken + page;
 	return p + (alignment < page ? front : 0);
 }
 
@@ -229,7 +237,6 @@ void plat__scratch_give_back(struct plat_scratch *scratch, char *to)
 		__asan_poison_memory_region(to, (size_t)(scratch->at - to));
 	if (scratch->mode == PLAT__SCRATCH_CLOSED)
 		close_pages(to, scratch->at);
-	else
-		scratch->at = to;
+	scratch->at = to;
 	set_bounds(scratch);
 }

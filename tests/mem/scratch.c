@@ -574,11 +574,22 @@ static void a_handler_takes_at_every_instruction(void)
 		   nothing_left, nhandled);
 }
 
+static void a_handler_takes_from_a_checked_arena_too(void)
+{
+	plat_scratch_checked(1);
+	a_handler_takes_at_every_instruction();
+}
+
 #else
 
 static void a_handler_takes_at_every_instruction(void)
 {
 	skip("this processor has no flag for it");
+}
+
+static void a_handler_takes_from_a_checked_arena_too(void)
+{
+	a_handler_takes_at_every_instruction();
 }
 
 #endif
@@ -814,6 +825,7 @@ static const struct test tests[] = {
 	{TEST(destructors_of_a_thread_may_take)},
 	{TEST(a_thread_that_is_cancelled_in_a_scope_leaves_nothing_behind)},
 	{TEST(a_handler_takes_at_every_instruction)},
+	{TEST(a_handler_takes_from_a_checked_arena_too)},
 	{TEST(the_child_of_a_fork_goes_on_with_it)},
 	{TEST(without_address_space_it_is_null)},
 	{TEST(a_thread_without_memory_for_an_arena_is_given_none)},
