@@ -73,7 +73,9 @@ static void make_plain(struct plat_scratch *arena)
 		return;
 	plat__scratch_open(arena->mode, arena->piece_start, arena->piece_end);
 	arena->mode = PLAT__SCRATCH_PLAIN;
-	plat__scratch_return_to_piece(arena, arena->piece_start, arena->at, arena->piece_end);
+	plat__scratch_return_to_piece(arena, &(struct plat__scratch_place){arena->piece_start,
+									   arena->at, arena->fresh,
+									   arena->piece_end});
 }
 
 static void make_arena(struct list *list)
