@@ -253,10 +253,10 @@ same_heap() {
 @test "of a process that is killed meanwhile there is a whole snapshot, or none and that is said" {
 	local i wish code
 	mkdir room
-	for ((i = 0; i < 8; i++)); do
+	for ((i = 0; i < 4; i++)); do
 		start program.out python3 -c 'import threading
 for i in range(4): threading.Thread(target=threading.Event().wait).start()
-much = b"plat" * (50 << 20)
+much = b"plat" * (25 << 20)
 print("ready", flush=True)'
 		await program.out ready
 		wish=(--content full)
