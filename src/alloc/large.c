@@ -464,7 +464,6 @@ static struct slab *move_mapping(struct slab *slab, size_t whole)
 	moved->mapped = whole;
 	moved->class = slab->class;
 	moved->is_huge = slab->is_huge;
-	moved->teller = 0;
 	moved->is_sampled = slab->is_sampled;
 	store_relaxed(&moved->size, slab->size);
 	if (plat__map_add(moved) < 0)

@@ -249,7 +249,7 @@ static void large_blocks_from_calloc_are_zero(void)
 {
 	size_t i;
 
-	for (i = 0; i < 18; i++) { /* with huge pages, without, and with them */
+	for (i = 0; i < 18; i++) { /* one of them with ordinary pages in one place */
 		unsigned char *block = calloc(1, ALONE);
 
 		check(block && first_set(block, ALONE) == ALONE);
